@@ -1,0 +1,98 @@
+/*
+ * dnsrepl.c: the module: settings, shared memory, launcher.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "utils/guc.h"
+
+#include "compat.h"
+#include "dnsrepl.h"
+#include "ship/launcher.h"
+#include "ship/link_state.h"
+#include "store/clock.h"
+#include "write/capture.h"
+
+PG_MODULE_MAGIC;
+
+char	   *setting_databases = NULL;
+int			setting_chunk_size = 1024;
+int			setting_connect_timeout = 10000;
+int			setting_keepalive = 10000;
+int			setting_max_clock_skew = 60000;
+int			setting_clock_offset = 0;
+
+void		_PG_init(void);
+
+#ifdef HAVE_SHMEM_REQUEST_HOOK
+static shmem_request_hook_type next_shmem_request = NULL;
+#endif
+static shmem_startup_hook_type next_shmem_startup = NULL;
+
+static void
+settings_define(void)
+{
+	DefineCustomStringVariable("dnsrepl.databases",
+							   "Databases of this server that replicate.",
+							   "A list, separated by commas. Each is a node once dnsrepl.setup() has run in it.",
+							   &setting_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, NULL, NULL, NULL);
+	DefineCustomIntVariable("dnsrepl.chunk_size",
+							"Largest message to a peer; more is sent in several and merged as one.", NULL,
+							&setting_chunk_size, 1024, 1, 262144, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("dnsrepl.connect_timeout",
+							"How long a link waits for its peer to answer.", NULL,
+							&setting_connect_timeout, 10000, 100, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("dnsrepl.keepalive",
+							"A link that is silent for this long asks whether its peer is there.", NULL,
+							&setting_keepalive, 10000, 100, INT_MAX / 4, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("dnsrepl.max_clock_skew",
+							"Stamps further ahead of this server's clock do not drag it along.", NULL,
+							&setting_max_clock_skew, 60000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("dnsrepl.clock_offset",
+							"Added to the clock: for tests of skew.", NULL,
+							&setting_clock_offset, 0, INT_MIN, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	compat_reserve_prefix("dnsrepl");
+}
+
+static void
+shmem_request(void)
+{
+#ifdef HAVE_SHMEM_REQUEST_HOOK
+	if (next_shmem_request)
+		next_shmem_request();
+#endif
+	clock_shmem_request();
+	link_state_shmem_request();
+}
+
+static void
+shmem_startup(void)
+{
+	if (next_shmem_startup)
+		next_shmem_startup();
+	clock_shmem_init();
+	link_state_shmem_init();
+}
+
+void
+_PG_init(void)
+{
+	settings_define();
+	clock_init();
+	capture_init();
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+#ifdef HAVE_SHMEM_REQUEST_HOOK
+	next_shmem_request = shmem_request_hook;
+	shmem_request_hook = shmem_request;
+#else
+	shmem_request();
+#endif
+	next_shmem_startup = shmem_startup_hook;
+	shmem_startup_hook = shmem_startup;
+	launcher_register();
+}

@@ -1,0 +1,14 @@
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION dnsrepl" to load this file. \quit
+
+CREATE SCHEMA dnsrepl;
+COMMENT ON SCHEMA dnsrepl IS 'DNS replication: dnsrepl.status, dnsrepl.add_peer() and what else one manages it with';
+
+-- The role that peers log in as. Roles belong to the server, so it may be there already.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'dnsrepl_link') THEN
+    CREATE ROLE dnsrepl_link LOGIN;
+    COMMENT ON ROLE dnsrepl_link IS 'dnsrepl: peers log in as this role';
+  END IF;
+END $$;

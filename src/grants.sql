@@ -1,0 +1,15 @@
+-- Who may do what: nobody but the owner, except for what follows.
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA dnsrepl FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA dnsrepl FROM PUBLIC;
+
+-- Peers: the link functions.
+GRANT USAGE ON SCHEMA dnsrepl TO dnsrepl_link;
+GRANT EXECUTE ON FUNCTION dnsrepl.hello(int, uuid, uuid, text, text), dnsrepl.merge(bytea),
+  dnsrepl.merge(bytea, bigint, int), dnsrepl.merge_done(bigint, int) TO dnsrepl_link;
+
+-- Monitoring: whoever may monitor the server.
+GRANT USAGE ON SCHEMA dnsrepl TO pg_monitor;
+GRANT SELECT ON dnsrepl.status, dnsrepl.member, dnsrepl.problem TO pg_monitor;
+GRANT EXECUTE ON FUNCTION dnsrepl.link_status(text, boolean), dnsrepl.wait_for_peers(interval), dnsrepl.digest(),
+  dnsrepl.digest(@extschema@.dnsname) TO pg_monitor;

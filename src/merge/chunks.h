@@ -1,0 +1,29 @@
+/*
+ * chunks.h: the octets of a delta as they are merged: one payload, or what was staged.
+ */
+#ifndef DNSREPL_CHUNKS_H
+#define DNSREPL_CHUNKS_H
+
+#include "postgres.h"
+
+#include "utils/uuid.h"
+
+#include "store/wire.h"
+
+typedef struct Chunks
+{
+	const uint8 *payload;		/* of a delta of one chunk */
+	size_t		payload_len;
+	pg_uuid_t	node;			/* else: what dnsrepl.staging has of it */
+	int64		delta;
+	int			n;
+	int			next;
+} Chunks;
+
+/* The next chunk, in the current memory context; false at the end. Raises 08P01 if one is missing. */
+extern bool chunks_next(Chunks *c, WireReader *r);
+
+extern void chunk_stage(const pg_uuid_t *node, int64 delta, int32 seq, struct varlena *payload);
+extern void chunks_unstage(const pg_uuid_t *node);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * greet.h: who is at the other end of this session.
+ */
+#ifndef DNSREPL_GREET_H
+#define DNSREPL_GREET_H
+
+#include "postgres.h"
+
+#include "utils/uuid.h"
+
+typedef struct Guest
+{
+	bool		greeted;
+	pg_uuid_t	node;
+	pg_uuid_t	life;
+	char		name[NAMEDATALEN];
+} Guest;
+
+/* The node that has said hello in this session, or 08P01. */
+extern const Guest *guest_require(void);
+
+#endif

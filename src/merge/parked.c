@@ -1,0 +1,190 @@
+/*
+ * parked.c: dnsrepl.project_parked(): what could not be projected when it came is tried again.
+ *
+ * Called by the manager: soon after a merge, when an author's transaction that stood in the way has ended, and after a
+ * growing while. Locks as a merge does: stripe, then the zone's row.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "dnsrepl.h"
+#include "merge/project.h"
+#include "store/clock.h"
+#include "store/relation.h"
+#include "store/resolve.h"
+#include "store/schema.h"
+#include "store/stripe.h"
+#include "store/version.h"
+
+PG_FUNCTION_INFO_V1(dnsrepl_project_parked);
+
+#define PARKED_LOT 1000
+
+typedef struct ParkedUnit
+{
+	int32		zone;
+	bytea	   *key;			/* empty: all units of the zone with unseen versions */
+} ParkedUnit;
+
+static ParkedUnit *
+parked_read(int *n)
+{
+	OwnerScope	scope = owner_enter();
+	MemoryContext caller = CurrentMemoryContext;
+	ParkedUnit *units;
+
+	SPI_connect();
+	SPI_execute("SELECT zone, key FROM dnsrepl.parked ORDER BY zone, key LIMIT 1000", true, 0);
+	*n = (int) SPI_processed;
+	units = MemoryContextAlloc(caller, sizeof(ParkedUnit) * (size_t) (*n + 1));
+	for (int i = 0; i < *n; i++)
+	{
+		bool		isnull;
+		MemoryContext old = MemoryContextSwitchTo(caller);
+
+		units[i].zone = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		units[i].key = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	owner_leave(scope);
+	return units;
+}
+
+static void
+parked_delete(const ParkedUnit *u)
+{
+	OwnerScope	scope = owner_enter();
+	Oid			types[2] = {INT4OID, BYTEAOID};
+	Datum		values[2] = {Int32GetDatum(u->zone), PointerGetDatum(u->key)};
+
+	SPI_connect();
+	SPI_execute_with_args("DELETE FROM dnsrepl.parked WHERE zone = $1 AND key = $2", 2, types, values, NULL, false, 0);
+	SPI_finish();
+	owner_leave(scope);
+}
+
+typedef struct Retry
+{
+	Store	   *store;
+	const ZoneRef *zone;
+} Retry;
+
+/*
+ * The unit's versions count as seen before they are projected: what this transaction has written is what
+ * project_units() takes back if it fails.
+ */
+static void
+retry_unit(Store *store, const ZoneRef *zone, const uint8 *key, size_t key_len, bool unseen_only)
+{
+	VersionSet	set;
+	const Version *served;
+	ProjectUnit u = {.zone = zone, .key = key, .key_len = key_len};
+	bool		unseen = false;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	set = version_read(store, GetActiveSnapshot(), zone->number, key, key_len);
+	for (int i = 0; i < set.n; i++)
+		unseen |= !set.v[i].seen;
+	if (unseen || !unseen_only)
+	{
+		for (int i = 0; i < set.n; i++)
+			if (!set.v[i].seen)
+				version_mark(store, &set.v[i], true);
+		served = resolve(&set, false);
+		if (served)
+		{
+			u.image = served->image;
+			u.image_len = served->image_len;
+		}
+		project_units(store, GetActiveSnapshot(), &u, 1);
+	}
+	PopActiveSnapshot();
+}
+
+static void
+retry_walk(int32 zone, const uint8 *key, size_t key_len, void *arg)
+{
+	Retry	   *r = arg;
+
+	retry_unit(r->store, r->zone, key, key_len, true);
+}
+
+/* A unit that fails again is parked again by project_units(). */
+static void
+retry_parked(Store *store, const ZoneRef *zone, const ParkedUnit *u)
+{
+	Retry		r = {store, zone};
+
+	parked_delete(u);
+	if (VARSIZE_ANY_EXHDR(u->key))
+		retry_unit(store, zone, (uint8 *) VARDATA_ANY(u->key), VARSIZE_ANY_EXHDR(u->key), false);
+	else
+	{
+		PushActiveSnapshot(GetLatestSnapshot());
+		unit_walk(store, GetActiveSnapshot(), zone->number, (const uint8 *) "", 0, retry_walk, &r);
+		PopActiveSnapshot();
+	}
+}
+
+static int64
+parked_count(void)
+{
+	OwnerScope	scope = owner_enter();
+	int64		n;
+	bool		isnull;
+
+	SPI_connect();
+	SPI_execute("SELECT count(*) FROM dnsrepl.parked", true, 1);
+	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	owner_leave(scope);
+	return n;
+}
+
+/* project_parked() returns bigint: how many are parked still */
+Datum
+dnsrepl_project_parked(PG_FUNCTION_ARGS)
+{
+	int			n;
+	ParkedUnit *units;
+	Store	   *store;
+	int64		left;
+	ZoneRef		zone = {0};
+	bool		free = false;
+
+	tables_refresh();
+	/* before the look: what is parked after it raises it again */
+	pg_atomic_write_u32(&clock_slot()->parked, 0);
+	units = parked_read(&n);
+	if (n)
+	{
+		store = store_open(true);
+		for (int i = 0; i < n; i++)
+		{
+			if (zone.number != units[i].zone)
+			{
+				zone = zone_by_number(units[i].zone);
+				free = stripe_exclude(stripe_of(&zone), PROJECT_WAIT);
+				if (free)
+					zone_lock(&zone);
+			}
+			if (free)
+				retry_parked(store, &zone, &units[i]);
+		}
+		store_close(store);
+		CommandCounterIncrement();
+	}
+	left = parked_count();
+	if (left)
+		pg_atomic_fetch_add_u32(&clock_slot()->parked, 1);
+	PG_RETURN_INT64(left);
+}

@@ -1,0 +1,471 @@
+/*
+ * project.c: see project.h.
+ *
+ * Units are projected in batches, each in a subtransaction; a batch that fails is halved until the unit that fails is
+ * alone: that one is parked (dnsrepl.parked), everything else goes on. The rows of a unit are compared as octets;
+ * equal rows stay as they are, others are changed in place as far as there are as many, so that ids and what is local
+ * to a node last.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "dnsrepl.h"
+#include "merge/project.h"
+#include "merge/writer.h"
+#include "store/clock.h"
+#include "store/image.h"
+#include "store/resolve.h"
+#include "store/schema.h"
+
+typedef struct Projection
+{
+	Store	   *store;
+	Snapshot	before;
+	Writer	   *writer;			/* of `table` */
+	TableDesc  *table;
+	const ZoneRef *zone;		/* the one whose id is known */
+	int32		id;
+	MemoryContext caller;
+	MemoryContext scratch;		/* reset for each unit */
+	MemoryContext batch;		/* for the writer */
+	List	   *come;			/* ZoneRefs that came into being */
+} Projection;
+
+static void
+projection_close_writer(Projection *p)
+{
+	if (p->writer)
+		writer_close(p->writer);
+	p->writer = NULL;
+	p->table = NULL;
+}
+
+/* Later reads see what was written so far. */
+static void
+projection_step(void)
+{
+	CommandCounterIncrement();
+	UpdateActiveSnapshotCommandId();
+}
+
+static Writer *
+projection_writer(Projection *p, TableDesc *t)
+{
+	MemoryContext old;
+
+	if (p->table == t)
+		return p->writer;
+	projection_close_writer(p);
+	projection_step();
+	old = MemoryContextSwitchTo(p->batch);
+	p->writer = writer_open(t);
+	p->table = t;
+	MemoryContextSwitchTo(old);
+	return p->writer;
+}
+
+/* ---------- rows ---------- */
+
+/* What `old` has and `new` has not, and the other way round: both sorted. */
+static void
+rows_differ(const RowSet *old, const RowSet *new, RowSet *gone, RowSet *come)
+{
+	int			i = 0,
+				k = 0;
+
+	gone->rows = palloc(sizeof(Row) * (size_t) (old->n + 1));
+	come->rows = palloc(sizeof(Row) * (size_t) (new->n + 1));
+	gone->n = come->n = 0;
+	while (i < old->n || k < new->n)
+	{
+		int			c;
+
+		if (i == old->n || k == new->n)
+			c = i == old->n ? 1 : -1;
+		else
+		{
+			const Row  *x = &old->rows[i],
+					   *y = &new->rows[k];
+
+			c = memcmp(x->data, y->data, Min(x->len, y->len));
+			c = c ? c : (x->len > y->len) - (x->len < y->len);
+		}
+		if (c < 0)
+			gone->rows[gone->n++] = old->rows[i++];
+		else if (c > 0)
+			come->rows[come->n++] = new->rows[k++];
+		else
+		{
+			i++;
+			k++;
+		}
+	}
+}
+
+/* Returns the id of the row that is there at the end, for domains. */
+static int32
+rows_replace(Projection *p, TableDesc *t, const ZoneValue *at, const ProjectUnit *u, const RowSet *old,
+			 const RowSet *new)
+{
+	RowSet		gone,
+				come;
+	int			i = 0;
+	int32		id = old->n ? old->rows[0].id : 0;
+
+	rows_differ(old, new, &gone, &come);
+	if (gone.n == 0 && come.n == 0)
+		return id;
+	for (; i < gone.n && i < come.n; i++)
+		writer_update(projection_writer(p, t), &gone.rows[i], &come.rows[i]);
+	for (int k = i; k < come.n; k++)
+		id = writer_insert(projection_writer(p, t), at, u->key, u->key_len, &come.rows[k]);
+	for (int k = i; k < gone.n; k++)
+		writer_delete(projection_writer(p, t), &gone.rows[k].tid);
+	return id;
+}
+
+static void
+image_rows(TableDesc *t, const ProjectUnit *u, RowSet *rows)
+{
+	Image		image;
+
+	memset(rows, 0, sizeof(*rows));
+	if (!u->image)
+		return;
+	if (!image_decode(u->image, u->image_len, true, &image))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version's image cannot be read")));
+	if (image.rows.n && image.ncolumns != t->ncolumns)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("a version of \"%s\" has %d columns, the table here has %d", t->name, image.ncolumns,
+						t->ncolumns)));
+	*rows = image.rows;
+}
+
+/* ---------- zones ---------- */
+
+typedef struct TidList
+{
+	int			n,
+				cap;
+	ItemPointerData *tids;
+} TidList;
+
+static void
+collect_tid(TableDesc *t, TupleTableSlot *slot, void *arg)
+{
+	TidList    *list = arg;
+
+	if (list->n == list->cap)
+	{
+		list->cap = list->cap ? list->cap * 2 : 64;
+		list->tids = list->tids ? repalloc_huge(list->tids, sizeof(ItemPointerData) * (size_t) list->cap)
+			: palloc(sizeof(ItemPointerData) * (size_t) list->cap);
+	}
+	list->tids[list->n++] = slot->tts_tid;
+}
+
+/* All that refers to a zone goes with it, empty non-terminals too. */
+static void
+zone_empty(Projection *p, int32 id)
+{
+	ZoneValue	at = {.id = id};
+	TableDesc  *t;
+	int			position = 0;
+
+	while ((t = table_next(&position)) != NULL)
+	{
+		TidList		list = {0};
+
+		if (t->zone != ZONE_BY_ID)
+			continue;
+		zone_rows(t, writer_relation(projection_writer(p, t)), GetActiveSnapshot(), &at, collect_tid, &list);
+		for (int i = 0; i < list.n; i++)
+			writer_delete(projection_writer(p, t), &list.tids[i]);
+	}
+}
+
+static void
+domain_project(Projection *p, TableDesc *t, const ProjectUnit *u, const RowSet *old, const RowSet *new)
+{
+	ZoneValue	at = {.name = u->zone->name, .name_len = u->zone->name_len};
+
+	if (old->n && !new->n)
+		zone_empty(p, old->rows[0].id);
+	p->id = rows_replace(p, t, &at, u, old, new);
+	p->zone = NULL;
+	if ((old->n == 0) == (new->n == 0))
+		return;
+	projection_close_writer(p);
+	projection_step();
+	if (new->n)
+	{
+		MemoryContext scratch = MemoryContextSwitchTo(p->caller);
+
+		p->come = lappend(p->come, unconstify(ZoneRef *, u->zone));
+		MemoryContextSwitchTo(scratch);
+	}
+}
+
+/* ---------- units ---------- */
+
+static int32
+zone_id(Projection *p, const ZoneRef *zone)
+{
+	if (p->zone != zone)
+	{
+		p->id = domain_id(GetActiveSnapshot(), zone->name, zone->name_len);
+		p->zone = zone;
+	}
+	return p->id;
+}
+
+static void
+unit_project(Projection *p, const ProjectUnit *u)
+{
+	TableDesc  *t = key_table(u->key, u->key_len);
+	ZoneValue	at = {0};
+	RowSet		old,
+				new;
+	Relation	rel;
+
+	CHECK_FOR_INTERRUPTS();
+	if (!t)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the table of a unit is not replicated here"),
+				 errhint("It is kept, and projected once the table is there.")));
+	if (t->zone == ZONE_BY_ID)
+		at.id = zone_id(p, u->zone);
+	at.name = u->zone->name;
+	at.name_len = u->zone->name_len;
+	if (t->zone == ZONE_BY_ID && at.id == 0)
+		return;					/* of a zone that is not there: not served */
+	rel = table_open(t->relid, AccessShareLock);
+	old = unit_rows(t, rel, GetActiveSnapshot(), &at, u->key, u->key_len);
+	table_close(rel, NoLock);
+	image_rows(t, u, &new);
+	if (t->zone == ZONE_SELF)
+		domain_project(p, t, u, &old, &new);
+	else
+		rows_replace(p, t, &at, u, &old, &new);
+}
+
+static void
+batch_run(Projection *p, const ProjectUnit *units, int n)
+{
+	MemoryContext old = CurrentMemoryContext;
+
+	PushCopiedSnapshot(GetLatestSnapshot());
+	projection_step();
+	p->writer = NULL;
+	p->table = NULL;
+	p->zone = NULL;
+	p->caller = old;
+	p->batch = AllocSetContextCreate(old, "dnsrepl projection", ALLOCSET_DEFAULT_SIZES);
+	p->scratch = AllocSetContextCreate(old, "dnsrepl projected unit", ALLOCSET_DEFAULT_SIZES);
+	for (int i = 0; i < n; i++)
+	{
+		MemoryContextSwitchTo(p->scratch);
+		unit_project(p, &units[i]);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(p->scratch);
+	}
+	projection_close_writer(p);
+	MemoryContextDelete(p->scratch);
+	MemoryContextDelete(p->batch);
+	PopActiveSnapshot();
+}
+
+/* Errors that are not about the data: the whole transaction fails, and is tried again by whoever sent it. */
+static bool
+error_is_ours(int code)
+{
+	int			category = ERRCODE_TO_CATEGORY(code);
+
+	return category == ERRCODE_INSUFFICIENT_RESOURCES || category == ERRCODE_OPERATOR_INTERVENTION ||
+		category == ERRCODE_SYSTEM_ERROR;
+}
+
+/* One batch in a subtransaction: NULL, or the error that undid it. */
+static char *
+batch_try(Projection *p, const ProjectUnit *units, int n)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	int			timeout = LockTimeout;
+	int			role = SessionReplicationRole;
+	char	   *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	LockTimeout = PROJECT_WAIT;
+	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
+	projecting = true;
+	PG_TRY();
+	{
+		MemoryContextSwitchTo(context);
+		batch_run(p, units, n);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *e;
+
+		projecting = false;
+		LockTimeout = timeout;
+		SessionReplicationRole = role;
+		MemoryContextSwitchTo(context);
+		e = CopyErrorData();
+		if (error_is_ours(e->sqlerrcode))
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		error = e->message ? e->message : pstrdup("unknown error");
+	}
+	PG_END_TRY();
+	projecting = false;
+	LockTimeout = timeout;
+	SessionReplicationRole = role;
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+/* What this transaction has brought of a unit was not projected: no author has seen it. */
+static void
+unit_unsee(Store *store, const ProjectUnit *u)
+{
+	VersionSet	set;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	set = version_read(store, GetActiveSnapshot(), u->zone->number, u->key, u->key_len);
+	for (int i = 0; i < set.n; i++)
+		if (set.v[i].seen && TransactionIdIsCurrentTransactionId(set.v[i].xmin))
+			version_mark(store, &set.v[i], false);
+	PopActiveSnapshot();
+}
+
+/* ---------- what was there of a zone before it came into being ---------- */
+
+#define REVIVE_BATCH 500
+
+typedef struct Reviving
+{
+	Store	   *store;
+	Snapshot	before;
+	const ZoneRef *zone;
+	MemoryContext context;		/* of the batch */
+	int			n;
+	ProjectUnit units[REVIVE_BATCH];
+} Reviving;
+
+static void
+revive_flush(Reviving *r)
+{
+	project_units(r->store, r->before, r->units, r->n);
+	r->n = 0;
+	MemoryContextReset(r->context);
+}
+
+static void
+unit_revive(int32 zone, const uint8 *key, size_t key_len, void *arg)
+{
+	Reviving   *r = arg;
+	TableDesc  *t = key_table(key, key_len);
+	MemoryContext old = MemoryContextSwitchTo(r->context);
+	const Version *served = NULL;
+	VersionSet	set;
+
+	if (t && t->zone == ZONE_BY_ID)
+	{
+		PushActiveSnapshot(GetLatestSnapshot());
+		set = version_read(r->store, GetActiveSnapshot(), zone, key, key_len);
+		PopActiveSnapshot();
+		served = resolve(&set, false);
+	}
+	if (served)
+	{
+		ProjectUnit *u = &r->units[r->n++];
+		uint8	   *copy = palloc(key_len);
+
+		memcpy(copy, key, key_len);
+		*u = (ProjectUnit) {.zone = r->zone, .key = copy, .key_len = key_len,
+			.image = served->image, .image_len = served->image_len};
+	}
+	MemoryContextSwitchTo(old);
+	if (r->n == REVIVE_BATCH)
+		revive_flush(r);
+}
+
+static void
+zone_revive(Store *store, Snapshot before, const ZoneRef *zone)
+{
+	Reviving   *r = palloc0(sizeof(Reviving));
+
+	r->store = store;
+	r->before = before;
+	r->zone = zone;
+	r->context = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl zone", ALLOCSET_DEFAULT_SIZES);
+	unit_walk(store, before, zone->number, (const uint8 *) "", 0, unit_revive, r);
+	revive_flush(r);
+	MemoryContextDelete(r->context);
+	pfree(r);
+}
+
+void
+project_units(Store *store, Snapshot before, const ProjectUnit *units, int n)
+{
+	Projection	p = {.store = store, .before = before};
+	char	   *error;
+	ListCell   *lc;
+
+	if (n == 0)
+		return;
+	error = batch_try(&p, units, n);
+	if (!error)
+	{
+		foreach(lc, p.come)
+			zone_revive(store, before, lfirst(lc));
+		return;
+	}
+	if (n > 1)
+	{
+		project_units(store, before, units, n / 2);
+		project_units(store, before, units + n / 2, n - n / 2);
+		return;
+	}
+	unit_unsee(store, units);
+	unit_park(units->zone, units->key, units->key_len, error);
+}
+
+void
+unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *error)
+{
+	OwnerScope	scope = owner_enter();
+	bytea	   *b = palloc(VARHDRSZ + key_len);
+	Oid			types[3] = {INT4OID, BYTEAOID, TEXTOID};
+	Datum		values[3] = {Int32GetDatum(zone->number), PointerGetDatum(b), CStringGetTextDatum(error)};
+
+	SET_VARSIZE(b, VARHDRSZ + key_len);
+	if (key_len)
+		memcpy(VARDATA(b), key, key_len);
+	SPI_connect();
+	SPI_execute_with_args("INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error)"
+						  " VALUES ($1, $2, now(), 1, $3)"
+						  " ON CONFLICT (zone, key) DO UPDATE SET tries = p.tries + 1, error = excluded.error",
+						  3, types, values, NULL, false, 0);
+	SPI_finish();
+	owner_leave(scope);
+	pg_atomic_fetch_add_u32(&clock_slot()->parked, 1);
+	clock_links_changed();		/* the manager comes and tries again */
+}

@@ -1,0 +1,226 @@
+/*
+ * writer.c: see writer.h.
+ *
+ * The executor's routines for replicated rows (as logical replication uses them): constraints, indexes, generated
+ * columns and triggers are the executor's business, and there is no plan per row.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "merge/writer.h"
+
+struct Writer
+{
+	TableDesc  *t;
+	Relation	rel;
+	EState	   *estate;
+	ResultRelInfo *result;
+	EPQState	epq;
+	TupleTableSlot *found;		/* the row that is there */
+	TupleTableSlot *row;		/* the row to be */
+	ExprState **defaults;		/* by attribute; NULL: none, or given */
+	Oid			user;			/* to return to */
+	int			context;
+};
+
+static Bitmapset *
+shipped_columns(TableDesc *t)
+{
+	Bitmapset  *set = NULL;
+
+	for (int c = 0; c < t->ncolumns; c++)
+		set = bms_add_member(set, t->columns[c].att - FirstLowInvalidHeapAttributeNumber);
+	return set;
+}
+
+static bool
+is_given(TableDesc *t, AttrNumber att)
+{
+	if (t->zone != ZONE_NONE && att == t->zone_att)
+		return true;
+	for (int k = 0; k < t->nkeys; k++)
+		if (t->keys[k].att == att)
+			return true;
+	for (int c = 0; c < t->ncolumns; c++)
+		if (t->columns[c].att == att)
+			return true;
+	return false;
+}
+
+static void
+defaults_prepare(Writer *w)
+{
+	TupleDesc	desc = RelationGetDescr(w->rel);
+
+	w->defaults = palloc0(sizeof(ExprState *) * (size_t) desc->natts);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		Expr	   *expr;
+
+		if (att->attisdropped || att->attgenerated || is_given(w->t, att->attnum))
+			continue;
+		expr = (Expr *) build_column_default(w->rel, att->attnum);
+		if (expr)
+			w->defaults[i] = ExecInitExpr(expression_planner(expr), NULL);
+	}
+}
+
+Writer *
+writer_open(TableDesc *t)
+{
+	Writer	   *w = palloc0(sizeof(Writer));
+
+	w->t = t;
+	w->rel = table_open(t->relid, RowExclusiveLock);
+	if (w->rel->rd_rel->relkind != RELKIND_RELATION)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an ordinary table", t->name)));
+	GetUserIdAndSecContext(&w->user, &w->context);
+	SetUserIdAndSecContext(w->rel->rd_rel->relowner,
+						   w->context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+	w->estate = compat_estate_create(w->rel, shipped_columns(t));
+	w->estate->es_output_cid = GetCurrentCommandId(true);
+	w->estate->es_snapshot = RegisterSnapshot(GetActiveSnapshot());
+	w->result = makeNode(ResultRelInfo);
+	InitResultRelInfo(w->result, w->rel, 1, NULL, 0);
+	/* where AFTER triggers look for it */
+	w->estate->es_opened_result_relations = lappend(w->estate->es_opened_result_relations, w->result);
+	ExecOpenIndices(w->result, false);
+	compat_epq_init(&w->epq, w->estate);
+	w->found = table_slot_create(w->rel, &w->estate->es_tupleTable);
+	w->row = ExecInitExtraTupleSlot(w->estate, RelationGetDescr(w->rel), &TTSOpsVirtual);
+	AfterTriggerBeginQuery();
+	return w;
+}
+
+void
+writer_close(Writer *w)
+{
+	AfterTriggerEndQuery(w->estate);
+	EvalPlanQualEnd(&w->epq);
+	ExecCloseIndices(w->result);
+	ExecResetTupleTable(w->estate->es_tupleTable, false);
+	UnregisterSnapshot(w->estate->es_snapshot);
+	w->estate->es_snapshot = InvalidSnapshot;
+	FreeExecutorState(w->estate);
+	SetUserIdAndSecContext(w->user, w->context);
+	table_close(w->rel, NoLock);
+}
+
+Relation
+writer_relation(Writer *w)
+{
+	return w->rel;
+}
+
+static void
+slot_set(TupleTableSlot *slot, AttrNumber att, Datum value, bool isnull)
+{
+	slot->tts_values[att - 1] = value;
+	slot->tts_isnull[att - 1] = isnull;
+}
+
+static void
+slot_set_row(Writer *w, const Row *row)
+{
+	Datum		values[MAX_COLUMNS];
+	bool		nulls[MAX_COLUMNS];
+
+	row_decode(w->t, row->data, row->len, values, nulls);
+	for (int c = 0; c < w->t->ncolumns; c++)
+		slot_set(w->row, w->t->columns[c].att, values[c], nulls[c]);
+}
+
+static void
+slot_set_defaults(Writer *w)
+{
+	TupleDesc	desc = RelationGetDescr(w->rel);
+	ExprContext *context = GetPerTupleExprContext(w->estate);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		w->row->tts_isnull[i] = true;
+		if (!w->defaults[i])
+			continue;
+		w->row->tts_values[i] = ExecEvalExpr(w->defaults[i], context, &w->row->tts_isnull[i]);
+	}
+}
+
+int32
+writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, size_t key_len, const Row *row)
+{
+	TableDesc  *t = w->t;
+	Datum		values[MAX_KEY_COLUMNS];
+	bool		nulls[MAX_KEY_COLUMNS];
+	bool		isnull;
+	int32		id = 0;
+
+	if (!w->defaults)
+		defaults_prepare(w);
+	ResetPerTupleExprContext(w->estate);
+	ExecClearTuple(w->row);
+	slot_set_defaults(w);
+	key_decode(t, key, key_len, values, nulls);
+	for (int k = 0; k < t->nkeys; k++)
+		slot_set(w->row, t->keys[k].att, values[k], nulls[k]);
+	if (t->zone != ZONE_NONE)
+		slot_set(w->row, t->zone_att, zone_datum(t, zone), false);
+	slot_set_row(w, row);		/* last: a hashed key column is among the shipped ones */
+	ExecStoreVirtualTuple(w->row);
+	ExecSimpleRelationInsert(w->result, w->estate, w->row);
+	if (t->id_att)
+		id = DatumGetInt32(slot_getattr(w->row, t->id_att, &isnull));
+	return id;
+}
+
+/* Waits as long as lock_timeout says. */
+static void
+row_lock(Writer *w, const ItemPointerData *tid)
+{
+	ItemPointerData at = *tid;
+	TM_FailureData tmfd;
+	TM_Result	result = table_tuple_lock(w->rel, &at, w->estate->es_snapshot, w->found, w->estate->es_output_cid,
+										  LockTupleExclusive, LockWaitBlock, 0, &tmfd);
+
+	if (result != TM_Ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("a row of \"%s\" was changed by another transaction meanwhile", w->t->name)));
+}
+
+void
+writer_update(Writer *w, const Row *old, const Row *new)
+{
+	int			natts = RelationGetDescr(w->rel)->natts;
+
+	ResetPerTupleExprContext(w->estate);
+	row_lock(w, &old->tid);
+	slot_getallattrs(w->found);
+	ExecClearTuple(w->row);
+	memcpy(w->row->tts_values, w->found->tts_values, sizeof(Datum) * (size_t) natts);
+	memcpy(w->row->tts_isnull, w->found->tts_isnull, sizeof(bool) * (size_t) natts);
+	slot_set_row(w, new);
+	ExecStoreVirtualTuple(w->row);
+	ExecSimpleRelationUpdate(w->result, w->estate, &w->epq, w->found, w->row);
+}
+
+void
+writer_delete(Writer *w, const ItemPointerData *tid)
+{
+	ResetPerTupleExprContext(w->estate);
+	row_lock(w, tid);
+	ExecSimpleRelationDelete(w->result, w->estate, &w->epq, w->found);
+}

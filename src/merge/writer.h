@@ -1,0 +1,27 @@
+/*
+ * writer.h: rows of one serving table, written as the store has them.
+ */
+#ifndef DNSREPL_WRITER_H
+#define DNSREPL_WRITER_H
+
+#include "store/image.h"
+#include "store/relation.h"
+
+typedef struct Writer Writer;
+
+/*
+ * Opens a table for writing, as its owner and in a restricted context; checks and triggers that fire for replicas
+ * do. Close it before another is opened; an error ends the subtransaction, and with it the writer.
+ */
+extern Writer *writer_open(TableDesc *t);
+extern void writer_close(Writer *w);
+extern Relation writer_relation(Writer *w);
+
+/* A new row; returns its id if the table is domains. Locals get their defaults. */
+extern int32 writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, size_t key_len, const Row *row);
+
+/* Locks the row that is there, and changes the shipped columns only. */
+extern void writer_update(Writer *w, const Row *old, const Row *new);
+extern void writer_delete(Writer *w, const ItemPointerData *tid);
+
+#endif

@@ -1,0 +1,417 @@
+/*
+ * connect.c: see connect.h.
+ *
+ * Every wait is for the socket and the latch at once. While an answer is awaited, or octets do not leave, the peer
+ * must give a sign of life (an octet taken, a NOTICE, an answer) every 3 * dnsrepl.keepalive, or it counts as dead.
+ *
+ * PGresults are malloc'd: what is needed of one is copied and it is freed before anything is raised. A PGconn is
+ * freed by peer_close(), also after errors; its socket is accounted for by AcquireExternalFD().
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "dnsrepl.h"
+#include "ship/connect.h"
+#include "ship/worker.h"
+
+#define SILENCE_KEEPALIVES	3		/* so many of them unanswered: dead */
+#define MAX_CONNINFO_OPTIONS 100
+#define MAX_RESULTS_PER_CALL 100	/* a call has one, and one for each statement prepared with it */
+
+struct PeerConn
+{
+	PGconn	   *pg;
+	TimestampTz heard;
+	char		farewell[256];	/* what the peer said when it ended the session unasked */
+};
+
+static void
+conn_heard(PeerConn *conn)
+{
+	conn->heard = GetCurrentTimestamp();
+}
+
+/* Notices are signs of life. A fatal one that comes between calls is why the connection ends. */
+static void
+conn_notice(void *arg, const PGresult *res)
+{
+	PeerConn   *conn = arg;
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+	conn_heard(conn);
+	if (severity && message && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		strlcpy(conn->farewell, message, sizeof(conn->farewell));
+}
+
+/*
+ * Without "connection to server at ... failed:", which tells what is in the connection string, "FATAL:", and the
+ * indented lines of advice.
+ */
+static char *
+message_strip(const char *message)
+{
+	static const char connection[] = "connection to server";
+	StringInfoData out;
+
+	initStringInfo(&out);
+	while (*message)
+	{
+		size_t		line = strcspn(message, "\n");
+		const char *start = message;
+		const char *end = message + line;
+
+		message = *end ? end + 1 : end;
+		if (*start == '\t' || line == 0)
+			continue;
+		if (strncmp(start, connection, strlen(connection)) == 0)
+		{
+			char	   *copy = pnstrdup(start, line);
+			char	   *failed = strstr(copy, "failed: ");
+
+			if (failed)
+				start += failed - copy + strlen("failed: ");
+			pfree(copy);
+		}
+		if (end - start > 7 && strncmp(start, "FATAL:  ", 8) == 0)
+			start += 8;
+		if (out.len > 0 && end > start)
+			appendStringInfoString(&out, "; ");
+		appendBinaryStringInfo(&out, start, (int) (end - start));
+	}
+	return out.data;
+}
+
+/* libpq never shows a password; a peer that was sent one could. */
+static bool
+message_tells_password(PGconn *pg, const char *message)
+{
+	const char *password = PQpass(pg);
+
+	return password && *password && strstr(message, password) != NULL;
+}
+
+static void
+raise_lost(PeerConn *conn, const char *what)
+{
+	char	   *message;
+
+	if (conn->farewell[0])
+		message = pstrdup(conn->farewell);
+	else
+		message = message_strip(PQerrorMessage(conn->pg));
+	if (message_tells_password(conn->pg, message))
+		message[0] = '\0';
+	ereport(ERROR,
+			(errcode(ERRCODE_CONNECTION_FAILURE),
+			 errmsg("%s", what),
+			 *message ? errdetail_internal("%s", message) : 0));
+}
+
+/* An error that the peer answered with. Frees the result. */
+static void
+raise_peer_error(PeerConn *conn, PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	int			code = ERRCODE_CONNECTION_FAILURE;
+	char	   *message = pstrdup(primary ? primary : "");
+	char	   *more = pstrdup(detail ? detail : "");
+
+	if (state && strlen(state) == 5)
+		code = MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]);
+	PQclear(result);
+	if (!*message || message_tells_password(conn->pg, message) || message_tells_password(conn->pg, more))
+		raise_lost(conn, "the connection was lost");
+	ereport(ERROR,
+			(errcode(code),
+			 errmsg_internal("%s", message),
+			 *more ? errdetail_internal("%s", more) : 0,
+			 errcontext("call to the peer")));
+}
+
+/* Waits until the socket has something, or takes something if so wanted. */
+static void
+conn_wait(PeerConn *conn, bool sending)
+{
+	TimestampTz end = TimestampTzPlusMilliseconds(conn->heard, (int64) setting_keepalive * SILENCE_KEEPALIVES);
+	int			events = WL_SOCKET_READABLE | (sending ? WL_SOCKET_WRITEABLE : 0);
+	int			rc;
+
+	if (GetCurrentTimestamp() >= end)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONNECTION_FAILURE),
+				 errmsg("no sign of life from the peer for %d s", (setting_keepalive * SILENCE_KEEPALIVES + 999) / 1000)));
+	rc = worker_wait(events, PQsocket(conn->pg), end);
+	if (rc & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE))
+		conn_heard(conn);
+	if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(conn->pg))
+		raise_lost(conn, "the connection was lost");
+}
+
+static void
+conn_flush(PeerConn *conn)
+{
+	int			rc;
+
+	while ((rc = PQflush(conn->pg)) > 0)
+		conn_wait(conn, true);
+	if (rc < 0)
+		raise_lost(conn, "the connection was lost");
+}
+
+static PGresult *
+conn_result(PeerConn *conn)
+{
+	conn_flush(conn);
+	while (PQisBusy(conn->pg))
+		conn_wait(conn, false);
+	return PQgetResult(conn->pg);
+}
+
+/* All results up to the end of a call's transaction: the first error, else the last result. Raises errors. */
+static PGresult *
+conn_results(PeerConn *conn)
+{
+	PGresult   *volatile kept = NULL;
+
+	PG_TRY();
+	{
+		for (int i = 0;; i++)
+		{
+			PGresult   *result = conn_result(conn);
+			ExecStatusType status = PQresultStatus(result);
+			bool		failed = kept && PQresultStatus(kept) == PGRES_FATAL_ERROR;
+
+			if (status == PGRES_PIPELINE_SYNC)
+			{
+				PQclear(result);
+				break;
+			}
+			if (result && !failed)
+			{
+				PQclear(kept);
+				kept = result;
+			}
+			else
+				PQclear(result);
+			if (PQstatus(conn->pg) == CONNECTION_BAD || i > MAX_RESULTS_PER_CALL)
+			{
+				if (!kept || PQresultStatus(kept) != PGRES_FATAL_ERROR)
+					raise_lost(conn, "the connection was lost");
+				break;
+			}
+		}
+	}
+	PG_CATCH();
+	{
+		PQclear(kept);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (!kept)
+		raise_lost(conn, "the peer gave no answer");
+	if (PQresultStatus(kept) == PGRES_FATAL_ERROR)
+		raise_peer_error(conn, kept);
+	return kept;
+}
+
+static void
+option_put(const char **keywords, const char **values, int *n, const char *keyword, const char *value)
+{
+	keywords[*n] = keyword;
+	values[*n] = value;
+	(*n)++;
+	keywords[*n] = values[*n] = NULL;
+}
+
+/* Our wishes, then the connection string, which may overrule them, then what must be. */
+static PGconn *
+conn_start(const char *conninfo, const char *application_name)
+{
+	const char *keywords[MAX_CONNINFO_OPTIONS];
+	const char *values[MAX_CONNINFO_OPTIONS];
+	int			n = 0;
+	int			seconds = Max(setting_keepalive / 1000, 1);
+	PGconn	   *pg;
+
+	option_put(keywords, values, &n, "application_name", application_name);
+	option_put(keywords, values, &n, "keepalives", "1");
+	option_put(keywords, values, &n, "keepalives_idle", psprintf("%d", seconds));
+	option_put(keywords, values, &n, "keepalives_interval", psprintf("%d", Max(seconds / SILENCE_KEEPALIVES, 1)));
+	option_put(keywords, values, &n, "keepalives_count", psprintf("%d", SILENCE_KEEPALIVES));
+	option_put(keywords, values, &n, "tcp_user_timeout", psprintf("%d", setting_keepalive * SILENCE_KEEPALIVES));
+	option_put(keywords, values, &n, "dbname", conninfo);
+	option_put(keywords, values, &n, "client_encoding", GetDatabaseEncodingName());
+
+	if (!AcquireExternalFD())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("this process may open no more files (max_files_per_process)")));
+	pg = PQconnectStartParams(keywords, values, 1);
+	if (!pg)
+	{
+		ReleaseExternalFD();
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	}
+	return pg;
+}
+
+/* To the end of libpq's state machine, or dnsrepl.connect_timeout. */
+static void
+conn_establish(PeerConn *conn)
+{
+	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), setting_connect_timeout);
+	PostgresPollingStatusType poll = PGRES_POLLING_WRITING;
+
+	while (PQstatus(conn->pg) != CONNECTION_BAD && poll != PGRES_POLLING_OK && poll != PGRES_POLLING_FAILED)
+	{
+		int			events = poll == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE;
+
+		if (GetCurrentTimestamp() >= end)
+			ereport(ERROR,
+					(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
+					 errmsg("the peer could not be reached within %d s", (setting_connect_timeout + 999) / 1000)));
+		if (worker_wait(events, PQsocket(conn->pg), end) & events)
+			poll = PQconnectPoll(conn->pg);
+	}
+	if (PQstatus(conn->pg) != CONNECTION_OK)
+		raise_lost(conn, "the peer could not be reached");
+	if (PQsetnonblocking(conn->pg, 1) != 0 || !PQenterPipelineMode(conn->pg))
+		raise_lost(conn, "the connection was lost");
+	conn_heard(conn);
+}
+
+/* A connection string that is none is not handed to libpq, whose message would show it. */
+static void
+conninfo_require(const char *conninfo)
+{
+	char	   *problem = NULL;
+	PQconninfoOption *options = PQconninfoParse(conninfo, &problem);
+
+	if (problem)
+		PQfreemem(problem);
+	if (!options)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the connection string is not valid")));
+	PQconninfoFree(options);
+}
+
+PeerConn *
+peer_open(const char *conninfo, const char *application_name)
+{
+	PeerConn   *conn = palloc0(sizeof(PeerConn));
+
+	conninfo_require(conninfo);
+	conn->pg = conn_start(conninfo, application_name);
+	PG_TRY();
+	{
+		PQsetNoticeReceiver(conn->pg, conn_notice, conn);
+		conn_establish(conn);
+	}
+	PG_CATCH();
+	{
+		peer_close(conn);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return conn;
+}
+
+void
+peer_close(PeerConn *conn)
+{
+	if (!conn || !conn->pg)
+		return;
+	PQfinish(conn->pg);
+	conn->pg = NULL;
+	ReleaseExternalFD();
+}
+
+void
+peer_prepare(PeerConn *conn, const CallKind *kinds, int n)
+{
+	conn_heard(conn);
+	for (int i = 0; i < n; i++)
+		if (!PQsendPrepare(conn->pg, kinds[i].name, kinds[i].sql, kinds[i].nparams, kinds[i].types))
+			raise_lost(conn, "the connection was lost");
+	if (!PQpipelineSync(conn->pg))
+		raise_lost(conn, "the connection was lost");
+	PQclear(conn_results(conn));
+}
+
+void
+peer_send(PeerConn *conn, const CallKind *kind, const CallParam *params)
+{
+	const char *values[MAX_CALL_PARAMS];
+	int			lengths[MAX_CALL_PARAMS];
+	int			formats[MAX_CALL_PARAMS];
+
+	for (int i = 0; i < kind->nparams; i++)
+	{
+		/* An empty value is not a null one. */
+		values[i] = params[i].data ? params[i].data : "";
+		lengths[i] = params[i].len;
+		formats[i] = 1;
+	}
+	conn_heard(conn);
+	if (!PQsendQueryPrepared(conn->pg, kind->name, kind->nparams, values, lengths, formats, 1) ||
+		!PQpipelineSync(conn->pg))
+		raise_lost(conn, "the connection was lost");
+	conn_flush(conn);
+}
+
+uint8 *
+peer_answer(PeerConn *conn, size_t *len)
+{
+	PGresult   *result = conn_results(conn);
+	uint8	   *value = NULL;
+	bool		proper = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQnfields(result) == 1;
+
+	if (proper && !PQgetisnull(result, 0, 0))
+	{
+		*len = (size_t) PQgetlength(result, 0, 0);
+		value = MemoryContextAllocExtended(CurrentMemoryContext, *len + 1, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+		if (value)
+			memcpy(value, PQgetvalue(result, 0, 0), *len);
+		else
+			proper = false;
+	}
+	PQclear(result);
+	if (!proper)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("the peer's answer is not one of dnsrepl")));
+	return value;
+}
+
+void
+peer_idle(PeerConn *conn, TimestampTz until)
+{
+	int			rc = worker_wait(WL_SOCKET_READABLE, PQsocket(conn->pg), until);
+
+	if (!(rc & WL_SOCKET_READABLE))
+		return;
+	conn_heard(conn);
+	if (!PQconsumeInput(conn->pg))
+		raise_lost(conn, "the connection was lost");
+	(void) PQisBusy(conn->pg);	/* reads what has come: notices */
+	if (PQstatus(conn->pg) == CONNECTION_BAD)
+		raise_lost(conn, "the connection was lost");
+}
+
+TimestampTz
+peer_heard(const PeerConn *conn)
+{
+	return conn->heard;
+}

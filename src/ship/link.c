@@ -1,0 +1,456 @@
+/*
+ * link.c: see link.h.
+ *
+ * greet --> cut a delta --> send it --> the peer's answer says what it holds now --+
+ *              ^  nothing to send: wait for a commit, greet again when all is quiet |
+ *              +-------------------------------------------------------------------+
+ *
+ * What the peer holds is known from its greeting and its answers alone; nothing is remembered over a connection.
+ * Invariant: `commits` is read before a delta is cut, so when the peer has confirmed the delta (or lacked nothing) it
+ * holds what that many commits changed: this is what wait_for_peers() waits for.
+ * No transaction is open between deltas. All trouble is an ERROR that ends the session with the peer; the worker
+ * shows it, waits, and begins anew.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "dnsrepl.h"
+#include "ship/connect.h"
+#include "ship/link.h"
+#include "ship/link_state.h"
+#include "ship/peer.h"
+#include "ship/roster.h"
+#include "ship/worker.h"
+#include "store/clock.h"
+#include "store/delta.h"
+#include "store/origin.h"
+
+#define MAX_CHUNKS_IN_FLIGHT	4
+#define MAX_REBASES				3		/* in a row, before the link is taken down for a while */
+#define LINK_RETRY_FIRST		100		/* ms */
+#define LINK_RETRY_MOST			30000
+
+static const CallKind call_hello = {"hello", "SELECT dnsrepl.hello($1, $2, $3, $4, $5)", 5,
+{INT4OID, UUIDOID, UUIDOID, TEXTOID, TEXTOID}};
+static const CallKind call_merges[] = {
+	{"merge", "SELECT dnsrepl.merge($1)", 1, {BYTEAOID}},
+	{"chunk", "SELECT dnsrepl.merge($1, $2, $3)", 3, {BYTEAOID, INT8OID, INT4OID}},
+	{"done", "SELECT dnsrepl.merge_done($1, $2)", 2, {INT8OID, INT4OID}},
+};
+#define call_merge	(&call_merges[0])
+#define call_chunk	(&call_merges[1])
+#define call_done	(&call_merges[2])
+
+typedef struct Link
+{
+	LinkState  *state;
+	NodeSlot   *slot;
+	char		name[NAMEDATALEN];
+	Backoff		backoff;
+	bool		unreachable;	/* the last attempt did not get as far as a session */
+	uint32		greetings;		/* of peers, counted when it was made */
+	bool		up;				/* as the log was told */
+	char		reason[LINK_ERROR_SIZE];	/* why it is down, as the log was told */
+
+	/* One session with the peer. */
+	MemoryContext session;
+	MemoryContext work;			/* one delta */
+	NodeInfo	node;			/* this one */
+	pg_uuid_t	life;
+	PeerConn   *conn;
+	Delta	   *delta;
+	pg_uuid_t	peer_node;
+	pg_uuid_t	peer_life;
+	uint8	   *vector;			/* what the peer holds, encoded */
+	size_t		vector_len;
+	uint64		acked;
+	bool		exact;			/* cut the next delta for exactly that */
+	int			rebases;
+} Link;
+
+static Link mine;
+
+/* The peer holds this. */
+static void
+link_learn(Link *link, const uint8 *vector, size_t len)
+{
+	uint8	   *copy = MemoryContextAllocHuge(link->session, len + 1);
+
+	memcpy(copy, vector, len);
+	if (link->vector)
+		pfree(link->vector);
+	link->vector = copy;
+	link->vector_len = len;
+	link_state_heard(link->state, &link->peer_node, &link->peer_life, vector, len);
+}
+
+/* It lacks nothing of what that many commits changed. */
+static void
+link_acknowledge(Link *link, uint64 commits)
+{
+	link->acked = commits;
+	backoff_init(&link->backoff, LINK_RETRY_FIRST, LINK_RETRY_MOST);
+	link_state_set_acked(link->state, commits);
+	ConditionVariableBroadcast(&link->slot->acked);
+}
+
+static void
+link_log_up(Link *link)
+{
+	link_state_set_error(link->state, NULL);
+	link->reason[0] = '\0';
+	if (!link->up)
+		ereport(LOG, (errmsg("link \"%s\" is up", link->name)));
+	link->up = true;
+}
+
+/* Refuses a peer that this node must not talk to. */
+static void
+greeting_check(const Link *link, const Greeting *peer)
+{
+	const char *detail = NULL;
+
+	if (peer->protocol != PROTOCOL_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("the peer speaks version %u of the link protocol, this node version %d",
+						peer->protocol, PROTOCOL_VERSION)));
+	if (memcmp(&peer->node, &link->node.id, UUID_LEN) == 0)
+		detail = memcmp(&peer->life, &link->life, UUID_LEN) == 0 ?
+			"This peer is this node itself." :
+			"The peer has this node's identity. Is one a copy of the other?";
+	else if (strcmp(peer->name, link->node.name) == 0)
+		detail = "The peer is another node of the same name.";
+	if (detail)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("refused to replicate with this peer"),
+				 errdetail("%s", detail)));
+}
+
+/* Tells the peer who we are, and learns who it is and what it holds. */
+static void
+link_greet(Link *link)
+{
+	uint32		protocol = pg_hton32(PROTOCOL_VERSION);
+	const char *encoding = GetDatabaseEncodingName();
+	CallParam	params[5];
+	MemoryContext caller = MemoryContextSwitchTo(link->work);
+	uint8	   *answer;
+	size_t		len = 0;
+	Greeting	peer;
+
+	LWLockAcquire(link->slot->lock, LW_SHARED);
+	link->life = link->slot->life;
+	LWLockRelease(link->slot->lock);
+
+	params[0] = (CallParam) {&protocol, sizeof(protocol)};
+	params[1] = (CallParam) {&link->node.id, UUID_LEN};
+	params[2] = (CallParam) {&link->life, UUID_LEN};
+	params[3] = (CallParam) {link->node.name, (int) strlen(link->node.name)};
+	params[4] = (CallParam) {encoding, (int) strlen(encoding)};
+	peer_send(link->conn, &call_hello, params);
+	answer = peer_answer(link->conn, &len);
+	if (!answer || !greeting_decode(answer, len, &peer))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("the peer's greeting is not one of dnsrepl")));
+	greeting_check(link, &peer);
+	link->peer_node = peer.node;
+	link->peer_life = peer.life;
+	link_learn(link, peer.vector, peer.vector_len);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(link->work);
+}
+
+/* This node has begun a new life (a copy of it was found out): the peer has to know whose delta comes. */
+static bool
+link_life_is_over(const Link *link)
+{
+	bool		over;
+
+	LWLockAcquire(link->slot->lock, LW_SHARED);
+	over = memcmp(&link->slot->life, &link->life, UUID_LEN) != 0;
+	LWLockRelease(link->slot->lock);
+	return over;
+}
+
+/* What merge() or merge_done() said; NULL (a chunk that waits for others) says nothing. */
+static bool
+link_take_answer(Link *link, bool expected)
+{
+	size_t		len = 0;
+	uint8	   *bytes = peer_answer(link->conn, &len);
+	Answer		answer;
+
+	if (!bytes && !expected)
+		return true;
+	if (!bytes || !answer_decode(bytes, len, &answer))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("the peer's answer is not one of dnsrepl")));
+	link_learn(link, answer.vector, answer.vector_len);
+	return answer.status == ANSWER_MERGED;
+}
+
+/* A delta of several chunks: each is stored by the peer in a transaction of its own, then all are merged in one. */
+static bool
+link_send_chunks(Link *link)
+{
+	uint64		id = pg_hton64((uint64) GetCurrentTimestamp());
+	uint32		count = 0;
+	uint32		number;
+	int			in_flight = 0;
+	StringInfo	chunk;
+	CallParam	done[2];
+
+	while ((chunk = delta_next_chunk(link->delta)) != NULL)
+	{
+		CallParam	params[3];
+
+		if (in_flight == MAX_CHUNKS_IN_FLIGHT)
+		{
+			(void) link_take_answer(link, false);
+			in_flight--;
+		}
+		number = pg_hton32(count);
+		params[0] = (CallParam) {chunk->data, chunk->len};
+		params[1] = (CallParam) {&id, sizeof(id)};
+		params[2] = (CallParam) {&number, sizeof(number)};
+		peer_send(link->conn, call_chunk, params);
+		count++;
+		in_flight++;
+	}
+	while (in_flight-- > 0)
+		(void) link_take_answer(link, false);
+
+	number = pg_hton32(count);
+	done[0] = (CallParam) {&id, sizeof(id)};
+	done[1] = (CallParam) {&number, sizeof(number)};
+	peer_send(link->conn, call_done, done);
+	return link_take_answer(link, true);
+}
+
+static bool
+link_send_delta(Link *link)
+{
+	CallParam	params[1];
+	StringInfo	chunk;
+
+	if (delta_chunks(link->delta) > 1)
+	{
+		link_state_set_phase(link->state, LINK_CATCHING_UP);
+		return link_send_chunks(link);
+	}
+	chunk = delta_next_chunk(link->delta);
+	params[0] = (CallParam) {chunk->data, chunk->len};
+	peer_send(link->conn, call_merge, params);
+	return link_take_answer(link, true);
+}
+
+/* Sends what has been committed since the peer confirmed last. */
+static void
+link_ship(Link *link)
+{
+	uint64		commits = pg_atomic_read_u64(&link->slot->commits);
+	MemoryContext caller = MemoryContextSwitchTo(link->work);
+	bool		merged = true;
+
+	if (link_life_is_over(link))
+		link_greet(link);
+	worker_enter();
+	link->delta = delta_cut(&link->peer_node, &link->peer_life, link->vector, link->vector_len, link->exact);
+	worker_leave();
+	MemoryContextSwitchTo(link->work);
+	if (link->delta)
+	{
+		Delta	   *delta = link->delta;
+
+		merged = link_send_delta(link);
+		link->delta = NULL;
+		delta_free(delta);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(link->work);
+
+	link->exact = !merged;
+	link->rebases = merged ? 0 : link->rebases + 1;
+	if (link->rebases > MAX_REBASES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("the peer refuses every delta as cut for more than it holds")));
+	if (!merged)
+		return;
+	link_state_set_phase(link->state, LINK_STREAMING);
+	link_acknowledge(link, commits);
+}
+
+/* The connection string, and who this node is. */
+static char *
+link_prepare(Link *link)
+{
+	char	   *conninfo = NULL;
+	MemoryContext caller = CurrentMemoryContext;
+	List	   *rows;
+	ListCell   *lc;
+	bool		found;
+
+	worker_begin();
+	rows = peer_read_all(GetActiveSnapshot(), &found);
+	foreach(lc, rows)
+	{
+		PeerRow    *row = lfirst(lc);
+
+		if (strcmp(row->name, link->name) == 0)
+			conninfo = MemoryContextStrdup(caller, row->conninfo);
+	}
+	if (conninfo)
+		node_require(&link->node);
+	worker_commit();
+	MemoryContextSwitchTo(caller);
+	if (!conninfo)
+		proc_exit(0);			/* dropped: the manager will find out too */
+	return conninfo;
+}
+
+/* One session with the peer. Ends by an error only. */
+static void
+link_session(Link *link)
+{
+	char	   *conninfo = link_prepare(link);
+
+	link->greetings = pg_atomic_read_u32(&link->slot->greetings);
+	link_state_set_phase(link->state, LINK_CONNECTING);
+	pgstat_report_activity(STATE_RUNNING, "connecting");
+	link->conn = peer_open(conninfo, psprintf("dnsrepl %s", link->node.name));
+	explicit_bzero(conninfo, strlen(conninfo));
+	peer_prepare(link->conn, &call_hello, 1);
+	link_greet(link);
+	peer_prepare(link->conn, call_merges, lengthof(call_merges));
+	link_state_set_phase(link->state, LINK_CATCHING_UP);
+	pgstat_report_activity(STATE_RUNNING, "sending");
+	link_ship(link);
+	link_log_up(link);
+	for (;;)
+	{
+		TimestampTz quiet = TimestampTzPlusMilliseconds(peer_heard(link->conn), setting_keepalive);
+
+		worker_check();
+		if (link->exact || pg_atomic_read_u64(&link->slot->commits) != link->acked)
+			link_ship(link);
+		else if (GetCurrentTimestamp() >= quiet)
+			link_greet(link);
+		else
+			peer_idle(link->conn, quiet);
+	}
+}
+
+static void
+link_clean(Link *link)
+{
+	Delta	   *delta = link->delta;
+	PeerConn   *conn = link->conn;
+
+	link->unreachable = conn == NULL;
+	link->delta = NULL;
+	link->conn = NULL;
+	if (delta)
+		delta_free(delta);
+	peer_close(conn);
+	link->vector = NULL;
+	link->vector_len = 0;
+	link->acked = 0;
+	link->exact = false;
+	link->rebases = 0;
+}
+
+/* In PG_CATCH: shows what went wrong. */
+static void
+link_fail(Link *link)
+{
+	ErrorData  *error = worker_recover(link->session);
+	char		reason[LINK_ERROR_SIZE];
+	const char *message = error->message ? error->message : "unknown error";
+
+	if (error->context)
+		message = psprintf("the peer says: %s", message);
+	link_error_format(reason, sizeof(reason),
+					  error->detail ? psprintf("%s: %s", message, error->detail) : message);
+	link_clean(link);
+	link_state_set_error(link->state, reason);
+	link_state_set_phase(link->state, LINK_DOWN);
+	if (link->up || strcmp(link->reason, reason) != 0)
+		ereport(LOG, (errmsg("link \"%s\" is down: %s", link->name, reason)));
+	link->up = false;
+	strlcpy(link->reason, reason, sizeof(link->reason));
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/*
+ * A peer has connected to this node: perhaps the one that could not be reached. Only then: two nodes that refuse each
+ * other's deltas must not drive each other round.
+ */
+static bool
+link_is_called(const Link *link)
+{
+	return link->unreachable && link->greetings != pg_atomic_read_u32(&link->slot->greetings);
+}
+
+static void
+link_exit(int code, Datum arg)
+{
+	/* Only the connection: the peer need not wonder. */
+	PeerConn   *conn = mine.conn;
+
+	mine.conn = NULL;
+	peer_close(conn);
+}
+
+/* The worker's main function. */
+void
+link_main(Datum arg)
+{
+	LinkOrder	order;
+	Link	   *link = &mine;
+
+	worker_start(0);
+	memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof(order));
+	worker_connect_oid(order.database);
+	if (database_held(MyDatabaseId) || !(link->state = link_state_attach(order.index, MyDatabaseId)))
+		proc_exit(0);
+	strlcpy(link->name, link->state->peer, sizeof(link->name));
+	link->slot = clock_slot();
+	wake_register(WAKE_LINK);
+	before_shmem_exit(link_exit, (Datum) 0);
+	backoff_init(&link->backoff, LINK_RETRY_FIRST, LINK_RETRY_MOST);
+	link->session = AllocSetContextCreate(TopMemoryContext, "dnsrepl session", ALLOCSET_DEFAULT_SIZES);
+	link->work = AllocSetContextCreate(TopMemoryContext, "dnsrepl delta", ALLOCSET_DEFAULT_SIZES);
+	for (;;)
+	{
+		MemoryContextSwitchTo(link->session);
+		PG_TRY();
+		{
+			link_session(link);
+		}
+		PG_CATCH();
+		{
+			link_fail(link);
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(TopMemoryContext);
+		MemoryContextReset(link->work);
+		MemoryContextReset(link->session);
+		backoff_fail(&link->backoff);
+		while (!backoff_due(&link->backoff) && !link_is_called(link))
+			worker_wait(0, PGINVALID_SOCKET, link->backoff.due);
+	}
+}

@@ -1,0 +1,25 @@
+/*
+ * peer.h: the table dnsrepl.peer.
+ */
+#ifndef DNSREPL_PEER_H
+#define DNSREPL_PEER_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/snapshot.h"
+
+typedef struct PeerRow
+{
+	char	   *name;
+	char	   *conninfo;
+	bool		paused;
+} PeerRow;
+
+/*
+ * The rows that a snapshot shows, as a list of PeerRow in the current memory context; *found is false if there is no
+ * such table (no extension). For the extension's own use: no privileges are asked for.
+ */
+extern List *peer_read_all(Snapshot snapshot, bool *found);
+
+#endif

@@ -1,0 +1,73 @@
+-- Status (src/status): what is kept and what is served, readable. Reads only.
+
+CREATE FUNCTION dnsrepl.image_rows(key bytea, image bytea) RETURNS jsonb
+  LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_image_rows' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.image_rows(bytea, bytea) IS 'the rows of a version as a JSON array; null for a deletion';
+
+CREATE FUNCTION dnsrepl.key_columns(key bytea) RETURNS jsonb
+  LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_key_columns' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.key_columns(bytea) IS 'the key of a unit as JSON';
+
+CREATE FUNCTION dnsrepl.image_author(image bytea) RETURNS text
+  LANGUAGE C STRICT IMMUTABLE AS 'MODULE_PATHNAME', 'dnsrepl_image_author' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.image_author(bytea) IS 'the database user who wrote a version';
+
+CREATE FUNCTION dnsrepl.stamp_time(stamp bigint) RETURNS timestamptz
+  LANGUAGE sql STRICT IMMUTABLE SET search_path = pg_catalog, pg_temp
+  AS $$ SELECT '2000-01-01 00:00:00+00'::timestamptz + (stamp >> 12) * interval '1 microsecond' $$;
+COMMENT ON FUNCTION dnsrepl.stamp_time(bigint) IS 'when a version was written, by its author''s clock';
+
+CREATE VIEW dnsrepl.version AS
+  SELECT coalesce(t.name, 'table ' || (get_byte(v.key, 0) * 256 + get_byte(v.key, 1))) AS tab,
+         z.name AS zone, dnsrepl.key_columns(v.key) AS key, o.node, dnsrepl.image_author(v.image) AS author,
+         dnsrepl.stamp_time(v.stamp) AS written_at, dnsrepl.image_rows(v.key, v.image) IS NOT NULL AS live,
+         dnsrepl.image_rows(v.key, v.image) AS rows, v.seen AS projected, o.id AS origin, v.stamp
+    FROM dnsrepl.version_store v
+    JOIN dnsrepl.zone z ON z.no = v.zone
+    JOIN dnsrepl.origin o ON o.no = v.origin
+    LEFT JOIN dnsrepl.tab t ON t.no = get_byte(v.key, 0) * 256 + get_byte(v.key, 1);
+COMMENT ON VIEW dnsrepl.version IS 'the store: every version of every unit, who wrote it and when';
+
+CREATE VIEW dnsrepl.member AS
+  SELECT n.name, n.id AS node, true AS self, now() AS vector_at, NULL::interval AS vector_age
+    FROM dnsrepl.node n
+  UNION ALL
+  SELECT p.name, p.node, false, p.contact, now() - p.contact FROM dnsrepl.peer_vector p
+  UNION ALL
+  SELECT DISTINCT o.node, NULL::uuid, false, NULL::timestamptz, NULL::interval
+    FROM dnsrepl.origin o
+   WHERE o.node NOT IN (SELECT name FROM dnsrepl.node UNION ALL SELECT name FROM dnsrepl.peer_vector);
+COMMENT ON VIEW dnsrepl.member IS 'every node known here, and when its vector came last; nodes that only others talk to have none';
+
+CREATE VIEW dnsrepl.problem AS
+  SELECT coalesce(t.name, 'all tables') AS tab, z.name AS zone,
+         CASE WHEN length(p.key) > 0 THEN dnsrepl.key_columns(p.key) END AS key,
+         p.error, p.since, p.tries,
+         CASE WHEN length(p.key) > 0 THEN 'what came from other nodes is kept and tried again; remove what stands in its way'
+              ELSE 'what came from other nodes is projected when the local transaction has ended' END AS advice
+    FROM dnsrepl.parked p
+    JOIN dnsrepl.zone z ON z.no = p.zone
+    LEFT JOIN dnsrepl.tab t ON length(p.key) > 0 AND t.no = get_byte(p.key, 0) * 256 + get_byte(p.key, 1)
+  UNION ALL
+  SELECT t.name, NULL, NULL, format('trigger %s does not fire always', n.tgname), NULL, NULL,
+         format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I; then SELECT dnsrepl.note_table(%L)', t.rel::regclass, n.tgname, t.rel::regclass)
+    FROM dnsrepl.tab t
+    JOIN pg_trigger n ON n.tgrelid = t.rel AND n.tgname IN ('dnsrepl_note', 'dnsrepl_note_truncate') AND n.tgenabled <> 'A'
+  UNION ALL
+  SELECT t.name, NULL, NULL, format('trigger %s is missing', n.tgname), NULL, NULL,
+         'make it again as dnsrepl.setup() does, then dnsrepl.note_table()'
+    FROM dnsrepl.tab t CROSS JOIN (VALUES ('dnsrepl_note'), ('dnsrepl_note_truncate')) n (tgname)
+   WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = t.rel)
+     AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.rel AND g.tgname = n.tgname)
+  UNION ALL
+  SELECT t.name, NULL, NULL, format('table %s is missing', t.name), NULL, NULL, 'what comes for it is kept'
+    FROM dnsrepl.tab t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.rel);
+COMMENT ON VIEW dnsrepl.problem IS 'what does not go by itself: the error, and what to do';
+
+CREATE FUNCTION dnsrepl.digest() RETURNS text
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_digest' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.digest() IS 'equal on nodes that serve the same data';
+
+CREATE FUNCTION dnsrepl.digest(zone @extschema@.dnsname) RETURNS text
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_digest_zone' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.digest(@extschema@.dnsname) IS 'equal on nodes that serve the same of this zone';

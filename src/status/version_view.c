@@ -1,0 +1,128 @@
+/*
+ * version_view.c: the store's octets as JSON, for dnsrepl.version and its kin.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+
+#include "store/image.h"
+#include "store/relation.h"
+
+PG_FUNCTION_INFO_V1(dnsrepl_image_rows);
+PG_FUNCTION_INFO_V1(dnsrepl_key_columns);
+PG_FUNCTION_INFO_V1(dnsrepl_image_author);
+
+static void
+json_member(StringInfo out, TableDesc *t, const ColumnDesc *c, Datum value, bool isnull)
+{
+	escape_json(out, get_attname(t->relid, c->att, false));
+	appendStringInfoString(out, ": ");
+	if (isnull)
+		appendStringInfoString(out, "null");
+	else if (c->type == INT4OID || c->type == INT8OID || c->type == INT2OID)
+		appendStringInfoString(out, column_text(c, value));
+	else if (c->type == BOOLOID)
+		appendStringInfoString(out, DatumGetBool(value) ? "true" : "false");
+	else
+		escape_json(out, column_text(c, value));
+}
+
+static Datum
+json_datum(StringInfo json)
+{
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json->data));
+}
+
+static void
+json_row(StringInfo out, TableDesc *t, const Row *row)
+{
+	Datum		values[MAX_COLUMNS];
+	bool		nulls[MAX_COLUMNS];
+
+	row_decode(t, row->data, row->len, values, nulls);
+	appendStringInfoChar(out, '{');
+	for (int c = 0; c < t->ncolumns; c++)
+	{
+		if (c)
+			appendStringInfoString(out, ", ");
+		json_member(out, t, &t->columns[c], values[c], nulls[c]);
+	}
+	appendStringInfoChar(out, '}');
+}
+
+/* image_rows(key bytea, image bytea) returns jsonb */
+Datum
+dnsrepl_image_rows(PG_FUNCTION_ARGS)
+{
+	bytea	   *key = PG_GETARG_BYTEA_PP(0);
+	bytea	   *data = PG_GETARG_BYTEA_PP(1);
+	TableDesc  *t;
+	Image		image;
+	StringInfoData out;
+
+	tables_refresh();
+	t = key_table((uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+	if (!image_decode((uint8 *) VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), true, &image))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version's image cannot be read")));
+	if (image.rows.n == 0)
+		PG_RETURN_NULL();
+	initStringInfo(&out);
+	appendStringInfoChar(&out, '[');
+	for (int i = 0; i < image.rows.n; i++)
+	{
+		if (i)
+			appendStringInfoString(&out, ", ");
+		if (t && t->ncolumns == image.ncolumns)
+			json_row(&out, t, &image.rows.rows[i]);
+		else
+			appendStringInfoString(&out, "\"?\"");	/* of a table that is not here */
+	}
+	appendStringInfoChar(&out, ']');
+	return json_datum(&out);
+}
+
+/* key_columns(key bytea) returns jsonb */
+Datum
+dnsrepl_key_columns(PG_FUNCTION_ARGS)
+{
+	bytea	   *key = PG_GETARG_BYTEA_PP(0);
+	TableDesc  *t;
+	Datum		values[MAX_KEY_COLUMNS];
+	bool		nulls[MAX_KEY_COLUMNS];
+	StringInfoData out;
+
+	tables_refresh();
+	t = key_table((uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+	if (!t)
+		PG_RETURN_NULL();
+	key_decode(t, (uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), values, nulls);
+	initStringInfo(&out);
+	appendStringInfoChar(&out, '{');
+	for (int k = 0; k < t->nkeys; k++)
+	{
+		if (t->keys[k].hashed)
+			continue;
+		if (out.len > 1)
+			appendStringInfoString(&out, ", ");
+		json_member(&out, t, &t->keys[k], values[k], nulls[k]);
+	}
+	appendStringInfoChar(&out, '}');
+	return json_datum(&out);
+}
+
+/* image_author(image bytea) returns text */
+Datum
+dnsrepl_image_author(PG_FUNCTION_ARGS)
+{
+	bytea	   *data = PG_GETARG_BYTEA_PP(0);
+	Image		image;
+
+	if (!image_decode((uint8 *) VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), false, &image))
+		PG_RETURN_NULL();
+	return PointerGetDatum(cstring_to_text_with_len((const char *) image.user, (int) image.user_len));
+}

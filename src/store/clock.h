@@ -1,0 +1,98 @@
+/*
+ * clock.h: the shared memory of a node: its hybrid logical clock, the stamps in flight, who waits for commits.
+ */
+#ifndef DNSREPL_CLOCK_H
+#define DNSREPL_CLOCK_H
+
+#include "postgres.h"
+
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "store/vector.h"
+
+#define STAMP_COUNTER_BITS 12
+#define MAX_WAKERS (64 + 1)
+
+typedef enum WakerKind
+{
+	WAKE_LINK,					/* a commit changed the store */
+	WAKE_MANAGER				/* links have changed, or parked units may be projected now */
+} WakerKind;
+
+typedef struct Waker
+{
+	Latch	   *latch;			/* NULL: free */
+	WakerKind	kind;
+} Waker;
+
+/* One node: a database of this server in which the store is in use. */
+typedef struct NodeSlot
+{
+	Oid			database;		/* InvalidOid: free */
+	LWLock	   *lock;			/* for all that follows, atomics apart */
+	pg_uuid_t	life;			/* this life of the node: the id of its origin */
+	int32		origin;			/* the origin's local number; 0 until its row is committed */
+	bool		opened;			/* the clock has been raised above what the store holds */
+	int64		last;			/* the last stamp drawn here or seen of others */
+	Waker		wakers[MAX_WAKERS];
+	pg_atomic_uint64 commits;	/* counts commits that changed the store; starts at 1 */
+	pg_atomic_uint32 parked;	/* not 0: units wait for their projection */
+	pg_atomic_uint32 greetings; /* counts peers that came: a link that could not reach its own may try again */
+	ConditionVariable acked;	/* broadcast when a link's peer has confirmed something */
+} NodeSlot;
+
+extern Size clock_shmem_size(void);
+extern void clock_shmem_request(void);
+extern void clock_shmem_init(void);
+extern void clock_init(void);
+
+/* Was the library preloaded? clock_slot() raises 55000 with the setting to change if not. */
+extern bool clock_available(void);
+
+/* The slot of this backend's database; made if there is none. Raises 55000, 54000. */
+extern NodeSlot *clock_slot(void);
+
+/* A new life: setup, a clone found out. Stamps in flight end under the old one. */
+extern void clock_renew(void);
+
+/* The database is gone. */
+extern void clock_forget(Oid database);
+
+/* Microseconds since 2000, shifted: the smallest stamp of this moment. */
+extern int64 clock_now(void);
+extern TimestampTz stamp_time(int64 stamp);
+
+/*
+ * Draws this transaction's stamp: larger than all that were drawn or seen. It is pending until the
+ * transaction ends. *low is the head of this life at that moment: all stamps of it that had ended.
+ */
+extern int64 clock_draw(int64 *low);
+
+/* Takes notice of a stamp from elsewhere; one too far ahead of the clock does not drag it along. */
+extern void clock_saw(int64 stamp);
+
+/* What this life has drawn and ended: read it before taking the snapshot that is to show it. */
+extern void clock_holds(int64 *head, StampRange **ranges, int *nranges);
+
+/* This transaction changes the store: at its commit, links are woken. */
+extern void clock_store_changed(void);
+
+/* This transaction has drawn its life's origin: when it commits, the number is known to all. */
+extern void clock_origin_made(int32 origin);
+
+/* This transaction changes the links: at its commit the manager is woken. */
+extern void clock_links_changed(void);
+
+/* This transaction held a stripe: when it ends, parked units may have their chance. */
+extern void clock_stripe_held(void);
+
+/* Workers: be woken, through this process's latch. Undone at exit. */
+extern void wake_register(WakerKind kind);
+extern void wake_all(NodeSlot *slot, WakerKind kind);
+
+#endif

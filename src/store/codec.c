@@ -1,0 +1,219 @@
+/*
+ * codec.c: see codec.h; also greetings and answers of delta.h.
+ */
+#include "postgres.h"
+
+#include "utils/lsyscache.h"
+
+#include "dnsrepl.h"
+#include "store/codec.h"
+#include "store/delta.h"
+#include "store/relation.h"
+
+void
+peer_nonsense(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROTOCOL_VIOLATION),
+			 errmsg("invalid message from peer"),
+			 errdetail("%s", what)));
+}
+
+/* ---------- vectors ---------- */
+
+void
+vector_encode(StringInfo out, const Vector *v)
+{
+	wire_put_varint(out, (uint64) v->n);
+	for (int i = 0; i < v->n; i++)
+	{
+		const VectorEntry *e = &v->entries[i];
+		const OriginInfo *o = origin_info(e->origin);
+
+		wire_put_uuid(out, &o->id);
+		wire_put_string(out, o->node, strlen(o->node));
+		wire_put_u64(out, (uint64) e->head);
+		wire_put_varint(out, (uint64) e->nranges);
+		for (int k = 0; k < e->nranges; k++)
+		{
+			wire_put_u64(out, (uint64) e->ranges[k].first);
+			wire_put_u64(out, (uint64) e->ranges[k].last);
+		}
+	}
+}
+
+static void
+ranges_decode(WireReader *r, WireEntry *e)
+{
+	uint64		n = wire_get_varint(r);
+
+	if (n > MAX_RANGES || n > (uint64) (r->end - r->p) / 16)
+	{
+		r->bad = true;
+		return;
+	}
+	e->nranges = (int) n;
+	e->ranges = n ? palloc(sizeof(StampRange) * n) : NULL;
+	for (int i = 0; i < e->nranges; i++)
+	{
+		e->ranges[i].first = (int64) wire_get_u64(r);
+		e->ranges[i].last = (int64) wire_get_u64(r);
+		if (e->ranges[i].first <= 0 || e->ranges[i].last < e->ranges[i].first || e->ranges[i].last == PG_INT64_MAX)
+			r->bad = true;
+	}
+}
+
+WireEntry *
+entries_decode(WireReader *r, int *n)
+{
+	uint64		count = wire_get_varint(r);
+	WireEntry  *entries;
+
+	/* an entry takes at least 26 octets */
+	if (r->bad || count > MAX_ORIGINS || count > (uint64) (r->end - r->p) / 26)
+	{
+		r->bad = true;
+		return NULL;
+	}
+	entries = palloc0(sizeof(WireEntry) * (count + 1));
+	for (uint64 i = 0; i < count && !r->bad; i++)
+	{
+		WireEntry  *e = &entries[i];
+		size_t		len;
+		const uint8 *node;
+
+		wire_get_uuid(r, &e->origin);
+		node = wire_get_string(r, NAMEDATALEN - 1, &len);
+		if (node)
+			memcpy(e->node, node, len);
+		e->head = (int64) wire_get_u64(r);
+		if (e->head < 0 || e->head == PG_INT64_MAX || strlen(e->node) != len)
+			r->bad = true;
+		ranges_decode(r, e);
+	}
+	*n = (int) count;
+	return r->bad ? NULL : entries;
+}
+
+Vector *
+vector_decode(WireReader *r)
+{
+	int			n;
+	WireEntry  *entries = entries_decode(r, &n);
+	Vector	   *v;
+
+	if (!entries)
+		return NULL;
+	v = vector_new();
+	for (int i = 0; i < n; i++)
+	{
+		int32		number = origin_find(&entries[i].origin);
+
+		if (number)
+			vector_add(v, number, entries[i].head, entries[i].ranges, entries[i].nranges);
+	}
+	return v;
+}
+
+/* ---------- zones ---------- */
+
+static Oid
+name_type(void)
+{
+	TableDesc  *domains = table_domains();
+
+	return get_atttype(domains->relid, domains->zone_att);
+}
+
+void
+zone_encode(StringInfo out, const ZoneRef *z)
+{
+	struct varlena *name;
+	Oid			send;
+	bool		varlena;
+	bytea	   *sent;
+
+	if (z->table)
+	{
+		wire_put_u8(out, ITEM_TABLE);
+		wire_put_u16(out, (uint16) z->table);
+		return;
+	}
+	name = palloc(VARHDRSZ + z->name_len);
+	SET_VARSIZE(name, VARHDRSZ + z->name_len);
+	memcpy(VARDATA(name), z->name, z->name_len);
+	getTypeBinaryOutputInfo(name_type(), &send, &varlena);
+	sent = OidSendFunctionCall(send, PointerGetDatum(name));
+	wire_put_u8(out, ITEM_ZONE);
+	wire_put_string(out, VARDATA(sent), VARSIZE(sent) - VARHDRSZ);
+}
+
+void
+zone_decode_name(const uint8 *wire, size_t len, ZoneRef *z)
+{
+	StringInfoData buf;
+	Oid			recv,
+				ioparam;
+	struct varlena *name;
+
+	initStringInfo(&buf);
+	appendBinaryStringInfo(&buf, (const char *) wire, (int) len);
+	getTypeBinaryInputInfo(name_type(), &recv, &ioparam);
+	name = PG_DETOAST_DATUM_PACKED(OidReceiveFunctionCall(recv, &buf, ioparam, -1));
+	if (buf.cursor != buf.len)
+		peer_nonsense("A zone's name has trailing octets.");
+	memset(z, 0, sizeof(*z));
+	z->name = (uint8 *) VARDATA_ANY(name);
+	z->name_len = VARSIZE_ANY_EXHDR(name);
+}
+
+/* ---------- greeting and answer ---------- */
+
+void
+greeting_encode(StringInfo out, const NodeInfo *node, const pg_uuid_t *life, const Vector *held)
+{
+	wire_put_u32(out, PROTOCOL_VERSION);
+	wire_put_uuid(out, &node->id);
+	wire_put_uuid(out, life);
+	wire_put_string(out, node->name, strlen(node->name));
+	vector_encode(out, held);
+}
+
+bool
+greeting_decode(const void *data, size_t len, Greeting *g)
+{
+	WireReader	r;
+	size_t		n;
+	const uint8 *name;
+
+	memset(g, 0, sizeof(*g));
+	wire_reader_init(&r, data, len);
+	g->protocol = wire_get_u32(&r);
+	wire_get_uuid(&r, &g->node);
+	wire_get_uuid(&r, &g->life);
+	name = wire_get_string(&r, NAMEDATALEN - 1, &n);
+	if (name)
+		memcpy(g->name, name, n);
+	g->vector = r.p;
+	g->vector_len = (size_t) (r.end - r.p);
+	return !r.bad && g->vector_len > 0;
+}
+
+void
+answer_encode(StringInfo out, AnswerStatus status, const Vector *held)
+{
+	wire_put_u8(out, (uint8) status);
+	vector_encode(out, held);
+}
+
+bool
+answer_decode(const void *data, size_t len, Answer *a)
+{
+	WireReader	r;
+
+	wire_reader_init(&r, data, len);
+	a->status = (AnswerStatus) wire_get_u8(&r);
+	a->vector = r.p;
+	a->vector_len = (size_t) (r.end - r.p);
+	return !r.bad && a->vector_len > 0 && (a->status == ANSWER_MERGED || a->status == ANSWER_REBASE);
+}

@@ -1,0 +1,50 @@
+/*
+ * codec.h: the octets of a delta, written by delta.c and read by merge/ (doc/protocol.md).
+ *
+ * header (first chunk): u8 'D', sender's node and life (uuid), string name, vector, base vector.
+ * later chunks: u8 'C'. Then items: u8 1 zone name (string, DNS wire form); u8 2 table without zones (u16);
+ * u8 3 unit: string key, varint versions, each: varint index of its origin in the header's vector, u64 stamp, string
+ * image. Zones come in zone_order, a zone's units sorted by key.
+ * vector: varint entries, each: uuid origin, string node name, u64 head, varint ranges, each u64 first, u64 last.
+ */
+#ifndef DNSREPL_CODEC_H
+#define DNSREPL_CODEC_H
+
+#include "store/origin.h"
+#include "store/version.h"
+#include "store/wire.h"
+
+#define CHUNK_FIRST 'D'
+#define CHUNK_NEXT 'C'
+#define MAX_IMAGE_SIZE (256 * 1024 * 1024)
+#define MAX_SIBLINGS 10000
+
+typedef enum ItemKind
+{
+	ITEM_ZONE = 1,
+	ITEM_TABLE = 2,
+	ITEM_UNIT = 3
+} ItemKind;
+
+/* An entry of an encoded vector, before its origin has a local number. */
+typedef struct WireEntry
+{
+	pg_uuid_t	origin;
+	char		node[NAMEDATALEN];
+	int64		head;
+	int			nranges;
+	StampRange *ranges;
+} WireEntry;
+
+/* NULL if the octets make no vector (r is bad then). */
+extern WireEntry *entries_decode(WireReader *r, int *n);
+
+extern void zone_encode(StringInfo out, const ZoneRef *zone);
+
+/* The name in a zone item to its stored form; raises 22P03 for what is no name. */
+extern void zone_decode_name(const uint8 *wire, size_t len, ZoneRef *zone);
+
+/* For octets that no peer of ours sends: 08P01. */
+extern void peer_nonsense(const char *what) pg_attribute_noreturn();
+
+#endif

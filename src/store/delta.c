@@ -1,0 +1,395 @@
+/*
+ * delta.c: see delta.h; the octets are codec.h's.
+ *
+ * One snapshot, taken after the pending stamps were read, shows the vector and every version it claims. The index on
+ * (origin, stamp) gives what the peer lacks, a sort makes units of it, by zone and key, and each unit is written with
+ * all its versions. Before the delta is handed out, every commit that it shows is flushed: a peer may never hold what
+ * a crash here would take back.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/buffile.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplesort.h"
+
+#include "compat.h"
+#include "dnsrepl.h"
+#include "store/clock.h"
+#include "store/codec.h"
+#include "store/delta.h"
+#include "store/peer_vector.h"
+#include "store/relation.h"
+#include "store/version.h"
+
+#define BYTEA_LESS 1957			/* pg_operator: bytea < bytea */
+
+struct Delta
+{
+	MemoryContext context;
+	int64		units;
+	int			chunks;
+	int			given;			/* chunks handed out */
+	StringInfoData buf;			/* the only chunk, or the one being written or read */
+	BufFile    *file;			/* NULL: there is one chunk */
+};
+
+typedef struct ZoneName
+{
+	int32		number;
+	ZoneRef		ref;
+} ZoneName;
+
+typedef struct Cut
+{
+	Delta	   *delta;
+	Store	   *store;
+	Vector	   *ours,
+			   *base;
+	Tuplesortstate *sort;
+	HTAB	   *zones;			/* ZoneName by number */
+	int32		zone;			/* of the unit written last */
+	XLogRecPtr	flush;
+	MemoryContext scratch;
+} Cut;
+
+static const ZoneRef *
+cut_zone(Cut *c, int32 number)
+{
+	bool		found;
+	ZoneName   *z = hash_search(c->zones, &number, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		MemoryContext old = MemoryContextSwitchTo(c->delta->context);
+
+		z->ref = zone_by_number(number);
+		MemoryContextSwitchTo(old);
+	}
+	return &z->ref;
+}
+
+/* Sorts as zone_order, then key: u8 0, u16 table | u8 1, name, u8 0; then zone number and key. */
+static bool
+cut_lacking(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmin, void *arg)
+{
+	Cut		   *c = arg;
+	const ZoneRef *z = cut_zone(c, zone);
+	MemoryContext old = MemoryContextSwitchTo(c->scratch);
+	StringInfoData s;
+
+	initStringInfo(&s);
+	appendStringInfoSpaces(&s, VARHDRSZ);
+	wire_put_u8(&s, z->table ? 0 : 1);
+	if (z->table)
+		wire_put_u16(&s, (uint16) z->table);
+	else
+	{
+		appendBinaryStringInfo(&s, (char *) z->name, (int) z->name_len);
+		wire_put_u8(&s, 0);		/* no label begins with it, so a zone comes before those below it */
+	}
+	wire_put_u32(&s, (uint32) zone);
+	appendBinaryStringInfo(&s, (const char *) key, (int) key_len);
+	SET_VARSIZE(s.data, s.len);
+	tuplesort_putdatum(c->sort, PointerGetDatum(s.data), false);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(c->scratch);
+	return true;
+}
+
+/* The length of the name that begins a sort key: labels, each ended by 0, and then an empty one. */
+static size_t
+cut_name_len(const uint8 *p, const uint8 *end)
+{
+	const uint8 *start = p;
+
+	while (p < end && *p != 0)
+		p = (const uint8 *) memchr(p, 0, (size_t) (end - p)) + 1;
+	return (size_t) (p - start);
+}
+
+/* ---------- writing ---------- */
+
+static void
+chunk_spill(Cut *c)
+{
+	Delta	   *d = c->delta;
+	uint32		len = (uint32) d->buf.len;
+
+	if (!d->file)
+	{
+		MemoryContext old = MemoryContextSwitchTo(d->context);
+
+		d->file = BufFileCreateTemp(true);
+		MemoryContextSwitchTo(old);
+	}
+	BufFileWrite(d->file, &len, sizeof(len));
+	BufFileWrite(d->file, d->buf.data, len);
+	d->chunks++;
+	resetStringInfo(&d->buf);
+	wire_put_u8(&d->buf, CHUNK_NEXT);
+	c->zone = 0;
+}
+
+static void
+cut_header(Cut *c)
+{
+	NodeInfo	node;
+	StringInfo	out = &c->delta->buf;
+
+	node_require(&node);
+	wire_put_u8(out, CHUNK_FIRST);
+	wire_put_uuid(out, &node.id);
+	wire_put_uuid(out, &clock_slot()->life);
+	wire_put_string(out, node.name, strlen(node.name));
+	vector_encode(out, c->ours);
+	vector_encode(out, c->base);
+}
+
+static void
+cut_unit(Cut *c, int32 zone, const uint8 *key, size_t key_len)
+{
+	StringInfo	out = &c->delta->buf;
+	VersionSet	set = version_read(c->store, GetActiveSnapshot(), zone, key, key_len);
+
+	if (zone != c->zone)
+		zone_encode(out, cut_zone(c, zone));
+	c->zone = zone;
+	wire_put_u8(out, ITEM_UNIT);
+	wire_put_string(out, key, key_len);
+	wire_put_varint(out, (uint64) set.n);
+	for (int i = 0; i < set.n; i++)
+	{
+		const Version *v = &set.v[i];
+		const VectorEntry *e = vector_find(c->ours, v->dot.origin);
+
+		if (!e)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("a version's origin %d is not in the vector", v->dot.origin)));
+
+		wire_put_varint(out, (uint64) (e - c->ours->entries));
+		wire_put_u64(out, (uint64) v->dot.stamp);
+		wire_put_string(out, v->image, v->image_len);
+		if (TransactionIdIsNormal(v->xmin))
+			c->flush = Max(c->flush, TransactionIdGetCommitLSN(v->xmin));
+	}
+	c->delta->units++;
+	if (out->len >= setting_chunk_size * 1024)
+		chunk_spill(c);
+}
+
+static void
+cut_units(Cut *c)
+{
+	StringInfoData last;
+	Datum		d;
+	bool		isnull;
+
+	initStringInfo(&last);
+	while (compat_tuplesort_getdatum(c->sort, &d, &isnull))
+	{
+		struct varlena *b = (struct varlena *) DatumGetPointer(d);
+		int			len = (int) VARSIZE_ANY_EXHDR(b);
+		WireReader	r;
+		MemoryContext old;
+		int32		zone;
+
+		CHECK_FOR_INTERRUPTS();
+		if (last.len == len && memcmp(last.data, VARDATA_ANY(b), (size_t) len) == 0)
+		{
+			pfree(b);
+			continue;
+		}
+		resetStringInfo(&last);
+		appendBinaryStringInfo(&last, VARDATA_ANY(b), len);
+		pfree(b);
+		wire_reader_init(&r, last.data, (size_t) len);
+		if (wire_get_u8(&r) == 0)
+			(void) wire_get_u16(&r);
+		else
+			r.p = (const uint8 *) last.data + 1 + cut_name_len((const uint8 *) last.data + 1, r.end) + 1;
+		zone = (int32) wire_get_u32(&r);
+		old = MemoryContextSwitchTo(c->scratch);
+		cut_unit(c, zone, r.p, (size_t) (r.end - r.p));
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(c->scratch);
+	}
+	pfree(last.data);
+}
+
+/* ---------- the cut ---------- */
+
+/* What the peer holds, as far as it is sure. */
+static Vector *
+cut_base(const pg_uuid_t *peer, const pg_uuid_t *life, const uint8 *vector, size_t len, bool exact)
+{
+	WireReader	r;
+	Vector	   *base;
+	const uint8 *seen;
+
+	wire_reader_init(&r, vector, len);
+	base = vector_decode(&r);
+	if (!base || !wire_at_end(&r))
+		peer_nonsense("Its vector cannot be read.");
+	seen = exact ? NULL : peer_vector_read(GetActiveSnapshot(), peer, life, &len);
+	if (seen)
+	{
+		Vector	   *v;
+
+		wire_reader_init(&r, seen, len);
+		v = vector_decode(&r);
+		if (v)
+			vector_join(base, v);
+	}
+	return base;
+}
+
+static void
+cut_run(Cut *c)
+{
+	HASHCTL		ctl = {.keysize = sizeof(int32), .entrysize = sizeof(ZoneName), .hcxt = CurrentMemoryContext};
+
+	tables_refresh();
+	c->scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl cut", ALLOCSET_DEFAULT_SIZES);
+	c->zones = hash_create("dnsrepl zones of a cut", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	c->store = store_open(false);
+	c->sort = tuplesort_begin_datum(BYTEAOID, BYTEA_LESS, InvalidOid, false, work_mem, NULL, 0);
+	version_lacking(c->store, GetActiveSnapshot(), c->base, c->ours, cut_lacking, c);
+	tuplesort_performsort(c->sort);
+	cut_header(c);
+	cut_units(c);
+	if (c->delta->file)
+	{
+		if (c->delta->buf.len > 1)
+			chunk_spill(c);
+		if (BufFileSeek(c->delta->file, 0, 0, SEEK_SET) != 0)
+			ereport(ERROR, (errcode_for_file_access(), errmsg("could not rewind temporary file: %m")));
+	}
+	else
+		c->delta->chunks = 1;
+	tuplesort_end(c->sort);
+	store_close(c->store);
+	XLogFlush(c->flush);
+}
+
+Delta *
+delta_cut(const pg_uuid_t *peer, const pg_uuid_t *peer_life, const uint8 *peer_vector, size_t peer_vector_len, bool exact)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Cut			c = {0};
+
+	StartTransactionCommand();
+	c.ours = holdings_push_snapshot();
+	c.base = cut_base(peer, peer_life, peer_vector, peer_vector_len, exact);
+	if (!vector_covers_all(c.base, c.ours))
+	{
+		MemoryContext context = AllocSetContextCreate(caller, "dnsrepl delta", ALLOCSET_DEFAULT_SIZES);
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		c.delta = palloc0(sizeof(Delta));
+		c.delta->context = context;
+		initStringInfo(&c.delta->buf);
+		MemoryContextSwitchTo(old);
+		PG_TRY();
+		{
+			cut_run(&c);
+		}
+		PG_CATCH();
+		{
+			delta_free(c.delta);
+			PG_RE_THROW();
+		}
+		PG_END_TRY();
+	}
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(caller);
+	return c.delta;
+}
+
+int64
+delta_units(const Delta *d)
+{
+	return d->units;
+}
+
+int
+delta_chunks(const Delta *d)
+{
+	return d->chunks;
+}
+
+StringInfo
+delta_next_chunk(Delta *d)
+{
+	uint32		len;
+
+	if (d->given == d->chunks)
+		return NULL;
+	d->given++;
+	if (!d->file)
+		return &d->buf;
+	resetStringInfo(&d->buf);
+	if (BufFileRead(d->file, &len, sizeof(len)) != sizeof(len))
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not read temporary file: %m")));
+	enlargeStringInfo(&d->buf, (int) len);
+	if (BufFileRead(d->file, d->buf.data, len) != len)
+		ereport(ERROR, (errcode_for_file_access(), errmsg("could not read temporary file: %m")));
+	d->buf.len = (int) len;
+	d->buf.data[len] = '\0';
+	return &d->buf;
+}
+
+void
+delta_free(Delta *d)
+{
+	if (d->file)
+		BufFileClose(d->file);
+	MemoryContextDelete(d->context);
+}
+
+/* ---------- counting ---------- */
+
+typedef struct Lacking
+{
+	int64		n,
+				most,
+				oldest;
+} Lacking;
+
+static bool
+count_lacking(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmin, void *arg)
+{
+	Lacking    *l = arg;
+
+	if (!l->oldest || dot.stamp < l->oldest)
+		l->oldest = dot.stamp;
+	return ++l->n < l->most;
+}
+
+int64
+delta_count_lacking(const uint8 *peer_vector, size_t peer_vector_len, int64 most, int64 *oldest)
+{
+	Lacking		l = {.most = most};
+	WireReader	r;
+	Vector	   *ours = holdings_push_snapshot();
+	Vector	   *held;
+	Store	   *store = store_open(false);
+
+	wire_reader_init(&r, peer_vector, peer_vector_len);
+	held = peer_vector_len ? vector_decode(&r) : vector_new();
+	if (held)
+		version_lacking(store, GetActiveSnapshot(), held, ours, count_lacking, &l);
+	store_close(store);
+	PopActiveSnapshot();
+	*oldest = l.oldest;
+	return l.n;
+}

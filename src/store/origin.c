@@ -1,0 +1,436 @@
+/*
+ * origin.c: see origin.h.
+ *
+ * This life's part of the vector is in shared memory (clock.c); dnsrepl.vector holds all others. When a life is over
+ * (the server has restarted) what it left is read from its own versions: `low` rises with the stamp, so the version
+ * with the largest stamp has the largest low, which is the head; beyond it only the versions that are there, and
+ * what they superseded (`over`), are claimed. That is exact after a crash and after point-in-time recovery: nothing
+ * is claimed that the disk does not hold. The first captured write of the next life writes it into dnsrepl.vector and
+ * closes the old one.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/sequence.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "dnsrepl.h"
+#include "store/clock.h"
+#include "store/origin.h"
+#include "store/schema.h"
+#include "store/version.h"
+#include "store/wire.h"
+
+enum
+{
+	ORIGIN_NO = 1, ORIGIN_ID, ORIGIN_NODE, ORIGIN_OWN, ORIGIN_CLOSED, ORIGIN_NATTS = ORIGIN_CLOSED
+};
+enum
+{
+	VECTOR_ORIGIN = 1, VECTOR_HEAD, VECTOR_RANGES, VECTOR_NATTS = VECTOR_RANGES
+};
+
+/* The origin that this transaction has made, not yet known to others. */
+static int32 made_here = 0;
+static LocalTransactionId made_by = InvalidLocalTransactionId;
+
+bool
+private_lock(LockClass cls, uint32 object, int mode, bool nowait)
+{
+	LOCKTAG		tag;
+	ResourceOwner old = CurrentResourceOwner;
+	LockAcquireResult result;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) cls, object, (uint16) cls);
+	/* of the top transaction: a subtransaction that is rolled back would release it */
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	PG_TRY();
+	{
+		result = LockAcquire(&tag, mode, false, nowait);
+	}
+	PG_FINALLY();
+	{
+		CurrentResourceOwner = old;
+	}
+	PG_END_TRY();
+	return result != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* ---------- this node ---------- */
+
+bool
+node_read(NodeInfo *node)
+{
+	Oid			relid = schema_find("node");
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(relid))
+		return false;
+	rel = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+
+		node->id = *DatumGetUUIDP(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
+		strlcpy(node->name, TextDatumGetCString(heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull)),
+				NAMEDATALEN);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+void
+node_require(NodeInfo *node)
+{
+	if (!node_read(node))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("this database is not a node yet"),
+				 errhint("Run SELECT dnsrepl.setup('name of this node').")));
+}
+
+/* ---------- origins ---------- */
+
+static void
+origin_from_tuple(HeapTuple tuple, TupleDesc desc, OriginInfo *o)
+{
+	Datum		values[ORIGIN_NATTS];
+	bool		nulls[ORIGIN_NATTS];
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	o->number = DatumGetInt32(values[ORIGIN_NO - 1]);
+	o->id = *DatumGetUUIDP(values[ORIGIN_ID - 1]);
+	strlcpy(o->node, TextDatumGetCString(values[ORIGIN_NODE - 1]), NAMEDATALEN);
+}
+
+static bool
+origin_lookup(AttrNumber att, RegProcedure equal, Datum value, const char *index, OriginInfo *o)
+{
+	Relation	rel = table_open(schema_oid("origin"), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	ScanKeyInit(&key, att, BTEqualStrategyNumber, equal, value);
+	scan = systable_beginscan(rel, schema_oid(index), true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		origin_from_tuple(tuple, RelationGetDescr(rel), o);
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+const OriginInfo *
+origin_info(int32 number)
+{
+	static HTAB *cache = NULL;
+	static Oid	cached_for = InvalidOid;
+	OriginInfo *o,
+				found;
+
+	/* numbers are never used twice within one life of the table */
+	if (cached_for != schema_oid("origin"))
+	{
+		HASHCTL		ctl = {.keysize = sizeof(int32), .entrysize = sizeof(OriginInfo), .hcxt = CacheMemoryContext};
+
+		if (cache)
+			hash_destroy(cache);
+		cache = hash_create("dnsrepl origins", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		cached_for = schema_oid("origin");
+	}
+	o = hash_search(cache, &number, HASH_FIND, NULL);
+	if (o)
+		return o;
+	if (!origin_lookup(ORIGIN_NO, F_INT4EQ, Int32GetDatum(number), "origin_pkey", &found))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("origin %d of a version is not known", number)));
+	o = hash_search(cache, &number, HASH_ENTER, NULL);
+	*o = found;
+	return o;
+}
+
+int32
+origin_find(const pg_uuid_t *id)
+{
+	OriginInfo	o;
+
+	return origin_lookup(ORIGIN_ID, F_UUID_EQ, UUIDPGetDatum(id), "origin_id_key", &o) ? o.number : 0;
+}
+
+static int32
+origin_insert(const pg_uuid_t *id, const char *node, bool own)
+{
+	Relation	rel = table_open(schema_oid("origin"), RowExclusiveLock);
+	int32		number = (int32) nextval_internal(schema_oid("origin_no"), false);
+	Datum		values[ORIGIN_NATTS] = {0};
+	bool		nulls[ORIGIN_NATTS] = {0};
+	HeapTuple	tuple;
+
+	values[ORIGIN_NO - 1] = Int32GetDatum(number);
+	values[ORIGIN_ID - 1] = UUIDPGetDatum(id);
+	values[ORIGIN_NODE - 1] = CStringGetTextDatum(node);
+	values[ORIGIN_OWN - 1] = BoolGetDatum(own);
+	values[ORIGIN_CLOSED - 1] = BoolGetDatum(false);
+	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+	CatalogTupleInsert(rel, tuple);
+	table_close(rel, RowExclusiveLock);
+	CommandCounterIncrement();
+	return number;
+}
+
+int32
+origin_number(const pg_uuid_t *id, const char *node)
+{
+	int32		number = origin_find(id);
+
+	return number ? number : origin_insert(id, node, false);
+}
+
+/* ---------- the vector ---------- */
+
+static void
+vector_from_tuple(Vector *v, HeapTuple tuple, TupleDesc desc)
+{
+	Datum		values[VECTOR_NATTS];
+	bool		nulls[VECTOR_NATTS];
+	Datum	   *stamps = NULL;
+	StampRange *ranges = NULL;
+	int			n = 0;
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	if (!nulls[VECTOR_RANGES - 1])
+	{
+		deconstruct_array(DatumGetArrayTypeP(values[VECTOR_RANGES - 1]), INT8OID, 8, FLOAT8PASSBYVAL,
+						  TYPALIGN_DOUBLE, &stamps, NULL, &n);
+		n /= 2;
+		ranges = palloc(sizeof(StampRange) * (size_t) (n + 1));
+		for (int i = 0; i < n; i++)
+			ranges[i] = (StampRange) {DatumGetInt64(stamps[2 * i]), DatumGetInt64(stamps[2 * i + 1])};
+	}
+	vector_add(v, DatumGetInt32(values[VECTOR_ORIGIN - 1]), DatumGetInt64(values[VECTOR_HEAD - 1]), ranges, n);
+}
+
+static Vector *
+vector_stored(Snapshot snapshot)
+{
+	Relation	rel = table_open(schema_oid("vector"), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	Vector	   *v = vector_new();
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		vector_from_tuple(v, tuple, RelationGetDescr(rel));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return v;
+}
+
+/* What the versions of a life that is over tell of it. */
+static void
+vector_add_life(Vector *v, Snapshot snapshot, int32 origin)
+{
+	Store	   *store = store_open(false);
+	LifeRest	rest = version_life_rest(store, snapshot, origin, v);
+
+	vector_add(v, origin, rest.head, rest.ranges, rest.nranges);
+	store_close(store);
+}
+
+/* Adds the lives of this node that are over and not closed; closes them if `close`. */
+static void
+vector_add_lives(Vector *v, Snapshot snapshot, const pg_uuid_t *life, bool close)
+{
+	Relation	rel = table_open(schema_oid("origin"), close ? RowExclusiveLock : AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Datum		values[ORIGIN_NATTS];
+		bool		nulls[ORIGIN_NATTS];
+		int32		number;
+
+		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
+		number = DatumGetInt32(values[ORIGIN_NO - 1]);
+		if (!DatumGetBool(values[ORIGIN_OWN - 1]) || DatumGetBool(values[ORIGIN_CLOSED - 1]))
+			continue;
+		if (memcmp(DatumGetUUIDP(values[ORIGIN_ID - 1]), life, UUID_LEN) == 0)
+		{
+			/* it has an entry as soon as its first version can be seen */
+			vector_add(v, number, 0, NULL, 0);
+			continue;
+		}
+		vector_add_life(v, snapshot, number);
+		if (close)
+		{
+			bool		replace[ORIGIN_NATTS] = {0};
+			HeapTuple	closed;
+
+			values[ORIGIN_CLOSED - 1] = BoolGetDatum(true);
+			replace[ORIGIN_CLOSED - 1] = true;
+			closed = heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replace);
+			CatalogTupleUpdate(rel, &tuple->t_self, closed);
+		}
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+}
+
+Vector *
+holdings_push_snapshot(void)
+{
+	NodeSlot   *slot = clock_slot();
+	int64		head;
+	StampRange *ranges;
+	int			nranges;
+	int32		origin;
+	pg_uuid_t	life;
+	Vector	   *v;
+
+	LWLockAcquire(slot->lock, LW_SHARED);
+	origin = slot->origin;
+	life = slot->life;
+	LWLockRelease(slot->lock);
+	clock_holds(&head, &ranges, &nranges);	/* before the snapshot: see clock.c */
+	PushActiveSnapshot(GetLatestSnapshot());
+	v = vector_stored(GetActiveSnapshot());
+	vector_add_lives(v, GetActiveSnapshot(), &life, false);
+	if (origin)
+		vector_add(v, origin, head, ranges, nranges);
+	return v;
+}
+
+static Datum
+ranges_array(const VectorEntry *e)
+{
+	Datum	   *stamps = palloc(sizeof(Datum) * 2 * (size_t) e->nranges);
+
+	for (int i = 0; i < e->nranges; i++)
+	{
+		stamps[2 * i] = Int64GetDatum(e->ranges[i].first);
+		stamps[2 * i + 1] = Int64GetDatum(e->ranges[i].last);
+	}
+	return PointerGetDatum(construct_array(stamps, 2 * e->nranges, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static void
+entry_write(Relation rel, const VectorEntry *e)
+{
+	Datum		values[VECTOR_NATTS] = {0};
+	bool		nulls[VECTOR_NATTS] = {0};
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	old,
+				new;
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	values[VECTOR_ORIGIN - 1] = Int32GetDatum(e->origin);
+	values[VECTOR_HEAD - 1] = Int64GetDatum(e->head);
+	nulls[VECTOR_RANGES - 1] = e->nranges == 0;
+	if (e->nranges)
+		values[VECTOR_RANGES - 1] = ranges_array(e);
+	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+
+	ScanKeyInit(&key, VECTOR_ORIGIN, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(e->origin));
+	scan = systable_beginscan(rel, schema_oid("vector_pkey"), true, snapshot, 1, &key);
+	old = systable_getnext(scan);
+	if (HeapTupleIsValid(old))
+		CatalogTupleUpdate(rel, &old->t_self, new);
+	else
+		CatalogTupleInsert(rel, new);
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+}
+
+void
+holdings_write(const Vector *before, const Vector *now)
+{
+	Relation	rel = table_open(schema_oid("vector"), RowExclusiveLock);
+	int32		own = clock_slot()->origin;
+
+	for (int i = 0; i < now->n; i++)
+		if (now->entries[i].origin != own && !vector_covers_entry(before, &now->entries[i]))
+			entry_write(rel, &now->entries[i]);
+	table_close(rel, RowExclusiveLock);
+	CommandCounterIncrement();
+}
+
+/* The clock starts above all that the store holds, stamps too far ahead apart. */
+static void
+clock_open(NodeSlot *slot, const Vector *held)
+{
+	for (int i = 0; i < held->n; i++)
+	{
+		const VectorEntry *e = &held->entries[i];
+
+		clock_saw(e->head);
+		for (int r = 0; r < e->nranges; r++)
+			clock_saw(e->ranges[r].last);
+	}
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	slot->opened = true;
+	LWLockRelease(slot->lock);
+}
+
+static int32
+origin_make(NodeSlot *slot)
+{
+	NodeInfo	node;
+	Vector	   *before,
+			   *now;
+	Snapshot	snapshot = GetLatestSnapshot();
+	int32		number;
+	pg_uuid_t	life = slot->life;
+
+	PushActiveSnapshot(snapshot);
+	node_require(&node);
+	before = vector_stored(GetActiveSnapshot());
+	now = vector_copy(before);
+	vector_add_lives(now, GetActiveSnapshot(), &life, true);
+	clock_open(slot, now);
+	holdings_write(before, now);
+	number = origin_insert(&life, node.name, true);
+	PopActiveSnapshot();
+	clock_origin_made(number);
+	made_here = number;
+	made_by = MY_LXID;
+	return number;
+}
+
+int32
+origin_current(void)
+{
+	NodeSlot   *slot = clock_slot();
+
+	if (slot->origin)
+		return slot->origin;
+	if (made_here && made_by == MY_LXID)
+		return made_here;
+	private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
+	return slot->origin ? slot->origin : origin_make(slot);
+}

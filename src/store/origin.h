@@ -1,0 +1,68 @@
+/*
+ * origin.h: who writes: this node, its origins and those of others, and the vector of what this node holds.
+ */
+#ifndef DNSREPL_ORIGIN_H
+#define DNSREPL_ORIGIN_H
+
+#include "postgres.h"
+
+#include "utils/snapshot.h"
+#include "utils/uuid.h"
+
+#include "store/vector.h"
+
+typedef struct NodeInfo
+{
+	pg_uuid_t	id;
+	char		name[NAMEDATALEN];
+} NodeInfo;
+
+typedef struct OriginInfo
+{
+	int32		number;			/* local */
+	pg_uuid_t	id;
+	char		node[NAMEDATALEN];	/* whose life it is */
+} OriginInfo;
+
+/* This node, from dnsrepl.node under the active snapshot; false if setup() has not run. */
+extern bool node_read(NodeInfo *node);
+
+/* The same, or 55000. */
+extern void node_require(NodeInfo *node);
+
+/*
+ * The number of this life's origin, in a transaction that writes versions. The first one to ask makes the row
+ * and holds a lock until it ends; others wait for it. Also raises the clock above what the store holds.
+ */
+extern int32 origin_current(void);
+
+/* The number of an origin of another node, its row made if it is new here. Only under the merge lock. */
+extern int32 origin_number(const pg_uuid_t *id, const char *node);
+
+/* By number, from a cache that is filled under the active snapshot. Raises XX001 for a number that is not there. */
+extern const OriginInfo *origin_info(int32 number);
+
+/* The number of a known origin, else 0. */
+extern int32 origin_find(const pg_uuid_t *id);
+
+/*
+ * What this node holds. Pushes a new active snapshot, which shows all of it, whatever the
+ * transaction's isolation: the caller pops it.
+ */
+extern Vector *holdings_push_snapshot(void);
+
+/* Writes what `now` holds more than `before` did into dnsrepl.vector; this life's own entry is left out. */
+extern void holdings_write(const Vector *before, const Vector *now);
+
+/* Private lock classes of this extension (as advisory locks of the database). */
+typedef enum LockClass
+{
+	LOCK_STRIPE = 0x4400,		/* object: the stripe */
+	LOCK_ORIGIN,				/* making this life's origin row */
+	LOCK_MERGE					/* one merge at a time */
+} LockClass;
+
+/* Takes such a lock until the end of the top transaction; false if it is not to be had now (only with nowait). */
+extern bool private_lock(LockClass cls, uint32 object, int mode, bool nowait);
+
+#endif

@@ -1,0 +1,743 @@
+/*
+ * relation.c: see relation.h.
+ *
+ * A key is the table's number (2 octets) and for each key column its length as a varint and its octets: what the
+ * type's send function gives, or for text and its kin the octets in the database's encoding (a send function would
+ * convert to the client's). Rows are read through an index that the table happens to have, in the executor's
+ * stead: no permission and no row security stands between the store and the rows.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/nbtree.h"
+#include "access/relscan.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "common/sha2.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "store/relation.h"
+#include "store/schema.h"
+
+#define MAX_TABLES 256
+
+/* dnsrepl.tab's columns (store.sql) */
+enum
+{
+	TAB_NUMBER = 1, TAB_NAME, TAB_REL, TAB_ZONE, TAB_KEY, TAB_HASHED, TAB_COLUMNS, TAB_NATTS = TAB_COLUMNS
+};
+
+bool		projecting = false;
+
+static MemoryContext tables_context = NULL;
+static TableDesc *tables[MAX_TABLES];
+static int	ntables = 0;
+static bool tables_stale = true;
+static bool watching = false;
+static Oid	tab_relid = InvalidOid; /* dnsrepl.tab */
+
+static void
+tables_invalidate(Datum arg, Oid relid)
+{
+	if (relid == InvalidOid || relid == tab_relid)
+		tables_stale = true;
+	for (int i = 0; i < ntables; i++)
+		if (tables[i]->relid == relid)
+			tables_stale = true;
+}
+
+/* ---------- descriptions ---------- */
+
+static bool
+column_describe(ColumnDesc *c, Oid relid, const char *name)
+{
+	Oid			send,
+				recv,
+				in;
+	bool		varlena;
+
+	memset(c, 0, sizeof(*c));
+	c->att = get_attnum(relid, name);
+	if (c->att <= 0)
+		return false;
+	c->type = get_atttype(relid, c->att);
+	get_atttypetypmodcoll(relid, c->att, &c->type, &c->typmod, &in);
+	c->raw = c->type == TEXTOID || c->type == VARCHAROID || c->type == BPCHAROID;
+	if (c->raw)
+	{
+		getTypeInputInfo(c->type, &in, &c->ioparam);
+		fmgr_info_cxt(in, &c->in, tables_context);
+	}
+	else
+	{
+		getTypeBinaryOutputInfo(c->type, &send, &varlena);
+		getTypeBinaryInputInfo(c->type, &recv, &c->ioparam);
+		fmgr_info_cxt(send, &c->send, tables_context);
+		fmgr_info_cxt(recv, &c->recv, tables_context);
+	}
+	return true;
+}
+
+static int
+column_list(Oid relid, Datum array, ColumnDesc *out, int most, const char *table)
+{
+	Datum	   *names;
+	int			n;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &n);
+	if (n > most)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("table \"%s\" has more than %d such columns", table, most)));
+	for (int i = 0; i < n; i++)
+	{
+		char	   *name = TextDatumGetCString(names[i]);
+
+		if (!column_describe(&out[i], relid, name))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("replicated column \"%s\" of table \"%s\" does not exist", name, table)));
+	}
+	return n;
+}
+
+/* Which part of a unit's address an index column is: a key column's number, -1 for the zone, -2 for none. */
+static int
+scan_part(TableDesc *t, AttrNumber att)
+{
+	if (t->zone != ZONE_NONE && att == t->zone_att)
+		return -1;
+	for (int k = 0; k < t->nkeys; k++)
+		if (t->keys[k].att == att && !t->keys[k].hashed)
+			return k;
+	return -2;
+}
+
+/* Takes the index if more of its leading columns are known for a unit than of the one taken so far. */
+static void
+index_consider(TableDesc *t, Relation index)
+{
+	ScanColumn	scan[MAX_KEY_COLUMNS + 1];
+	int			n = 0;
+
+	if (index->rd_rel->relam != BTREE_AM_OID || !index->rd_index->indisvalid || !index->rd_index->indisready ||
+		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) ||
+		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL))
+		return;
+	while (n < index->rd_index->indnkeyatts && n < MAX_KEY_COLUMNS + 1)
+	{
+		int			part = scan_part(t, index->rd_index->indkey.values[n]);
+		Oid			type = index->rd_opcintype[n];
+		Oid			equal = get_opfamily_member(index->rd_opfamily[n], type, type, BTEqualStrategyNumber);
+
+		if (part == -2 || !OidIsValid(equal))
+			break;
+		scan[n++] = (ScanColumn) {part, get_opcode(equal), index->rd_indcollation[n]};
+	}
+	if (n > t->nscan)
+	{
+		t->index = RelationGetRelid(index);
+		t->nscan = n;
+		memcpy(t->scan, scan, sizeof(ScanColumn) * (size_t) n);
+	}
+}
+
+static void
+table_choose_index(TableDesc *t)
+{
+	Relation	rel = table_open(t->relid, AccessShareLock);
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		index_consider(t, index);
+		index_close(index, AccessShareLock);
+	}
+	table_close(rel, AccessShareLock);
+}
+
+static TableDesc *
+table_describe(Datum *values, bool *nulls)
+{
+	TableDesc  *t = MemoryContextAllocZero(tables_context, sizeof(TableDesc));
+	MemoryContext old = MemoryContextSwitchTo(tables_context);
+
+	t->number = DatumGetInt16(values[TAB_NUMBER - 1]);
+	t->relid = DatumGetObjectId(values[TAB_REL - 1]);
+	t->zone = (ZoneKind) DatumGetChar(values[TAB_ZONE - 1]);
+	strlcpy(t->name, TextDatumGetCString(values[TAB_NAME - 1]), NAMEDATALEN);
+	t->nkeys = column_list(t->relid, values[TAB_KEY - 1], t->keys, MAX_KEY_COLUMNS, t->name);
+	t->ncolumns = column_list(t->relid, values[TAB_COLUMNS - 1], t->columns, MAX_COLUMNS, t->name);
+	if (!nulls[TAB_HASHED - 1])
+	{
+		AttrNumber	hashed = get_attnum(t->relid, TextDatumGetCString(values[TAB_HASHED - 1]));
+
+		for (int k = 0; k < t->nkeys; k++)
+			t->keys[k].hashed = t->keys[k].att == hashed;
+	}
+	if (t->zone != ZONE_NONE)
+		t->zone_att = get_attnum(t->relid, t->zone == ZONE_SELF ? "name" : "domain_id");
+	if (t->zone == ZONE_SELF)
+		t->id_att = get_attnum(t->relid, "id");
+	t->inside = strcmp(t->name, "records") == 0;
+	table_choose_index(t);
+	MemoryContextSwitchTo(old);
+	return t;
+}
+
+void
+tables_refresh(void)
+{
+	Oid			relid;
+	Relation	rel;
+	TableScanDesc scan;
+	HeapTuple	tuple;
+	Snapshot	snapshot;
+
+	if (!tables_stale)
+		return;
+	if (!watching)
+	{
+		CacheRegisterRelcacheCallback(tables_invalidate, (Datum) 0);
+		watching = true;
+	}
+	if (tables_context)
+		MemoryContextDelete(tables_context);
+	ntables = 0;
+	tables_context = AllocSetContextCreate(CacheMemoryContext, "dnsrepl tables", ALLOCSET_DEFAULT_SIZES);
+	relid = tab_relid = schema_find("tab");
+	if (!OidIsValid(relid))
+		return;
+	tables_stale = false;
+	rel = table_open(relid, AccessShareLock);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	scan = table_beginscan(rel, snapshot, 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL && ntables < MAX_TABLES)
+	{
+		Datum		values[TAB_NATTS];
+		bool		nulls[TAB_NATTS];
+
+		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
+		if (!SearchSysCacheExists1(RELOID, values[TAB_REL - 1]))
+			continue;			/* dropped */
+		tables[ntables] = table_describe(values, nulls);
+		ntables++;
+	}
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+}
+
+void
+tables_changed(void)
+{
+	CacheInvalidateRelcacheByRelid(schema_oid("tab"));
+	tables_stale = true;
+}
+
+TableDesc *
+table_by_relid(Oid relid)
+{
+	for (int i = 0; i < ntables; i++)
+		if (tables[i]->relid == relid)
+			return tables[i];
+	return NULL;
+}
+
+TableDesc *
+table_by_number(int16 number)
+{
+	for (int i = 0; i < ntables; i++)
+		if (tables[i]->number == number)
+			return tables[i];
+	return NULL;
+}
+
+TableDesc *
+table_next(int *position)
+{
+	return *position < ntables ? tables[(*position)++] : NULL;
+}
+
+TableDesc *
+table_domains(void)
+{
+	for (int i = 0; i < ntables; i++)
+		if (tables[i]->zone == ZONE_SELF)
+			return tables[i];
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"domains\" is not replicated here"),
+			 errhint("Run SELECT dnsrepl.setup('name of this node').")));
+	return NULL;
+}
+
+/* ---------- values and octets ---------- */
+
+static void
+value_encode(StringInfo out, ColumnDesc *c, Datum value)
+{
+	if (c->raw)
+	{
+		struct varlena *text = PG_DETOAST_DATUM_PACKED(value);
+
+		appendBinaryStringInfo(out, VARDATA_ANY(text), (int) VARSIZE_ANY_EXHDR(text));
+	}
+	else
+	{
+		bytea	   *sent = SendFunctionCall(&c->send, value);
+
+		appendBinaryStringInfo(out, VARDATA(sent), (int) (VARSIZE(sent) - VARHDRSZ));
+		pfree(sent);
+	}
+}
+
+static Datum
+value_decode(ColumnDesc *c, const uint8 *data, size_t len)
+{
+	StringInfoData buf;
+	Datum		value;
+
+	initStringInfo(&buf);
+	appendBinaryStringInfo(&buf, (const char *) data, (int) len);
+	if (c->raw)
+	{
+		if (memchr(buf.data, 0, len))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("text contains a zero octet")));
+		pg_verifymbstr(buf.data, (int) len, false);
+		return InputFunctionCall(&c->in, buf.data, c->ioparam, c->typmod);
+	}
+	value = ReceiveFunctionCall(&c->recv, &buf, c->ioparam, c->typmod);
+	if (buf.cursor != buf.len)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("value has trailing octets")));
+	return value;
+}
+
+static void
+put_hash(StringInfo out, const char *data, size_t len)
+{
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
+
+	if (!ctx || pg_cryptohash_init(ctx) < 0 || pg_cryptohash_update(ctx, (const uint8 *) data, len) < 0 ||
+		pg_cryptohash_final(ctx, digest, sizeof(digest)) < 0)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute SHA-256")));
+	pg_cryptohash_free(ctx);
+	wire_put_string(out, digest, sizeof(digest));
+}
+
+bool
+key_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot)
+{
+	StringInfoData value;
+
+	wire_put_u16(out, (uint16) t->number);
+	if (t->nkeys)
+		initStringInfo(&value);
+	for (int k = 0; k < t->nkeys; k++)
+	{
+		bool		isnull;
+		Datum		d = slot_getattr(slot, t->keys[k].att, &isnull);
+
+		if (isnull)
+			return false;
+		resetStringInfo(&value);
+		value_encode(&value, &t->keys[k], d);
+		if (t->keys[k].hashed)
+			put_hash(out, value.data, (size_t) value.len);
+		else
+			wire_put_string(out, value.data, (size_t) value.len);
+	}
+	if (t->nkeys)
+		pfree(value.data);
+	if (out->len > MAX_KEY_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the key of a row of \"%s\" is longer than %d octets", t->name, MAX_KEY_SIZE)));
+	return true;
+}
+
+bool
+key_well_formed(const uint8 *key, size_t len)
+{
+	WireReader	r;
+
+	if (len > MAX_KEY_SIZE)
+		return false;
+	wire_reader_init(&r, key, len);
+	if (wire_get_u16(&r) == 0)
+		return false;
+	while (!r.bad && !wire_at_end(&r))
+	{
+		size_t		n;
+
+		wire_get_string(&r, MAX_KEY_SIZE, &n);
+	}
+	return !r.bad;
+}
+
+TableDesc *
+key_table(const uint8 *key, size_t len)
+{
+	return len < 2 ? NULL : table_by_number((int16) (key[0] << 8 | key[1]));
+}
+
+void
+key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *nulls)
+{
+	WireReader	r;
+
+	wire_reader_init(&r, key, len);
+	(void) wire_get_u16(&r);
+	for (int k = 0; k < t->nkeys; k++)
+	{
+		size_t		n;
+		const uint8 *p = wire_get_string(&r, MAX_KEY_SIZE, &n);
+
+		if (r.bad)
+			break;
+		nulls[k] = t->keys[k].hashed;
+		values[k] = nulls[k] ? (Datum) 0 : value_decode(&t->keys[k], p, n);
+	}
+	if (r.bad || !wire_at_end(&r))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("key of a unit of \"%s\" does not fit the table", t->name)));
+}
+
+void
+row_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot)
+{
+	StringInfoData value;
+
+	initStringInfo(&value);
+	for (int c = 0; c < t->ncolumns; c++)
+	{
+		bool		isnull;
+		Datum		d = slot_getattr(slot, t->columns[c].att, &isnull);
+
+		if (isnull)
+		{
+			wire_put_varint(out, 0);
+			continue;
+		}
+		resetStringInfo(&value);
+		value_encode(&value, &t->columns[c], d);
+		wire_put_varint(out, (uint64) value.len + 1);
+		appendBinaryStringInfo(out, value.data, value.len);
+	}
+	pfree(value.data);
+}
+
+void
+row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nulls)
+{
+	WireReader	r;
+
+	wire_reader_init(&r, data, len);
+	for (int c = 0; c < t->ncolumns; c++)
+	{
+		uint64		n = wire_get_varint(&r);
+		const uint8 *p = n ? wire_get_bytes(&r, (size_t) (n - 1)) : NULL;
+
+		if (r.bad)
+			break;
+		nulls[c] = n == 0;
+		values[c] = n ? value_decode(&t->columns[c], p, (size_t) (n - 1)) : (Datum) 0;
+	}
+	if (r.bad || !wire_at_end(&r))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("a version's row has other columns than table \"%s\" here", t->name)));
+}
+
+bool
+zone_value(TableDesc *t, TupleTableSlot *slot, ZoneValue *zone)
+{
+	bool		isnull;
+	Datum		d;
+
+	memset(zone, 0, sizeof(*zone));
+	if (t->zone == ZONE_NONE)
+		return true;
+	d = slot_getattr(slot, t->zone_att, &isnull);
+	if (isnull)
+		return false;
+	if (t->zone == ZONE_BY_ID)
+		zone->id = DatumGetInt32(d);
+	else
+	{
+		struct varlena *name = PG_DETOAST_DATUM_PACKED(d);
+
+		zone->name = (const uint8 *) VARDATA_ANY(name);
+		zone->name_len = VARSIZE_ANY_EXHDR(name);
+	}
+	return true;
+}
+
+/* ---------- finding rows ---------- */
+
+Datum
+zone_datum(TableDesc *t, const ZoneValue *zone)
+{
+	struct varlena *name;
+
+	if (t->zone == ZONE_BY_ID)
+		return Int32GetDatum(zone->id);
+	name = palloc(VARHDRSZ + zone->name_len);
+	SET_VARSIZE(name, VARHDRSZ + zone->name_len);
+	memcpy(VARDATA(name), zone->name, zone->name_len);
+	return PointerGetDatum(name);
+}
+
+static bool
+zone_matches(TableDesc *t, TupleTableSlot *slot, const ZoneValue *zone)
+{
+	ZoneValue	has;
+
+	if (!zone || t->zone == ZONE_NONE)
+		return true;
+	return zone_value(t, slot, &has) &&
+		(t->zone == ZONE_BY_ID ? has.id == zone->id :
+		 has.name_len == zone->name_len && memcmp(has.name, zone->name, has.name_len) == 0);
+}
+
+/*
+ * Rows by the leading index columns that are known: the zone, and the key columns if a key is given. Without an
+ * index that helps, all rows. Callers check what they get.
+ */
+static void
+rows_scan(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone,
+		  const uint8 *key, size_t key_len, RowCallback fn, void *arg)
+{
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	Datum		values[MAX_KEY_COLUMNS];
+	bool		nulls[MAX_KEY_COLUMNS];
+	ScanKeyData keys[MAX_KEY_COLUMNS + 1];
+	int			n = 0;
+
+	if (key)
+		key_decode(t, key, key_len, values, nulls);
+	for (; n < t->nscan; n++)
+	{
+		int			part = t->scan[n].key;
+
+		if (part >= 0 ? !key : !zone)
+			break;
+		ScanKeyEntryInitialize(&keys[n], 0, (AttrNumber) (n + 1), BTEqualStrategyNumber, InvalidOid,
+							   t->scan[n].collation, t->scan[n].equal,
+							   part >= 0 ? values[part] : zone_datum(t, zone));
+	}
+	if (n > 0)
+	{
+		Relation	index = index_open(t->index, AccessShareLock);
+		IndexScanDesc scan = compat_index_beginscan(rel, index, snapshot, n);
+
+		index_rescan(scan, keys, n, NULL, 0);
+		while (index_getnext_slot(scan, ForwardScanDirection, slot))
+			fn(t, slot, arg);
+		index_endscan(scan);
+		index_close(index, AccessShareLock);
+	}
+	else
+	{
+		TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+
+		while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+			fn(t, slot, arg);
+		table_endscan(scan);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+typedef struct UnitScan
+{
+	const ZoneValue *zone;
+	const uint8 *key;
+	size_t		key_len;
+	StringInfoData scratch;
+	int			cap;
+	RowSet		set;
+} UnitScan;
+
+static void
+unit_row(TableDesc *t, TupleTableSlot *slot, void *arg)
+{
+	UnitScan   *u = arg;
+	StringInfoData row;
+	Row		   *r;
+
+	resetStringInfo(&u->scratch);
+	if (!zone_matches(t, slot, u->zone) || !key_encode(&u->scratch, t, slot) ||
+		(size_t) u->scratch.len != u->key_len || memcmp(u->scratch.data, u->key, u->key_len) != 0)
+		return;
+	if (u->set.n == u->cap)
+	{
+		u->cap = u->cap ? u->cap * 2 : 4;
+		u->set.rows = u->set.rows ? repalloc(u->set.rows, sizeof(Row) * (size_t) u->cap)
+			: palloc(sizeof(Row) * (size_t) u->cap);
+	}
+	initStringInfo(&row);
+	row_encode(&row, t, slot);
+	r = &u->set.rows[u->set.n++];
+	*r = (Row) {.data = (uint8 *) row.data, .len = (size_t) row.len, .tid = slot->tts_tid};
+	if (t->id_att)
+	{
+		bool		isnull;
+
+		r->id = DatumGetInt32(slot_getattr(slot, t->id_att, &isnull));
+	}
+}
+
+static int
+row_order(const void *a, const void *b)
+{
+	const Row  *x = a,
+			   *y = b;
+	int			c = memcmp(x->data, y->data, Min(x->len, y->len));
+
+	return c ? c : x->len < y->len ? -1 : x->len > y->len;
+}
+
+RowSet
+unit_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, const uint8 *key, size_t key_len)
+{
+	UnitScan	u = {.zone = zone, .key = key, .key_len = key_len};
+
+	initStringInfo(&u.scratch);
+	rows_scan(t, rel, snapshot, zone, key, key_len, unit_row, &u);
+	if (u.set.n > 1)
+		qsort(u.set.rows, (size_t) u.set.n, sizeof(Row), row_order);
+	return u.set;
+}
+
+typedef struct ZoneScan
+{
+	const ZoneValue *zone;
+	RowCallback fn;
+	void	   *arg;
+} ZoneScan;
+
+static void
+zone_row(TableDesc *t, TupleTableSlot *slot, void *arg)
+{
+	ZoneScan   *z = arg;
+
+	if (zone_matches(t, slot, z->zone))
+		z->fn(t, slot, z->arg);
+}
+
+void
+zone_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, RowCallback fn, void *arg)
+{
+	ZoneScan	z = {zone, fn, arg};
+	TableDesc	by_zone = *t;
+
+	/* the index chosen for units may not begin with the zone: look for one that does */
+	if (zone && t->zone == ZONE_BY_ID && (t->nscan == 0 || t->scan[0].key != -1))
+	{
+		by_zone.nkeys = 0;
+		by_zone.nscan = 0;
+		by_zone.index = InvalidOid;
+		table_choose_index(&by_zone);
+		memcpy(by_zone.keys, t->keys, sizeof(t->keys));
+		by_zone.nkeys = t->nkeys;
+	}
+	rows_scan(&by_zone, rel, snapshot, zone, NULL, 0, zone_row, &z);
+}
+
+/* ---------- words for messages ---------- */
+
+static char *
+type_text(Oid type, Datum value)
+{
+	Oid			out;
+	bool		varlena;
+
+	getTypeOutputInfo(type, &out, &varlena);
+	return OidOutputFunctionCall(out, value);
+}
+
+char *
+column_text(const ColumnDesc *c, Datum value)
+{
+	return type_text(c->type, value);
+}
+
+char *
+zone_text(const uint8 *name, size_t name_len)
+{
+	TableDesc  *t = table_domains();
+	ZoneValue	zone = {.name = name, .name_len = name_len};
+
+	return type_text(get_atttype(t->relid, t->zone_att), zone_datum(t, &zone));
+}
+
+/* ---------- domains ---------- */
+
+int32
+domain_id(Snapshot snapshot, const uint8 *name, size_t name_len)
+{
+	TableDesc  *t = table_domains();
+	Relation	rel = table_open(t->relid, AccessShareLock);
+	uint8		key[2] = {(uint8) (t->number >> 8), (uint8) t->number};
+	ZoneValue	zone = {.name = name, .name_len = name_len};
+	RowSet		rows = unit_rows(t, rel, snapshot, &zone, key, sizeof(key));
+
+	table_close(rel, AccessShareLock);
+	return rows.n ? rows.rows[0].id : 0;
+}
+
+bool
+domain_name(Snapshot snapshot, int32 id, uint8 **name, size_t *name_len)
+{
+	TableDesc  *t = table_domains();
+	Relation	rel = table_open(t->relid, AccessShareLock);
+	Oid			pkey;
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	ScanKeyData key;
+	IndexScanDesc scan;
+	Relation	index;
+	ZoneValue	zone;
+	bool		found;
+
+	RelationGetIndexList(rel);	/* fills in which one it is */
+	pkey = rel->rd_pkindex;
+	if (!OidIsValid(pkey))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("table \"domains\" has no primary key")));
+	index = index_open(pkey, AccessShareLock);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
+	scan = compat_index_beginscan(rel, index, snapshot, 1);
+	index_rescan(scan, &key, 1, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, slot) && zone_value(t, slot, &zone);
+	if (found)
+	{
+		*name = palloc(Max(zone.name_len, 1));
+		memcpy(*name, zone.name, zone.name_len);
+		*name_len = zone.name_len;
+	}
+	index_endscan(scan);
+	index_close(index, AccessShareLock);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, AccessShareLock);
+	return found;
+}

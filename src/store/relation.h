@@ -1,0 +1,142 @@
+/*
+ * relation.h: the replicated tables as the store sees them: which columns make the unit, which are shipped.
+ */
+#ifndef DNSREPL_RELATION_H
+#define DNSREPL_RELATION_H
+
+#include "postgres.h"
+
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "storage/itemptr.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+#include "dnsrepl.h"
+#include "store/wire.h"
+
+/* How a row tells its zone. */
+typedef enum ZoneKind
+{
+	ZONE_NONE = 'n',			/* it has none */
+	ZONE_SELF = 's',			/* it is the zone: domains */
+	ZONE_BY_ID = 'i'			/* by the id of its row in domains */
+} ZoneKind;
+
+typedef struct ColumnDesc
+{
+	AttrNumber	att;
+	Oid			type;
+	int32		typmod;
+	bool		raw;			/* text and its kin: the octets themselves, not the send function's */
+	bool		hashed;			/* in a key: the SHA-256 of the value stands for it */
+	Oid			ioparam;
+	FmgrInfo	send,
+				recv,			/* if not raw */
+				in;				/* if raw */
+} ColumnDesc;
+
+typedef struct ScanColumn
+{
+	int			key;			/* of keys[], or -1: the zone column */
+	RegProcedure equal;
+	Oid			collation;
+} ScanColumn;
+
+typedef struct TableDesc
+{
+	int16		number;			/* the same on every node: it begins every key */
+	Oid			relid;
+	char		name[NAMEDATALEN];
+	ZoneKind	zone;
+	AttrNumber	zone_att;		/* ZONE_SELF: the name; ZONE_BY_ID: the id */
+	AttrNumber	id_att;			/* ZONE_SELF: the id that others refer to; else 0 */
+	bool		inside;			/* the first key column is a name that must lie in the zone */
+	int			nkeys;
+	ColumnDesc	keys[MAX_KEY_COLUMNS];
+	int			ncolumns;
+	ColumnDesc	columns[MAX_COLUMNS];
+	Oid			index;			/* serves to find a unit's rows; InvalidOid: none does */
+	int			nscan;
+	ScanColumn	scan[MAX_KEY_COLUMNS + 1];
+} TableDesc;
+
+/* Where the rows of a unit are: its zone as the table names it. */
+typedef struct ZoneValue
+{
+	int32		id;				/* ZONE_BY_ID */
+	const uint8 *name;			/* ZONE_SELF: dnsname's stored form */
+	size_t		name_len;
+} ZoneValue;
+
+typedef struct Row
+{
+	const uint8 *data;			/* its shipped columns */
+	size_t		len;
+	ItemPointerData tid;
+	int32		id;				/* ZONE_SELF: domains.id */
+} Row;
+
+typedef struct RowSet
+{
+	int			n;
+	Row		   *rows;			/* sorted by data */
+} RowSet;
+
+/*
+ * Descriptions are cached, and made anew when a table changes; call tables_refresh() where no description is
+ * held, at the start of a piece of work.
+ */
+extern void tables_refresh(void);
+
+/* dnsrepl.tab has been written: everybody reads it again. */
+extern void tables_changed(void);
+extern TableDesc *table_by_relid(Oid relid);	/* NULL: not replicated */
+extern TableDesc *table_by_number(int16 number);
+extern TableDesc *table_domains(void);	/* raises 55000 if setup() has not run */
+extern TableDesc *table_next(int *position);	/* all of them: start with 0, NULL at the end */
+
+/* While it is set, the rows that this backend writes come from the store: write/ takes no note of them. */
+extern bool projecting;
+
+/* The unit of a row; false if a key column is null: such a row belongs to no unit. */
+extern bool key_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot);
+
+/* The table of a key, NULL if there is none; the key's octets are checked as far as they can be without values. */
+extern TableDesc *key_table(const uint8 *key, size_t len);
+extern bool key_well_formed(const uint8 *key, size_t len);
+
+/* The key columns' values, in the current context. Hashed ones are null. Raises 22P03 for impossible octets. */
+extern void key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *nulls);
+
+extern void row_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot);
+
+/* One row's values, in the order of t->columns. Raises what input functions raise. */
+extern void row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nulls);
+
+/* The zone's value of a row; false if it is null. */
+extern bool zone_value(TableDesc *t, TupleTableSlot *slot, ZoneValue *zone);
+
+/* A zone as a value of the table's zone column. */
+extern Datum zone_datum(TableDesc *t, const ZoneValue *zone);
+
+/* The rows of one unit, by index if there is one. */
+extern RowSet unit_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone,
+						const uint8 *key, size_t key_len);
+
+/* Calls fn for each row of a zone (NULL: all rows); fn may not keep the slot. */
+typedef void (*RowCallback) (TableDesc *t, TupleTableSlot *slot, void *arg);
+extern void zone_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, RowCallback fn, void *arg);
+
+/* For messages: a column's value, a zone's name. */
+extern char *column_text(const ColumnDesc *c, Datum value);
+extern char *zone_text(const uint8 *name, size_t name_len);
+
+/* The id of a zone's row in domains, 0 if there is none under the snapshot. */
+extern int32 domain_id(Snapshot snapshot, const uint8 *name, size_t name_len);
+
+/* The zone of a domains row by id; false if there is none under the snapshot. name: in the current context. */
+extern bool domain_name(Snapshot snapshot, int32 id, uint8 **name, size_t *name_len);
+
+#endif

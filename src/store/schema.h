@@ -1,0 +1,24 @@
+/*
+ * schema.h: the extension's own relations by name.
+ */
+#ifndef DNSREPL_SCHEMA_H
+#define DNSREPL_SCHEMA_H
+
+#include "postgres.h"
+
+/* A relation (table, index, sequence) of schema dnsrepl; InvalidOid if it is not there. */
+extern Oid	schema_find(const char *name);
+
+/* The same, or 55000: the extension is not installed in this database. */
+extern Oid	schema_oid(const char *name);
+
+/* Runs with the rights of the extension's owner until owner_leave(), or until an error ends the (sub)transaction. */
+typedef struct OwnerScope
+{
+	Oid			user;
+	int			context;
+} OwnerScope;
+extern OwnerScope owner_enter(void);
+extern void owner_leave(OwnerScope scope);
+
+#endif

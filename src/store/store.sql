@@ -1,0 +1,96 @@
+-- The store: what replicates (DESIGN: the version store), and what this node knows of itself and others.
+-- Only the extension's own code writes these tables.
+
+CREATE TABLE dnsrepl.node (
+  id     uuid PRIMARY KEY,
+  name   text NOT NULL CHECK (name <> '' AND octet_length(name) < 64),
+  schema name NOT NULL,
+  since  timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX node_one ON dnsrepl.node ((true));
+COMMENT ON TABLE dnsrepl.node IS 'this node: one row once dnsrepl.setup() has run';
+
+CREATE TABLE dnsrepl.origin (
+  no     int4 PRIMARY KEY,
+  id     uuid NOT NULL UNIQUE,
+  node   text NOT NULL,
+  own    bool NOT NULL,
+  closed bool NOT NULL
+);
+CREATE SEQUENCE dnsrepl.origin_no AS int4 OWNED BY dnsrepl.origin.no;
+COMMENT ON TABLE dnsrepl.origin IS 'lives of nodes: who wrote versions; numbers are local to this node';
+COMMENT ON COLUMN dnsrepl.origin.closed IS 'a life of this node that is over and whose vector entry is complete';
+
+CREATE TABLE dnsrepl.vector (
+  origin int4 PRIMARY KEY,
+  head   int8 NOT NULL,
+  ranges int8[]
+) WITH (fillfactor = 50);
+COMMENT ON TABLE dnsrepl.vector IS 'what this node holds of each origin: every stamp up to head, and ranges (first, last, first, last ...) beyond it';
+
+CREATE TABLE dnsrepl.peer_vector (
+  node    uuid PRIMARY KEY,
+  name    text NOT NULL,
+  life    uuid NOT NULL,
+  vector  bytea NOT NULL,
+  contact timestamptz NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE dnsrepl.peer_vector IS 'the vector of each node whose delta was merged here, as it came with the last one';
+
+CREATE TABLE dnsrepl.zone (
+  no   int4 PRIMARY KEY,
+  name @extschema@.dnsname UNIQUE,
+  tab  int2 UNIQUE,
+  CHECK ((name IS NULL) <> (tab IS NULL))
+) WITH (fillfactor = 80);
+CREATE SEQUENCE dnsrepl.zone_no AS int4 OWNED BY dnsrepl.zone.no;
+ALTER TABLE dnsrepl.zone ALTER no SET DEFAULT nextval('dnsrepl.zone_no');
+COMMENT ON TABLE dnsrepl.zone IS 'a row per zone, and per table without zones: locked by whoever changes units in it';
+
+CREATE TABLE dnsrepl.version_store (
+  stamp  int8 NOT NULL,
+  low    int8,
+  zone   int4 NOT NULL,
+  origin int4 NOT NULL,
+  seen   bool NOT NULL,
+  key    bytea NOT NULL,
+  image  bytea NOT NULL,
+  over   bytea
+);
+ALTER TABLE dnsrepl.version_store ALTER key SET STORAGE PLAIN;
+CREATE INDEX version_unit ON dnsrepl.version_store (zone, key);
+CREATE INDEX version_dot ON dnsrepl.version_store (origin, stamp);
+COMMENT ON TABLE dnsrepl.version_store IS 'the store: every version of every unit; dnsrepl.version shows it readably';
+COMMENT ON COLUMN dnsrepl.version_store.low IS 'own versions: the head of this origin when the stamp was drawn';
+COMMENT ON COLUMN dnsrepl.version_store.over IS 'own versions: stamps of this origin beyond low that were superseded here';
+
+CREATE TABLE dnsrepl.tab (
+  no      int2 PRIMARY KEY CHECK (no > 0),
+  name    text NOT NULL UNIQUE,
+  rel     oid NOT NULL UNIQUE,
+  zone    "char" NOT NULL CHECK (zone IN ('n', 's', 'i')),
+  key     text[] NOT NULL,
+  hashed  text,
+  columns text[] NOT NULL
+);
+COMMENT ON TABLE dnsrepl.tab IS 'the replicated tables: how a row tells its zone (none, itself, by domain_id), its key in the zone, the columns that are shipped';
+
+CREATE TABLE dnsrepl.parked (
+  zone  int4 NOT NULL,
+  key   bytea NOT NULL,
+  since timestamptz NOT NULL,
+  tries int4 NOT NULL,
+  error text NOT NULL,
+  PRIMARY KEY (zone, key)
+);
+COMMENT ON TABLE dnsrepl.parked IS 'units whose versions are in the store and not yet in the serving tables; dnsrepl.problem shows them';
+
+CREATE TABLE dnsrepl.staging (
+  node    uuid NOT NULL,
+  delta   int8 NOT NULL,
+  seq     int4 NOT NULL,
+  payload bytea NOT NULL,
+  PRIMARY KEY (node, delta, seq)
+);
+ALTER TABLE dnsrepl.staging ALTER payload SET STORAGE EXTERNAL;
+COMMENT ON TABLE dnsrepl.staging IS 'chunks of large deltas that have not come whole yet';

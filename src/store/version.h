@@ -1,0 +1,104 @@
+/*
+ * version.h: the version store: dnsrepl.version_store and dnsrepl.zone.
+ */
+#ifndef DNSREPL_VERSION_H
+#define DNSREPL_VERSION_H
+
+#include "postgres.h"
+
+#include "access/htup.h"
+#include "catalog/indexing.h"
+#include "storage/itemptr.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+#include "store/merge_rule.h"
+
+typedef struct Version
+{
+	ItemPointerData tid;
+	TransactionId xmin;
+	Dot			dot;
+	int64		low;			/* own versions: this life's head when the stamp was drawn; else 0 */
+	bool		seen;			/* has been projected here */
+	const uint8 *image;
+	size_t		image_len;
+	const StampRange *over;		/* own stamps beyond low that this one, or those under it, superseded */
+	int			nover;
+} Version;
+
+typedef struct VersionSet
+{
+	int			n;
+	Version    *v;				/* oldest dot first, as the index has them: no order to rely on */
+} VersionSet;
+
+/* The store, open for the time of one piece of work. */
+typedef struct Store
+{
+	Relation	heap;
+	Relation	unit_index;		/* (zone, key) */
+	Relation	dot_index;		/* (origin, stamp) */
+	CatalogIndexState indstate; /* NULL if open for reading */
+} Store;
+
+extern Store *store_open(bool write);
+extern void store_close(Store *store);
+
+/* The versions of one unit, in the current memory context. */
+extern VersionSet version_read(Store *store, Snapshot snapshot, int32 zone, const uint8 *key, size_t key_len);
+
+extern void version_insert(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
+extern void version_delete(Store *store, const Version *v);
+extern void version_mark(Store *store, const Version *v, bool seen);
+
+/*
+ * Calls fn for each unit of a zone that has versions and whose key begins with `prefix`, in order of key, once each.
+ * fn may write the store: the walk does not see it.
+ */
+typedef void (*UnitCallback) (int32 zone, const uint8 *key, size_t key_len, void *arg);
+extern void unit_walk(Store *store, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len,
+					  UnitCallback fn, void *arg);
+
+/*
+ * Calls fn for each version whose dot `held` does not cover: unit, dot, and the transaction that wrote it.
+ * This is what a peer that holds `held` lacks, by the index on (origin, stamp). Ends when fn returns false.
+ */
+typedef bool (*LackCallback) (int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmin, void *arg);
+extern void version_lacking(Store *store, Snapshot snapshot, const Vector *held, const Vector *ours,
+							LackCallback fn, void *arg);
+
+/* What the versions of an own life that is over say of it: its head, and what is beyond. `stored`: what is known already. */
+typedef struct LifeRest
+{
+	int64		head;
+	int			nranges;
+	StampRange *ranges;
+} LifeRest;
+extern LifeRest version_life_rest(Store *store, Snapshot snapshot, int32 origin, const Vector *stored);
+
+/* Zones: the row that stands for each, locked by whoever changes units in it. Names in dnsname's stored form. */
+typedef struct ZoneRef
+{
+	int32		number;			/* 0: not known */
+	int16		table;			/* 0: a zone; else the units of this table, which has none */
+	size_t		name_len;
+	uint8	   *name;
+} ZoneRef;
+
+/* The number of a zone, 0 if it has none. Reads the latest committed row. */
+extern int32 zone_find(const ZoneRef *zone);
+
+/* Finds or makes the zone's row and locks it until the end of the transaction; sets number. */
+extern void zone_lock(ZoneRef *zone);
+
+/* The order in which everybody locks: tables without zones first, then names. */
+extern int	zone_order(const void *a, const void *b);
+
+/* The name of a zone by number, in the current context. Raises XX001 if there is none. */
+extern ZoneRef zone_by_number(int32 number);
+
+/* All zone numbers, in zone_order. */
+extern ZoneRef *zone_all(int *n);
+
+#endif

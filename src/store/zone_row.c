@@ -1,0 +1,226 @@
+/*
+ * zone_row.c: the row that stands for a zone, and its lock (declared in version.h).
+ *
+ * Whoever changes units of a zone holds this row, taken in zone_order, so that no order can deadlock; it is a row
+ * lock, so a transaction may hold any number. The latest row is locked whatever the transaction's snapshot is:
+ * under REPEATABLE READ the units decide whether there is a conflict, not the zone.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "store/schema.h"
+#include "store/version.h"
+
+enum
+{
+	ZONE_NO = 1, ZONE_NAME, ZONE_TAB, ZONE_NATTS = ZONE_TAB
+};
+
+int
+zone_order(const void *a, const void *b)
+{
+	const ZoneRef *x = a,
+			   *y = b;
+	int			c;
+
+	if (x->table || y->table)
+		return !y->table ? -1 : !x->table ? 1 : (x->table > y->table) - (x->table < y->table);
+	c = memcmp(x->name, y->name, Min(x->name_len, y->name_len));
+	return c ? c : (x->name_len > y->name_len) - (x->name_len < y->name_len);
+}
+
+static Datum
+name_datum(const ZoneRef *z)
+{
+	struct varlena *name = palloc(VARHDRSZ + z->name_len);
+
+	SET_VARSIZE(name, VARHDRSZ + z->name_len);
+	memcpy(VARDATA(name), z->name, z->name_len);
+	return PointerGetDatum(name);
+}
+
+/* dnsname's own equality, from the index that uses it. */
+static RegProcedure
+name_equal(Oid index_oid)
+{
+	Relation	index = index_open(index_oid, AccessShareLock);
+	Oid			type = index->rd_opcintype[0];
+	Oid			op = get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
+
+	index_close(index, AccessShareLock);
+	return get_opcode(op);
+}
+
+static SysScanDesc
+zone_scan(Relation rel, Snapshot snapshot, const ZoneRef *z)
+{
+	Oid			index = schema_oid(z->table ? "zone_tab_key" : "zone_name_key");
+	ScanKeyData key;
+
+	if (z->table)
+		ScanKeyInit(&key, ZONE_TAB, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(z->table));
+	else
+		ScanKeyInit(&key, ZONE_NAME, BTEqualStrategyNumber, name_equal(index), name_datum(z));
+	return systable_beginscan(rel, index, true, snapshot, 1, &key);
+}
+
+static int32
+zone_row_find(Relation rel, Snapshot snapshot, const ZoneRef *z, ItemPointer tid)
+{
+	SysScanDesc scan = zone_scan(rel, snapshot, z);
+	HeapTuple	tuple = systable_getnext(scan);
+	int32		number = 0;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+
+		number = DatumGetInt32(heap_getattr(tuple, ZONE_NO, RelationGetDescr(rel), &isnull));
+		*tid = tuple->t_self;
+	}
+	systable_endscan(scan);
+	return number;
+}
+
+int32
+zone_find(const ZoneRef *z)
+{
+	Relation	rel = table_open(schema_oid("zone"), AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ItemPointerData tid;
+	int32		number = zone_row_find(rel, snapshot, z, &tid);
+
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return number;
+}
+
+/* Another transaction may be making the same row: then this waits for it. */
+static void
+zone_row_make(const ZoneRef *z)
+{
+	OwnerScope	scope = owner_enter();
+	Datum		values[1] = {z->table ? Int16GetDatum(z->table) : name_datum(z)};
+	Oid			types[1] = {z->table ? INT2OID : get_atttype(schema_oid("zone"), ZONE_NAME)};
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	SPI_execute_with_args(z->table ? "INSERT INTO dnsrepl.zone (tab) VALUES ($1) ON CONFLICT DO NOTHING"
+						  : "INSERT INTO dnsrepl.zone (name) VALUES ($1) ON CONFLICT DO NOTHING",
+						  1, types, values, NULL, false, 0);
+	SPI_finish();
+	PopActiveSnapshot();
+	owner_leave(scope);
+	CommandCounterIncrement();
+}
+
+void
+zone_lock(ZoneRef *z)
+{
+	Relation	rel = table_open(schema_oid("zone"), RowShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	bool		locked = false;
+
+	for (int tries = 0; !locked; tries++)
+	{
+		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+		ItemPointerData tid;
+		TM_FailureData tmfd;
+
+		z->number = zone_row_find(rel, snapshot, z, &tid);
+		if (z->number)
+			locked = table_tuple_lock(rel, &tid, snapshot, slot, GetCurrentCommandId(false),
+									  LockTupleNoKeyExclusive, LockWaitBlock,
+									  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &tmfd) == TM_Ok;
+		else
+			zone_row_make(z);
+		UnregisterSnapshot(snapshot);
+		if (tries > 100)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("could not lock the row of a zone")));
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+}
+
+static ZoneRef
+zone_from_tuple(HeapTuple tuple, TupleDesc desc)
+{
+	Datum		values[ZONE_NATTS];
+	bool		nulls[ZONE_NATTS];
+	ZoneRef		z = {0};
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	z.number = DatumGetInt32(values[ZONE_NO - 1]);
+	if (!nulls[ZONE_TAB - 1])
+		z.table = DatumGetInt16(values[ZONE_TAB - 1]);
+	else
+	{
+		struct varlena *name = PG_DETOAST_DATUM_PACKED(values[ZONE_NAME - 1]);
+
+		z.name_len = VARSIZE_ANY_EXHDR(name);
+		z.name = palloc(z.name_len + 1);
+		memcpy(z.name, VARDATA_ANY(name), z.name_len);
+	}
+	return z;
+}
+
+ZoneRef
+zone_by_number(int32 number)
+{
+	Relation	rel = table_open(schema_oid("zone"), AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ZoneRef		z;
+
+	ScanKeyInit(&key, ZONE_NO, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(number));
+	scan = systable_beginscan(rel, schema_oid("zone_pkey"), true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("zone %d of a version is not known", number)));
+	z = zone_from_tuple(tuple, RelationGetDescr(rel));
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return z;
+}
+
+ZoneRef *
+zone_all(int *n)
+{
+	Relation	rel = table_open(schema_oid("zone"), AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	HeapTuple	tuple;
+	int			cap = 64;
+	ZoneRef    *zones = palloc(sizeof(ZoneRef) * (size_t) cap);
+
+	*n = 0;
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (*n == cap)
+			zones = repalloc_huge(zones, sizeof(ZoneRef) * (size_t) (cap *= 2));
+		zones[(*n)++] = zone_from_tuple(tuple, RelationGetDescr(rel));
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	qsort(zones, (size_t) *n, sizeof(ZoneRef), zone_order);
+	return zones;
+}

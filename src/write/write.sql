@@ -1,0 +1,29 @@
+-- Local edits come in (src/write): the triggers of replicated tables.
+
+CREATE FUNCTION dnsrepl.note() RETURNS trigger
+  LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_note' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.note() IS 'row trigger of a replicated table: checks the row and notes its unit for capture at commit';
+
+CREATE FUNCTION dnsrepl.note_truncate() RETURNS trigger
+  LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_note_truncate' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.note_truncate() IS 'TRUNCATE trigger of a replicated table';
+
+CREATE FUNCTION dnsrepl.note_table(tab regclass) RETURNS void
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_note_table' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.note_table(regclass)
+  IS 'captures a whole replicated table anew at the end of this transaction, as after an edit with triggers off';
+
+CREATE FUNCTION dnsrepl.renew() RETURNS void
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_renew' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.renew() IS 'for setup(): begins a new life of this node';
+
+-- DDL that rewrites a replicated table fires no row triggers.
+CREATE FUNCTION dnsrepl.table_rewritten() RETURNS event_trigger
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM dnsrepl.tab WHERE rel = pg_event_trigger_table_rewrite_oid()) THEN
+    PERFORM dnsrepl.note_table(pg_event_trigger_table_rewrite_oid()::regclass);
+  END IF;
+END $$;
+CREATE EVENT TRIGGER dnsrepl_table_rewrite ON table_rewrite EXECUTE FUNCTION dnsrepl.table_rewritten();
+COMMENT ON EVENT TRIGGER dnsrepl_table_rewrite IS 'captures a replicated table anew when DDL rewrites it';

@@ -1,0 +1,45 @@
+/*
+ * zone_touch.h: the zones that a transaction's notes touch.
+ */
+#ifndef DNSREPL_ZONE_TOUCH_H
+#define DNSREPL_ZONE_TOUCH_H
+
+#include "store/version.h"
+#include "write/note.h"
+
+typedef struct ZoneTouch
+{
+	ZoneRef		ref;
+	int32		id;				/* of its row in domains now; 0: none */
+} ZoneTouch;
+
+typedef struct ZoneId
+{
+	int32		id;
+	int			zone;			/* in zones[] once they are sorted */
+	ZoneRef		ref;
+} ZoneId;
+
+typedef struct Touched
+{
+	int			n,
+				cap;
+	ZoneTouch  *zones;			/* in zone_order */
+	int			nids,
+				cap_ids;
+	ZoneId	   *ids;			/* sorted by id */
+} Touched;
+
+/* Walks the notes; under the active snapshot. */
+extern void touched_collect(Touched *t);
+
+/*
+ * The ids that the zones have now, under the active snapshot. False if an id has changed hands since
+ * touched_collect(): a zone was renamed or made meanwhile.
+ */
+extern bool touched_ids(Touched *t);
+
+/* The zone of a note; NULL if it has gone, or for NOTE_TABLE. */
+extern ZoneTouch *touched_find(Touched *t, const Note *note);
+
+#endif

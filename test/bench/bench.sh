@@ -1,0 +1,121 @@
+#!/bin/bash
+# `make bench`: what dnsrepl costs, and how fast it is, against a bare PostgreSQL in the same run.
+# Servers: bare (PowerDNS's own tables), a and b (peers), c (joins late). Steps that are compared are interleaved, since
+# the speed of a machine drifts. fsync is on. BENCH_ZONES, BENCH_PER, BENCH_SECONDS, BENCH_CHANGES change the sizes.
+set -uo pipefail
+. "$(dirname "$0")/../lib/site.sh"
+patience=120
+here=$root/test/bench
+zones=${BENCH_ZONES:-500}           # loaded in one transaction
+per=${BENCH_PER:-200}               # records in each
+seconds=${BENCH_SECONDS:-6}         # for one round of pgbench; there are three
+changes=${BENCH_CHANGES:-20000}     # while b is away
+clients=4
+at_end=show_logs
+
+show_logs() {
+    if ((status == 0)); then return; fi
+    for name in a b c; do
+        if [ -s "$dir/$name.log" ]; then echo "--- $name"; tail -n 15 "$dir/$name.log"; fi
+    done >&2
+}
+line() { printf '%-44s %s\n' "$1" "$2"; }
+calc() { awk "BEGIN { printf \"$1\", $2 }"; }
+median() { printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+conninfo() { echo "host=$dir port=${pg[$1]} dbname=pdns user=dnsrepl_link"; }
+
+settings="shared_buffers = 256MB
+max_wal_size = 4GB
+checkpoint_timeout = 30min
+jit = off
+log_min_messages = warning"
+
+make_node() { make_server "$1" "${pg[$1]}" "$settings"$'\n'"$(staged)" && value "$1" 'CREATE EXTENSION dnsrepl' && value "$1" "SELECT dnsrepl.setup('$1')" >/dev/null; }
+peers() {
+    value "$1" "SELECT dnsrepl.add_peer('$2', '$(conninfo "$2")')" >/dev/null &&
+    value "$2" "SELECT dnsrepl.add_peer('$1', '$(conninfo "$1")')" >/dev/null || stop_here "$1 and $2 do not become peers"
+}
+load() { psql_at "$1" -v lo="$2" -v hi="$3" -v per="$per" -f "$here/load.sql" || stop_here "loading failed at $1"; }
+timed() { local from=$EPOCHREALTIME; "$@" || return 1; took=$(awk -v a="$from" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", b - a }'); }
+count() { value "$1" 'SELECT count(*) FROM records'; }
+all_at() { [ "$(count "$1")" = "$2" ]; }
+drained() { [ "$(value "$1" "SELECT dnsrepl.wait_for_peers('$patience s')")" = t ]; }
+same() { [ "$(value "$1" 'SELECT dnsrepl.digest()')" = "$(value "$2" 'SELECT dnsrepl.digest()')" ]; }
+# Runs pgbench; $tps is its rate.
+hit() {
+    local name=$1; shift
+    pgbench -n -M prepared -c $clients -j 1 -h "$dir" -p "${pg[$name]}" -U postgres -D zones="$zones" -D hosts=$((per - 3)) \
+        -f "$here/replace.sql" "$@" pdns >"$dir/pgbench.out" 2>&1 || { cat "$dir/pgbench.out" >&2; stop_here "pgbench failed at $name"; }
+    tps=$(sed -n 's/^tps = \([0-9]*\).*/\1/p' "$dir/pgbench.out")
+}
+
+echo "dnsrepl benchmark: $zones zones of $per records, $clients clients, $(nproc) CPUs, $($PG_CONFIG --version)"
+echo
+began=$EPOCHREALTIME
+read -r pg[bare] pg[a] pg[b] pg[c] <<<"$(free_ports 4)"
+make_server bare "${pg[bare]}" "$settings" && psql_at bare -f "$here/schema.sql" || stop_here 'no bare server'
+make_node a && make_node b && make_node c || stop_here 'a node cannot be made'
+peers a b
+drained a || stop_here 'a and b do not connect'
+
+# ------------------------------------------------------------------ bulk load
+timed load bare 1 "$zones"; bare_load=$took
+from=$EPOCHREALTIME
+timed load a 1 "$zones"; load=$took
+await all_at b "$((zones * per))" || stop_here 'the load does not come to b'
+arrived=$(seconds_since "$from")
+line 'bulk load, one transaction, bare PostgreSQL' "$bare_load s   $(calc %.0f "$zones * $per / $bare_load") records/s"
+line 'bulk load, one transaction, dnsrepl' "$load s   $(calc %.0f "$zones * $per / $load") records/s   $(calc %.2f "$load / $bare_load") x bare"
+line '  until all of it is at the peer' "$arrived s"
+for name in bare a b; do value $name 'VACUUM (ANALYZE)'; value $name CHECKPOINT; done
+
+# ------------------------------------------------------------------ transactions per second
+declare -a bare_tps peer_tps lone_tps
+for round in 1 2 3; do
+    hit bare -T "$seconds"; bare_tps+=("$tps")
+    hit a -T "$seconds"; peer_tps+=("$tps")
+    from=$EPOCHREALTIME
+    drained a || stop_here 'a does not drain'
+    drain=$(seconds_since "$from")
+    value a "SELECT dnsrepl.pause('b')" >/dev/null
+    hit a -T "$seconds"; lone_tps+=("$tps")
+    value a "SELECT dnsrepl.resume('b')" >/dev/null
+    drained a || stop_here 'a does not drain'
+done
+bare=$(median "${bare_tps[@]}"); lone=$(median "${lone_tps[@]}"); peer=$(median "${peer_tps[@]}")
+line 'RRset replacements, bare PostgreSQL' "$bare tps   (medians of 3 rounds of $seconds s)"
+line 'RRset replacements, captured, link paused' "$lone tps   $(calc %.2f "$lone / $bare") x bare"
+line 'RRset replacements, captured and shipped' "$peer tps   $(calc %.2f "$peer / $bare") x bare   drained $drain s after the last"
+
+# ------------------------------------------------------------------ commit to visible
+floor=$(perl "$here/visible.pl" 100 "-h $dir -p ${pg[bare]} -U postgres pdns" "-h $dir -p ${pg[bare]} -U postgres pdns" | cut -d' ' -f1)
+if figures=$(perl "$here/visible.pl" 200 "-h $dir -p ${pg[a]} -U postgres pdns" "-h $dir -p ${pg[b]} -U postgres pdns"); then
+    read -r p50 p99 worst <<<"$figures"
+    line 'commit to visible at the peer' "p50 $p50 ms   p99 $p99 ms   largest $worst ms   (200 commits; $floor ms is the question itself)"
+else stop_here 'commit to visible could not be measured'; fi
+
+# ------------------------------------------------------------------ absence
+stop_server b
+size() { value a "SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class WHERE relnamespace = 'dnsrepl'::regnamespace AND relkind = 'r'"; }
+kept=$(size)
+hit a -t $((changes / clients)) -D hosts=10
+kept=$(($(size) - kept))
+from=$EPOCHREALTIME
+start_server b || stop_here 'b does not start again'
+await same a b || stop_here 'b does not catch up'
+line "catch-up after $changes changes of up to $((zones * 10 + zones)) RRsets" "$(seconds_since "$from") s from the start of the server   $((kept / 1024)) kB more kept"
+
+# ------------------------------------------------------------------ joining
+want=$(count a)
+from=$EPOCHREALTIME
+pg_dump -h "$dir" -p "${pg[bare]}" -U postgres -d pdns >"$dir/dump" && value bare 'CREATE DATABASE copy' &&
+    psql -X -q -1 -v ON_ERROR_STOP=1 -h "$dir" -p "${pg[bare]}" -U postgres -d copy -f "$dir/dump" >/dev/null || stop_here 'no dump'
+copied=$(seconds_since "$from")
+from=$EPOCHREALTIME
+peers a c
+await all_at c "$want" && await same a c || stop_here 'c does not join'
+joined=$(seconds_since "$from")
+line "join of an empty node ($want records)" "$joined s   $(calc %.2f "$joined / $copied") x pg_dump into psql ($copied s)"
+echo
+same a b && same a c || stop_here 'the nodes do not serve the same'
+echo "All nodes serve the same. $(seconds_since "$began") s in all."

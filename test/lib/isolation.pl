@@ -1,0 +1,3 @@
+# The isolation tests; see Regress.pm.
+use Regress;
+Regress::run('isolation');

@@ -1,0 +1,3 @@
+# The regression tests; see Regress.pm.
+use Regress;
+Regress::run('regress');
