@@ -136,20 +136,20 @@ address_read(Fields *fields, int family, const char *what, size_t octets)
 		if (strlen(text) == len && inet_pton(family, text, address) == 1)
 			return octets_write(fields, address, octets);
 	}
-	rdata_error(fields->err, fields->number, "The address is not %s.", what);
+	rdata_error(fields->err, fields->number, "It is not %s.", what);
 	return false;
 }
 
 bool
 field_ipv4(Fields *fields)
 {
-	return address_read(fields, AF_INET, "one of IPv4", 4);
+	return address_read(fields, AF_INET, "an IPv4 address", 4);
 }
 
 bool
 field_ipv6(Fields *fields)
 {
-	return address_read(fields, AF_INET6, "one of IPv6", 16);
+	return address_read(fields, AF_INET6, "an IPv6 address", 16);
 }
 
 bool

@@ -4,7 +4,8 @@
  * Units are projected in batches, each in a subtransaction; a batch that fails is halved until the unit that fails is
  * alone: that one is parked (dnsrepl.parked), everything else goes on. The rows of a unit are compared as octets;
  * equal rows stay as they are, others are changed in place as far as there are as many, so that ids and what is local
- * to a node last.
+ * to a node last. A batch that ran into the lock of a local transaction is not halved further than to one zone: the
+ * zone is parked as a whole, and comes when the lock has gone.
  */
 #include "postgres.h"
 
@@ -19,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "dnsrepl.h"
 #include "merge/project.h"
 #include "merge/writer.h"
@@ -296,9 +298,24 @@ error_is_ours(int code)
 		category == ERRCODE_SYSTEM_ERROR;
 }
 
+/* How long the next batch waits for a lock: not again and again for the same table. */
+static int
+lock_wait(bool waited_in_vain)
+{
+	static int	wait = PROJECT_WAIT;
+	static LocalTransactionId of = InvalidLocalTransactionId;
+
+	if (of != MY_LXID)
+		wait = PROJECT_WAIT;
+	of = MY_LXID;
+	if (waited_in_vain)
+		wait = Max(wait / 2, 5);
+	return wait;
+}
+
 /* One batch in a subtransaction: NULL, or the error that undid it. */
 static char *
-batch_try(Projection *p, const ProjectUnit *units, int n)
+batch_try(Projection *p, const ProjectUnit *units, int n, bool *locked)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -307,7 +324,7 @@ batch_try(Projection *p, const ProjectUnit *units, int n)
 	char	   *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
-	LockTimeout = PROJECT_WAIT;
+	LockTimeout = lock_wait(false);
 	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
 	projecting = true;
 	PG_TRY();
@@ -330,6 +347,9 @@ batch_try(Projection *p, const ProjectUnit *units, int n)
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		error = e->message ? e->message : pstrdup("unknown error");
+		*locked = e->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || e->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+		if (*locked)
+			lock_wait(true);
 	}
 	PG_END_TRY();
 	projecting = false;
@@ -427,25 +447,34 @@ project_units(Store *store, Snapshot before, const ProjectUnit *units, int n)
 {
 	Projection	p = {.store = store, .before = before};
 	char	   *error;
+	bool		locked = false;
 	ListCell   *lc;
 
 	if (n == 0)
 		return;
-	error = batch_try(&p, units, n);
+	error = batch_try(&p, units, n, &locked);
 	if (!error)
 	{
 		foreach(lc, p.come)
 			zone_revive(store, before, lfirst(lc));
 		return;
 	}
-	if (n > 1)
+	if (locked && units[0].zone == units[n - 1].zone)
+	{
+		for (int i = 0; i < n; i++)
+			unit_unsee(store, &units[i]);
+		unit_park(units->zone, NULL, 0, error);
+	}
+	else if (n > 1)
 	{
 		project_units(store, before, units, n / 2);
 		project_units(store, before, units + n / 2, n - n / 2);
-		return;
 	}
-	unit_unsee(store, units);
-	unit_park(units->zone, units->key, units->key_len, error);
+	else
+	{
+		unit_unsee(store, units);
+		unit_park(units->zone, units->key, units->key_len, error);
+	}
 }
 
 void

@@ -63,6 +63,7 @@ static void
 defaults_prepare(Writer *w)
 {
 	TupleDesc	desc = RelationGetDescr(w->rel);
+	MemoryContext old = MemoryContextSwitchTo(w->estate->es_query_cxt);
 
 	w->defaults = palloc0(sizeof(ExprState *) * (size_t) desc->natts);
 	for (int i = 0; i < desc->natts; i++)
@@ -76,6 +77,7 @@ defaults_prepare(Writer *w)
 		if (expr)
 			w->defaults[i] = ExecInitExpr(expression_planner(expr), NULL);
 	}
+	MemoryContextSwitchTo(old);
 }
 
 Writer *

@@ -1,12 +1,14 @@
 /*
  * database.c: DROP DATABASE, ALTER DATABASE ... RENAME and SET TABLESPACE, CREATE DATABASE ... TEMPLATE need a
  * database that nobody uses. Here its manager and links are told to end first; when the transaction has ended,
- * whichever way, the launcher starts again what is to run. Only for those who own the database: others are refused
- * by the command itself.
+ * whichever way, the launcher starts again what is to run. So are the sessions of its peers' links. Only for those who
+ * own the database: others are refused by the command itself.
  *
  * CREATE DATABASE wakes the launcher, which may have been waiting for it; DROP EXTENSION wakes the manager.
  */
 #include "postgres.h"
+
+#include <signal.h>
 
 #include "access/htup_details.h"
 #include "access/xact.h"
@@ -14,6 +16,8 @@
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/syscache.h"
@@ -69,6 +73,38 @@ database_owned(Oid database)
 	return owned;
 }
 
+/*
+ * Ends the sessions that peers' links have in a database: those of role dnsrepl_link and its members. The peers come
+ * again by themselves when they can.
+ */
+static void
+guests_terminate(Oid database)
+{
+	Oid			link_role = get_role_oid("dnsrepl_link", true);
+	int			nprocs = (int) ProcGlobal->allProcCount;
+	pid_t	   *pids = palloc(sizeof(pid_t) * (size_t) nprocs);
+	Oid		   *roles = palloc(sizeof(Oid) * (size_t) nprocs);
+	int			n = 0;
+
+	LWLockAcquire(ProcArrayLock, LW_SHARED);
+	for (int i = 0; i < nprocs; i++)
+	{
+		const PGPROC *proc = &ProcGlobal->allProcs[i];
+
+		if (proc->pid == 0 || proc->databaseId != database || !OidIsValid(proc->roleId))
+			continue;
+		pids[n] = proc->pid;
+		roles[n++] = proc->roleId;
+	}
+	LWLockRelease(ProcArrayLock);
+
+	for (int i = 0; i < n; i++)
+		if (OidIsValid(link_role) && is_member_of_role_nosuper(roles[i], link_role))
+			kill(pids[i], SIGTERM);
+	pfree(pids);
+	pfree(roles);
+}
+
 /* The database that must be unused for this statement, or NULL. */
 static const char *
 database_wanted(Node *parsetree)
@@ -107,11 +143,10 @@ database_clear(Node *parsetree)
 
 	if (!OidIsValid(database) || database == MyDatabaseId || OidIsValid(held) || !database_owned(database))
 		return;
-	if (!manager_enlisted(database) && !link_state_running(database) && !IsA(parsetree, DropdbStmt))
-		return;
 	held = database;
 	dropping = IsA(parsetree, DropdbStmt);
 	database_hold(database, HOLD_WAIT);
+	guests_terminate(database);
 }
 
 static bool

@@ -101,7 +101,6 @@ slot_begin_life(NodeSlot *slot)
 	if (!pg_strong_random(slot->life.data, UUID_LEN))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random bytes")));
 	slot->origin = 0;
-	slot->opened = false;
 }
 
 static NodeSlot *

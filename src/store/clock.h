@@ -37,7 +37,6 @@ typedef struct NodeSlot
 	LWLock	   *lock;			/* for all that follows, atomics apart */
 	pg_uuid_t	life;			/* this life of the node: the id of its origin */
 	int32		origin;			/* the origin's local number; 0 until its row is committed */
-	bool		opened;			/* the clock has been raised above what the store holds */
 	int64		last;			/* the last stamp drawn here or seen of others */
 	Waker		wakers[MAX_WAKERS];
 	pg_atomic_uint64 commits;	/* counts commits that changed the store; starts at 1 */

@@ -382,7 +382,7 @@ holdings_write(const Vector *before, const Vector *now)
 
 /* The clock starts above all that the store holds, stamps too far ahead apart. */
 static void
-clock_open(NodeSlot *slot, const Vector *held)
+clock_open(const Vector *held)
 {
 	for (int i = 0; i < held->n; i++)
 	{
@@ -392,9 +392,6 @@ clock_open(NodeSlot *slot, const Vector *held)
 		for (int r = 0; r < e->nranges; r++)
 			clock_saw(e->ranges[r].last);
 	}
-	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	slot->opened = true;
-	LWLockRelease(slot->lock);
 }
 
 static int32
@@ -412,7 +409,7 @@ origin_make(NodeSlot *slot)
 	before = vector_stored(GetActiveSnapshot());
 	now = vector_copy(before);
 	vector_add_lives(now, GetActiveSnapshot(), &life, true);
-	clock_open(slot, now);
+	clock_open(now);
 	holdings_write(before, now);
 	number = origin_insert(&life, node.name, true);
 	PopActiveSnapshot();

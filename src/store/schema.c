@@ -8,6 +8,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -47,11 +48,15 @@ owner_enter(void)
 	ReleaseSysCache(tuple);
 	GetUserIdAndSecContext(&scope.user, &scope.context);
 	SetUserIdAndSecContext(owner, scope.context | SECURITY_LOCAL_USERID_CHANGE);
+	scope.settings = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
 	return scope;
 }
 
 void
 owner_leave(OwnerScope scope)
 {
+	AtEOXact_GUC(true, scope.settings);
 	SetUserIdAndSecContext(scope.user, scope.context);
 }

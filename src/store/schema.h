@@ -12,11 +12,15 @@ extern Oid	schema_find(const char *name);
 /* The same, or 55000: the extension is not installed in this database. */
 extern Oid	schema_oid(const char *name);
 
-/* Runs with the rights of the extension's owner until owner_leave(), or until an error ends the (sub)transaction. */
+/*
+ * Runs with the rights of the extension's owner, and with nobody else's search_path, until owner_leave(), or until an
+ * error ends the (sub)transaction.
+ */
 typedef struct OwnerScope
 {
 	Oid			user;
 	int			context;
+	int			settings;
 } OwnerScope;
 extern OwnerScope owner_enter(void);
 extern void owner_leave(OwnerScope scope);

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 #include "dns/name.h"
@@ -14,12 +15,21 @@
 
 PG_FUNCTION_INFO_V1(record_error);
 
+#define VALUE_SHOWN 100			/* octets of a wrong value that are quoted */
+
 static Datum
 wrong(RecordPart part, const char *value, const char *reason)
 {
-	return PointerGetDatum(cstring_to_text(value == NULL ?
-										   psprintf("%s: %s", record_part_name(part), reason) :
-										   psprintf("%s \"%s\": %s", record_part_name(part), value, reason)));
+	int			len = value == NULL ? 0 : (int) strlen(value);
+	int			shown = value == NULL ? 0 : pg_mbcliplen(value, len, VALUE_SHOWN);
+	char	   *sentence;
+
+	if (value == NULL)
+		sentence = psprintf("%s: %s", record_part_name(part), reason);
+	else
+		sentence = psprintf("%s \"%.*s%s\": %s", record_part_name(part), shown, value,
+							shown < len ? "..." : "", reason);
+	return PointerGetDatum(cstring_to_text(sentence));
 }
 
 /*

@@ -18,7 +18,7 @@ tell()    { printf '%s\n' "$@"; }
 command_line() { printf '\n  %s$ %s%s\n' "$dim" "$*" "$plain"; }
 indent()  { sed 's/^/    /; s/[[:space:]]*$//' | sed '/^$/d'; }
 good()    { printf '  %sok%s   %s\n' "$green" "$plain" "$*"; }
-bad()     { printf '  %sNOT OK   %s%s\n' "$red" "$*" "$plain"; failures=$((failures + 1)); }
+bad()     { printf '  %sNOT OK   %s%s\n' "$red" "$*" "$plain"; failures=$((failures + 1)); patience=3; }      # no long waits any more
 check()   { if [ "$2" = "$3" ]; then good "$1"; else bad "$1"; printf '    wanted: %s\n    found:  %s\n' "$3" "$2"; fi; }
 
 show_logs() {
