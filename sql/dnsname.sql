@@ -116,6 +116,10 @@ SELECT count(*) FROM zone z JOIN host h ON parent(h.name) = z.name;
 SET enable_hashjoin = on; SET enable_mergejoin = off;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM zone z JOIN host h ON parent(h.name) = z.name;
 SELECT count(*) FROM zone z JOIN host h ON parent(h.name) = z.name;
+CREATE TABLE asked AS SELECT upper(name) || '.' AS name FROM host WHERE id <= 50 UNION ALL VALUES ('a..b'), ('x y'), ('h1.z1.example.org');
+EXPLAIN (COSTS OFF) SELECT count(*) FROM asked a JOIN host h ON h.name = a.name;
+SELECT count(*) FROM asked a JOIN host h ON h.name = a.name;
+SELECT count(*) FROM asked a JOIN host h ON h.name = a.name::varchar;
 RESET enable_nestloop; RESET enable_mergejoin; RESET enable_hashjoin;
 SELECT count(*), sum(n) FROM (SELECT parent(name), count(*) AS n FROM host GROUP BY 1) g;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
@@ -150,12 +154,32 @@ COPY copied TO STDOUT;
 SELECT dnsname_hash('A.b') = dnsname_hash('a.B.') AS equal, dnsname_hash_extended('A.b', 7) = dnsname_hash_extended('a.B.', 7) AS equal_extended,
        (dnsname_hash_extended('a.b', 0) & 4294967295) = (dnsname_hash('a.b')::bigint & 4294967295) AS same_low_half;
 
--- partitions by hash and by range
+
+-- binary that is no name
+CREATE TABLE taken (name dnsname);
+COPY taken FROM PROGRAM $$printf 'PGCOPY\012\377\015\012\000\000\000\000\000\000\000\000\000\000\001\000\000\000\005\003WwW\000\377\377'$$ (FORMAT binary);
+COPY taken FROM PROGRAM $$printf 'PGCOPY\012\377\015\012\000\000\000\000\000\000\000\000\000\000\001\000\000\000\000\377\377'$$ (FORMAT binary);
+COPY taken FROM PROGRAM $$printf 'PGCOPY\012\377\015\012\000\000\000\000\000\000\000\000\000\000\001\000\000\000\004\003www\377\377'$$ (FORMAT binary);
+COPY taken FROM PROGRAM $$printf 'PGCOPY\012\377\015\012\000\000\000\000\000\000\000\000\000\000\001\000\000\000\006\003www\300\000\377\377'$$ (FORMAT binary);
+COPY taken FROM PROGRAM $$printf 'PGCOPY\012\377\015\012\000\000\000\000\000\000\000\000\000\000\001\000\000\000\002\000\000\377\377'$$ (FORMAT binary);
+COPY taken FROM PROGRAM $$printf 'PGCOPY\012\377\015\012\000\000\000\000\000\000\000\000\000\000\001\000\000\000B\100aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\000\377\377'$$ (FORMAT binary);
+TABLE taken;
+
+-- partitions by hash
 CREATE TABLE part (name dnsname) PARTITION BY HASH (name);
 CREATE TABLE part_0 PARTITION OF part FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE part_1 PARTITION OF part FOR VALUES WITH (MODULUS 2, REMAINDER 1);
-INSERT INTO part SELECT name FROM host LIMIT 100;
-SELECT count(*) FROM part;
+INSERT INTO part SELECT name FROM host WHERE id <= 100;
+SELECT count(*), count(*) FILTER (WHERE in_part) AS found
+FROM (SELECT EXISTS (SELECT FROM part p WHERE p.name = upper(h.name)) AS in_part FROM host h WHERE id <= 100) s;
+SET enable_seqscan = off; SET enable_bitmapscan = off;
+CREATE TABLE hashed AS SELECT name FROM host WHERE id <= 100;
+CREATE INDEX ON hashed USING hash (name);
+EXPLAIN (COSTS OFF) SELECT * FROM hashed WHERE name = 'H7.z7.example.org.'::text;
+SELECT * FROM hashed WHERE name = 'H7.z7.example.org.'::text;
+SELECT * FROM hashed WHERE name = 'H7.z7.example.org.';
+SELECT * FROM part WHERE name = 'H7.z7.example.org.'::text;
+RESET enable_seqscan; RESET enable_bitmapscan;
 
 SET client_min_messages = warning;
 DROP SCHEMA dnsname_test CASCADE;

@@ -83,6 +83,11 @@ session_begin(NodeSlot *slot)
 
 	snprintf(timeout, sizeof(timeout), "%d", Max(60000, 4 * setting_keepalive));
 	SetConfigOption("idle_session_timeout", timeout, PGC_USERSET, PGC_S_SESSION);
+#ifdef __linux__
+	/* whoever hangs up while this session waits for a lock is not merged in vain */
+	snprintf(timeout, sizeof(timeout), "%d", setting_keepalive);
+	SetConfigOption("client_connection_check_interval", timeout, PGC_USERSET, PGC_S_SESSION);
+#endif
 	staging_clear(&guest.node);
 	/* whoever could not reach that peer may try again now */
 	pg_atomic_fetch_add_u32(&slot->greetings, 1);

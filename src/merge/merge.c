@@ -15,7 +15,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "mb/pg_wchar.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -32,6 +31,7 @@
 #include "store/merge_rule.h"
 #include "store/origin.h"
 #include "store/peer_vector.h"
+#include "store/private_lock.h"
 #include "store/relation.h"
 #include "store/resolve.h"
 #include "store/stripe.h"
@@ -43,13 +43,17 @@ PG_FUNCTION_INFO_V1(dnsrepl_merge_done);
 
 #define MERGE_BATCH 500				/* units projected together */
 #define MERGE_BATCH_SIZE (8 * 1024 * 1024)
-#define STRIPES_WAIT 200			/* ms that one merge waits for authors in all */
+#define STRIPE_WAIT 10				/* ms that a merge waits for the authors of a stripe; they may wait for one another */
+#define STRIPES_WAIT 20				/* ms in all */
+#define AUTHOR_IN_ZONE "a local transaction is editing the zone"
+#define TELL_AFTER 1000				/* ms of work without a word to the peer */
+#define PARKED_KEYS 50				/* units of a zone that are parked one by one; more: the zone as a whole */
 
 typedef struct MergeZone
 {
 	ZoneRef		ref;
 	bool		free;				/* its stripe is ours */
-	bool		unseen;				/* not free, and versions of it were stored */
+	int			unseen;				/* if not: how many units were stored without being projected */
 } MergeZone;
 
 typedef struct Merge
@@ -82,7 +86,7 @@ merge_tell(Merge *m)
 	TimestampTz now = GetCurrentTimestamp();
 
 	CHECK_FOR_INTERRUPTS();
-	if (!TimestampDifferenceExceeds(m->told, now, Max(setting_keepalive, 1000)))
+	if (!TimestampDifferenceExceeds(m->told, now, TELL_AFTER))
 		return;
 	m->told = now;
 	ereport(NOTICE, (errmsg("merging")));
@@ -338,7 +342,7 @@ zones_lock(Merge *m)
 		{
 			long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
 
-			got[s] = stripe_exclude(s, Min((int) Max(left, 0), PROJECT_WAIT));
+			got[s] = stripe_exclude(s, Min((int) Max(left, 0), STRIPE_WAIT));
 		}
 	for (int i = 0; i < m->nzones; i++)
 	{
@@ -450,7 +454,12 @@ unit_merge(Merge *m, const DeltaItem *item)
 	if (z->free)
 		batch_add(m, z, item, resolve(&result, false));
 	else
-		z->unseen = true;
+	{
+		if (++z->unseen <= PARKED_KEYS)
+			unit_park(&z->ref, item->key, item->key_len, AUTHOR_IN_ZONE);
+		else if (z->unseen == PARKED_KEYS + 1)
+			unit_park(&z->ref, NULL, 0, AUTHOR_IN_ZONE);
+	}
 }
 
 static void
@@ -491,9 +500,6 @@ units_merge(Merge *m, Chunks chunks)
 	}
 	MemoryContextSwitchTo(old);
 	batch_flush(m);
-	for (int i = 0; i < m->nzones; i++)
-		if (m->zones[i].unseen)
-			unit_park(&m->zones[i].ref, NULL, 0, "a local transaction is editing the zone");
 	MemoryContextDelete(m->batch);
 	MemoryContextDelete(scratch);
 }
@@ -553,7 +559,8 @@ merge_run(const Chunks *chunks)
 	(void) table_domains();
 	m->told = GetCurrentTimestamp();
 	initStringInfo(&m->last_key);
-	private_lock(LOCK_MERGE, 0, ExclusiveLock, false);
+	while (!private_lock_within(LOCK_MERGE, 0, ExclusiveLock, TELL_AFTER / 2))
+		merge_tell(m);
 	ForceSyncCommit();
 	m->mine = holdings_push_snapshot();
 	if (!chunks_next(&first, &r))

@@ -2,7 +2,8 @@
  * parked.c: dnsrepl.project_parked(): what could not be projected when it came is tried again.
  *
  * Called by the manager: soon after a merge, when an author's transaction that stood in the way has ended, and after a
- * growing while. Locks as a merge does: stripe, then the zone's row.
+ * growing while. Locks as a merge does: stripe, then the zone's row. It does not wait for a stripe at first: authors who
+ * queue behind it may be those that its holder waits for. What is parked for more than a second waits a little.
  */
 #include "postgres.h"
 
@@ -25,12 +26,11 @@
 
 PG_FUNCTION_INFO_V1(dnsrepl_project_parked);
 
-#define PARKED_LOT 1000
-
 typedef struct ParkedUnit
 {
 	int32		zone;
 	bytea	   *key;			/* empty: all units of the zone with unseen versions */
+	bool		patient;		/* has waited long: authors are made to wait for it */
 } ParkedUnit;
 
 static ParkedUnit *
@@ -41,7 +41,8 @@ parked_read(int *n)
 	ParkedUnit *units;
 
 	SPI_connect();
-	SPI_execute("SELECT zone, key FROM dnsrepl.parked ORDER BY zone, key LIMIT 1000", true, 0);
+	SPI_execute("SELECT zone, key, since < now() - interval '1 second' FROM dnsrepl.parked"
+				" ORDER BY zone, since LIMIT 1000", true, 0);
 	*n = (int) SPI_processed;
 	units = MemoryContextAlloc(caller, sizeof(ParkedUnit) * (size_t) (*n + 1));
 	for (int i = 0; i < *n; i++)
@@ -52,6 +53,7 @@ parked_read(int *n)
 		units[i].zone = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 		units[i].key = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
 		MemoryContextSwitchTo(old);
+		units[i].patient = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull));
 	}
 	SPI_finish();
 	owner_leave(scope);
@@ -173,7 +175,7 @@ dnsrepl_project_parked(PG_FUNCTION_ARGS)
 			if (zone.number != units[i].zone)
 			{
 				zone = zone_by_number(units[i].zone);
-				free = stripe_exclude(stripe_of(&zone), PROJECT_WAIT);
+				free = stripe_exclude(stripe_of(&zone), units[i].patient ? PROJECT_WAIT : 0);
 				if (free)
 					zone_lock(&zone);
 			}

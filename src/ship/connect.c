@@ -2,7 +2,8 @@
  * connect.c: see connect.h.
  *
  * Every wait is for the socket and the latch at once. While an answer is awaited, or octets do not leave, the peer
- * must give a sign of life (an octet taken, a NOTICE, an answer) every 3 * dnsrepl.keepalive, or it counts as dead.
+ * must give a sign of life (an octet taken, a NOTICE, an answer) every 3 * dnsrepl.keepalive (5 s at the least), or it
+ * counts as dead.
  *
  * PGresults are malloc'd: what is needed of one is copied and it is freed before anything is raised. A PGconn is
  * freed by peer_close(), also after errors; its socket is accounted for by AcquireExternalFD().
@@ -23,6 +24,7 @@
 #include "ship/worker.h"
 
 #define SILENCE_KEEPALIVES	3		/* so many of them unanswered: dead */
+#define SILENCE_LEAST		5000	/* ms; a peer that merges says so every second or so */
 #define MAX_CONNINFO_OPTIONS 100
 #define MAX_RESULTS_PER_CALL 100	/* a call has one, and one for each statement prepared with it */
 
@@ -32,6 +34,13 @@ struct PeerConn
 	TimestampTz heard;
 	char		farewell[256];	/* what the peer said when it ended the session unasked */
 };
+
+/* How long a peer may be silent while it owes us something, in ms. */
+static int
+silence_allowed(void)
+{
+	return Max(setting_keepalive * SILENCE_KEEPALIVES, SILENCE_LEAST);
+}
 
 static void
 conn_heard(PeerConn *conn)
@@ -53,8 +62,8 @@ conn_notice(void *arg, const PGresult *res)
 }
 
 /*
- * Without "connection to server at ... failed:", which tells what is in the connection string, "FATAL:", and the
- * indented lines of advice.
+ * Without "connection to server at ... failed:", which tells what is in the connection string, "FATAL:", details and
+ * lines of advice.
  */
 static char *
 message_strip(const char *message)
@@ -70,7 +79,7 @@ message_strip(const char *message)
 		const char *end = message + line;
 
 		message = *end ? end + 1 : end;
-		if (*start == '\t' || line == 0)
+		if (*start == '\t' || line == 0 || strncmp(start, "DETAIL: ", 8) == 0 || strncmp(start, "HINT: ", 6) == 0)
 			continue;
 		if (strncmp(start, connection, strlen(connection)) == 0)
 		{
@@ -143,14 +152,14 @@ raise_peer_error(PeerConn *conn, PGresult *result)
 static void
 conn_wait(PeerConn *conn, bool sending)
 {
-	TimestampTz end = TimestampTzPlusMilliseconds(conn->heard, (int64) setting_keepalive * SILENCE_KEEPALIVES);
+	TimestampTz end = TimestampTzPlusMilliseconds(conn->heard, silence_allowed());
 	int			events = WL_SOCKET_READABLE | (sending ? WL_SOCKET_WRITEABLE : 0);
 	int			rc;
 
 	if (GetCurrentTimestamp() >= end)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONNECTION_FAILURE),
-				 errmsg("no sign of life from the peer for %d s", (setting_keepalive * SILENCE_KEEPALIVES + 999) / 1000)));
+				 errmsg("no sign of life from the peer for %d s", silence_allowed() / 1000)));
 	rc = worker_wait(events, PQsocket(conn->pg), end);
 	if (rc & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE))
 		conn_heard(conn);
@@ -249,7 +258,7 @@ conn_start(const char *conninfo, const char *application_name)
 	option_put(keywords, values, &n, "keepalives_idle", psprintf("%d", seconds));
 	option_put(keywords, values, &n, "keepalives_interval", psprintf("%d", Max(seconds / SILENCE_KEEPALIVES, 1)));
 	option_put(keywords, values, &n, "keepalives_count", psprintf("%d", SILENCE_KEEPALIVES));
-	option_put(keywords, values, &n, "tcp_user_timeout", psprintf("%d", setting_keepalive * SILENCE_KEEPALIVES));
+	option_put(keywords, values, &n, "tcp_user_timeout", psprintf("%d", silence_allowed()));
 	option_put(keywords, values, &n, "dbname", conninfo);
 	option_put(keywords, values, &n, "client_encoding", GetDatabaseEncodingName());
 

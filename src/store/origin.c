@@ -19,21 +19,19 @@
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "dnsrepl.h"
 #include "store/clock.h"
 #include "store/origin.h"
+#include "store/private_lock.h"
 #include "store/schema.h"
 #include "store/version.h"
 #include "store/wire.h"
@@ -50,28 +48,6 @@ enum
 /* The origin that this transaction has made, not yet known to others. */
 static int32 made_here = 0;
 static LocalTransactionId made_by = InvalidLocalTransactionId;
-
-bool
-private_lock(LockClass cls, uint32 object, int mode, bool nowait)
-{
-	LOCKTAG		tag;
-	ResourceOwner old = CurrentResourceOwner;
-	LockAcquireResult result;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) cls, object, (uint16) cls);
-	/* of the top transaction: a subtransaction that is rolled back would release it */
-	CurrentResourceOwner = TopTransactionResourceOwner;
-	PG_TRY();
-	{
-		result = LockAcquire(&tag, mode, false, nowait);
-	}
-	PG_FINALLY();
-	{
-		CurrentResourceOwner = old;
-	}
-	PG_END_TRY();
-	return result != LOCKACQUIRE_NOT_AVAIL;
-}
 
 /* ---------- this node ---------- */
 

@@ -54,15 +54,4 @@ extern Vector *holdings_push_snapshot(void);
 /* Writes what `now` holds more than `before` did into dnsrepl.vector; this life's own entry is left out. */
 extern void holdings_write(const Vector *before, const Vector *now);
 
-/* Private lock classes of this extension (as advisory locks of the database). */
-typedef enum LockClass
-{
-	LOCK_STRIPE = 0x4400,		/* object: the stripe */
-	LOCK_ORIGIN,				/* making this life's origin row */
-	LOCK_MERGE					/* one merge at a time */
-} LockClass;
-
-/* Takes such a lock until the end of the top transaction; false if it is not to be had now (only with nowait). */
-extern bool private_lock(LockClass cls, uint32 object, int mode, bool nowait);
-
 #endif

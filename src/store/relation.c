@@ -147,7 +147,8 @@ index_consider(TableDesc *t, Relation index)
 
 		if (part == -2 || !OidIsValid(equal))
 			break;
-		scan[n++] = (ScanColumn) {part, get_opcode(equal), index->rd_indcollation[n]};
+		scan[n] = (ScanColumn) {part, get_opcode(equal), index->rd_indcollation[n]};
+		n++;
 	}
 	if (n > t->nscan)
 	{

@@ -3,17 +3,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "common/hashfn.h"
-#include "miscadmin.h"
-#include "storage/lock.h"
-#include "storage/proc.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "dnsrepl.h"
 #include "store/clock.h"
-#include "store/origin.h"
+#include "store/private_lock.h"
 #include "store/stripe.h"
 
 uint32
@@ -34,36 +28,5 @@ stripe_share(const ZoneRef *z)
 bool
 stripe_exclude(uint32 stripe, int wait_ms)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	int			timeout = LockTimeout;
-	volatile bool got = false;
-
-	if (private_lock(LOCK_STRIPE, stripe, ExclusiveLock, true))
-		return true;
-	if (wait_ms <= 0)
-		return false;
-	BeginInternalSubTransaction(NULL);
-	LockTimeout = wait_ms;
-	PG_TRY();
-	{
-		got = private_lock(LOCK_STRIPE, stripe, ExclusiveLock, false);
-		LockTimeout = timeout;
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		int			code = geterrcode();
-
-		LockTimeout = timeout;
-		if (code != ERRCODE_LOCK_NOT_AVAILABLE && code != ERRCODE_T_R_DEADLOCK_DETECTED)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return got;
+	return private_lock_within(LOCK_STRIPE, stripe, ExclusiveLock, wait_ms);
 }

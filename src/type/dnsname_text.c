@@ -3,13 +3,14 @@
  *
  * Comparison reads the text as a name (any case, with or without the final dot). Text that is no name is not an
  * error here, since it may come from anybody who asks something: it is equal to no name and sorts after all names.
- * So these operators are total, and can stand in the btree operator family: an index on a dnsname column answers
- * `name = 'x'::text`, which the types of many drivers make of a plain parameter.
+ * So these operators are total, and can stand in the operator families: an index on a dnsname column answers
+ * `name = 'x'::text`, which the types of many drivers make of a plain parameter, and tables join by hash.
  *
  * LIKE, ILIKE and || work on the text of the name: lower case, no final dot.
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 
@@ -70,6 +71,8 @@ COMPARISONS(dnsname_text, 0)
 COMPARISONS(text_dnsname, 1)
 
 PG_FUNCTION_INFO_V1(dnsname_text_text_cmp);
+PG_FUNCTION_INFO_V1(dnsname_text_hash);
+PG_FUNCTION_INFO_V1(dnsname_text_hash_extended);
 PG_FUNCTION_INFO_V1(dnsname_like);
 PG_FUNCTION_INFO_V1(dnsname_not_like);
 PG_FUNCTION_INFO_V1(dnsname_ilike);
@@ -94,6 +97,40 @@ dnsname_text_text_cmp(PG_FUNCTION_ARGS)
 		PG_RETURN_INT32(name_compare((const uint8 *) VARDATA_ANY(a), VARSIZE_ANY_EXHDR(a),
 									 (const uint8 *) VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b)));
 	PG_RETURN_INT32(x.len < 0 ? 1 : -1);
+}
+
+/* The octets to hash of a text: of the name that it is, so that it meets that name in a hash join. */
+static const uint8 *
+text_hash_octets(const text *source, TextName *name, int *len)
+{
+	text_name_read(source, name);
+	if (name->len >= 0)
+	{
+		*len = name->len;
+		return name->stored;
+	}
+	*len = (int) VARSIZE_ANY_EXHDR(source);
+	return (const uint8 *) VARDATA_ANY(source);
+}
+
+Datum
+dnsname_text_hash(PG_FUNCTION_ARGS)
+{
+	TextName	name;
+	int			len;
+	const uint8 *octets = text_hash_octets(PG_GETARG_TEXT_PP(0), &name, &len);
+
+	PG_RETURN_UINT32(hash_bytes(octets, len));
+}
+
+Datum
+dnsname_text_hash_extended(PG_FUNCTION_ARGS)
+{
+	TextName	name;
+	int			len;
+	const uint8 *octets = text_hash_octets(PG_GETARG_TEXT_PP(0), &name, &len);
+
+	PG_RETURN_INT64((int64) hash_bytes_extended(octets, len, (uint64) PG_GETARG_INT64(1)));
 }
 
 static Datum

@@ -33,6 +33,8 @@ PG_FUNCTION_INFO_V1(rrtype_hash_extended);
 PG_FUNCTION_INFO_V1(rrtype_larger);
 PG_FUNCTION_INFO_V1(rrtype_smaller);
 PG_FUNCTION_INFO_V1(rrtype_text_text_cmp);
+PG_FUNCTION_INFO_V1(rrtype_text_hash);
+PG_FUNCTION_INFO_V1(rrtype_text_hash_extended);
 PG_FUNCTION_INFO_V1(rrtype_like);
 PG_FUNCTION_INFO_V1(rrtype_not_like);
 PG_FUNCTION_INFO_V1(rrtype_ilike);
@@ -184,6 +186,20 @@ rrtype_text_text_cmp(PG_FUNCTION_ARGS)
 	if (x != NO_TYPE || y != NO_TYPE)
 		PG_RETURN_INT32(x - y);
 	return DirectFunctionCall2Coll(bttextcmp, C_COLLATION_OID, PointerGetDatum(a), PointerGetDatum(b));
+}
+
+/* The hash of a text is that of the type that it is. */
+Datum
+rrtype_text_hash(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_UINT32(hash_bytes_uint32((uint32) text_number(PG_GETARG_TEXT_PP(0))));
+}
+
+Datum
+rrtype_text_hash_extended(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64((int64) hash_bytes_uint32_extended((uint32) text_number(PG_GETARG_TEXT_PP(0)),
+													   (uint64) PG_GETARG_INT64(1)));
 }
 
 static int

@@ -354,6 +354,7 @@ capture_run(void)
 	Capture		c = {0};
 	MemoryContext old;
 
+	CommandCounterIncrement();	/* what the last statement did is to be seen */
 	tables_refresh();
 	(void) clock_slot();
 	c.scratch = AllocSetContextCreate(TopTransactionContext, "dnsrepl capture", ALLOCSET_DEFAULT_SIZES);

@@ -46,7 +46,7 @@ record_refuse(TupleTableSlot *slot, const RecordColumns *c, const char *part, co
 	bool		isnull;
 	Oid			out;
 	bool		varlena;
-	char	   *name,
+	const char *name,
 			   *type;
 	Datum		d = slot_getattr(slot, c->name, &isnull);
 

@@ -1,0 +1,71 @@
+/*
+ * private_lock.c: see private_lock.h.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "store/private_lock.h"
+
+bool
+private_lock(LockClass cls, uint32 object, LOCKMODE mode, bool nowait)
+{
+	LOCKTAG		tag;
+	ResourceOwner old = CurrentResourceOwner;
+	LockAcquireResult result;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) cls, object, (uint16) cls);
+	/* of the top transaction: a subtransaction that is rolled back would release it */
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	PG_TRY();
+	{
+		result = LockAcquire(&tag, mode, false, nowait);
+	}
+	PG_FINALLY();
+	{
+		CurrentResourceOwner = old;
+	}
+	PG_END_TRY();
+	return result != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+private_lock_within(LockClass cls, uint32 object, LOCKMODE mode, int ms)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	int			timeout = LockTimeout;
+	volatile bool got = false;
+
+	if (private_lock(cls, object, mode, true))
+		return true;
+	if (ms <= 0)
+		return false;
+	BeginInternalSubTransaction(NULL);
+	LockTimeout = ms;
+	PG_TRY();
+	{
+		got = private_lock(cls, object, mode, false);
+		LockTimeout = timeout;
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		int			code = geterrcode();
+
+		LockTimeout = timeout;
+		if (code != ERRCODE_LOCK_NOT_AVAILABLE && code != ERRCODE_T_R_DEADLOCK_DETECTED)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return got;
+}

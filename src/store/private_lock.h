@@ -1,0 +1,25 @@
+/*
+ * private_lock.h: locks of this extension in the server's lock manager, as advisory locks of the database. All are held
+ * until the top transaction ends.
+ */
+#ifndef DNSREPL_PRIVATE_LOCK_H
+#define DNSREPL_PRIVATE_LOCK_H
+
+#include "postgres.h"
+
+#include "storage/lock.h"
+
+typedef enum LockClass
+{
+	LOCK_STRIPE = 0x4400,		/* object: the stripe (stripe.h) */
+	LOCK_ORIGIN,				/* making this life's origin row */
+	LOCK_MERGE					/* one merge at a time */
+} LockClass;
+
+/* Waits as long as it takes; or with nowait is false if it is not to be had now. */
+extern bool private_lock(LockClass cls, uint32 object, LOCKMODE mode, bool nowait);
+
+/* False if it is not to be had within so many milliseconds; waits in a subtransaction. */
+extern bool private_lock_within(LockClass cls, uint32 object, LOCKMODE mode, int ms);
+
+#endif
