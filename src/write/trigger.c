@@ -187,6 +187,8 @@ note_update(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new)
 	}
 	if (has)
 		row_check(t, new);
+	else
+		row_check_unitless(t, new);
 	if (had)
 		note_take(t, &was);
 	if (has)

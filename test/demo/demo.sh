@@ -204,7 +204,8 @@ show_dig spokane ashford.example HTTPS
 
 heading '5. The link of spokane is cut'
 cut spokane
-tell 'Spokane is alone now. Its PowerDNS goes on answering, its people go on writing, and so do the others.'
+tell 'Every link here runs through a small TCP forwarder; the four of spokane have just been killed. Spokane is alone now.' \
+     'Its PowerDNS goes on answering, its people go on writing, and so do the others.'
 alone() { [ "$(value "$1" "SELECT count(*) FROM dnsrepl.status WHERE state = 'streaming'")" = "$2" ]; }
 await alone spokane 0; await alone seattle 1; await alone tacoma 1
 status_at spokane
@@ -212,12 +213,13 @@ status_at seattle
 check 'spokane knows that it is alone' "$(value spokane "SELECT count(*) FROM dnsrepl.status WHERE state = 'streaming'")" 0
 tell '' 'Both sides add names of their own, and both sides change the same name, seattle first:'
 timed seattle "UPDATE records SET content = '198.51.100.1' WHERE name = 'www.harbour.example' AND type = 'A'" tacoma www.harbour.example 198.51.100.1
-value tacoma "INSERT INTO records (domain_id, name, type, content, ttl)
-    SELECT id, 'ferry.harbour.example', 'A', '192.0.2.30', 300 FROM domains WHERE name = 'harbour.example'" || bad 'tacoma cannot write'
+do_sql tacoma "INSERT INTO records (domain_id, name, type, content, ttl)
+SELECT id, 'ferry.harbour.example', 'A', '192.0.2.30', 300 FROM domains WHERE name = 'harbour.example'"
 timed spokane "UPDATE records SET content = '203.0.113.1' WHERE name = 'www.harbour.example' AND type = 'A'" spokane www.harbour.example 203.0.113.1
-value spokane "INSERT INTO records (domain_id, name, type, content, ttl)
-    SELECT id, 'falls.harbour.example', 'A', '192.0.2.40', 300 FROM domains WHERE name = 'harbour.example'" || bad 'spokane cannot write'
-value spokane "DELETE FROM records WHERE name = 'telescope.ashford.example'" || bad 'spokane cannot delete'
+do_sql spokane "INSERT INTO records (domain_id, name, type, content, ttl)
+SELECT id, 'falls.harbour.example', 'A', '192.0.2.40', 300 FROM domains WHERE name = 'harbour.example'"
+do_sql spokane "DELETE FROM records WHERE name = 'telescope.ashford.example'"
+tell ''
 show_answers() {
     tell ''
     printf '    %-10s %-22s %-22s %-22s %s\n' '' www.harbour.example ferry.harbour.example falls.harbour.example telescope.ashford.example
@@ -235,11 +237,11 @@ show_answers
 status_at seattle
 
 heading '6. The link comes back'
-heal spokane
 before=$EPOCHREALTIME
+heal spokane
 await links_in spokane 2; await links_in seattle 2; await links_in tacoma 2
 await same_digest
-printf '    %.1f s after the link came back:\n' "$(seconds_since "$before")"
+printf 'Everybody agrees again %.1f s after it:\n' "$(seconds_since "$before")"
 show_answers
 tell '' '  Where only one side had written, its writing is everywhere. Where both had, the later one stands, at every site.'
 for site in "${sites[@]}"; do
