@@ -84,6 +84,7 @@ EXPLAIN (COSTS OFF) SELECT id FROM host WHERE name << 'z5.example.org';
 EXPLAIN (COSTS OFF) SELECT id FROM host WHERE 'h5.z5.example.org' >>= name;
 EXPLAIN (COSTS OFF) SELECT id FROM host WHERE 'h5.z5.example.org' >> name;
 EXPLAIN (COSTS OFF) SELECT id FROM host WHERE name <<= 'z5.example.org'::text;
+EXPLAIN (COSTS OFF) SELECT id FROM host WHERE name << '.';
 EXPLAIN (COSTS OFF) SELECT count(*) FROM zone z JOIN host h ON h.name <<= z.name WHERE z.name = 'z7.example.org';
 EXPLAIN (COSTS OFF) SELECT max(name) FROM host;
 PREPARE below (dnsname) AS SELECT count(*) FROM host WHERE name <<= $1;

@@ -156,6 +156,7 @@ address_name(const inet *address, int units)
 	uint8		stored[NAME_STORED_MAX];
 	const unsigned char *octets = ip_addr(address);
 	bool		v4 = ip_family(address) == PGSQL_AF_INET;
+	int			len;
 
 	for (int i = units - 1; i >= 0; i--)
 	{
@@ -164,7 +165,8 @@ address_name(const inet *address, int units)
 		used += (size_t) snprintf(text + used, sizeof(text) - used, v4 ? "%d." : "%x.", unit);
 	}
 	used += (size_t) snprintf(text + used, sizeof(text) - used, v4 ? "in-addr.arpa" : "ip6.arpa");
-	return dnsname_make(stored, (size_t) name_from_text(text, used, stored, NULL));
+	len = name_from_text(text, used, stored, NULL);
+	return dnsname_make(stored, (size_t) len);
 }
 
 /* The name of one address; a netmask says nothing here. */

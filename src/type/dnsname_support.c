@@ -27,6 +27,13 @@ PG_FUNCTION_INFO_V1(dnsname_below_eq_support);
 PG_FUNCTION_INFO_V1(dnsname_above_support);
 PG_FUNCTION_INFO_V1(dnsname_above_eq_support);
 
+/* Everything is below the root: its range has no end worth asking for. */
+static bool
+is_root(Node *zone)
+{
+	return IsA(zone, Const) && dnsname_length(DatumGetDnsname(((Const *) zone)->constvalue)) == 0;
+}
+
 /* dnsname_subtree_end(zone), computed now if the zone is a constant; NULL if there is no such function. */
 static Expr *
 subtree_end_expr(Node *zone, Oid type, Oid schema)
@@ -56,6 +63,7 @@ index_range(SupportRequestIndexCondition *req, int name_arg, StrategyNumber from
 	Oid			to_op;
 	Node	   *name;
 	Node	   *zone;
+	Expr	   *start;
 	Expr	   *end;
 
 	/* One way round only: the name is the indexed column. Others than operators are not worth a search. */
@@ -73,8 +81,10 @@ index_range(SupportRequestIndexCondition *req, int name_arg, StrategyNumber from
 		return NIL;
 
 	req->lossy = false;
-	return list_make2(make_opclause(from_op, BOOLOID, false, (Expr *) name, (Expr *) zone,
-									InvalidOid, InvalidOid),
+	start = make_opclause(from_op, BOOLOID, false, (Expr *) name, (Expr *) zone, InvalidOid, InvalidOid);
+	if (is_root(zone))
+		return list_make1(start);
+	return list_make2(start,
 					  make_opclause(to_op, BOOLOID, false, (Expr *) copyObject(name), end,
 									InvalidOid, InvalidOid));
 }

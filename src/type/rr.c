@@ -356,7 +356,7 @@ rr_make(PG_FUNCTION_ARGS)
 	int32		ttl = PG_GETARG_INT32(1);
 	uint16		type = PG_GETARG_RRTYPE(2);
 	text	   *source = PG_GETARG_TEXT_PP(3);
-	const uint8 *rdata;
+	const uint8 *rdata = NULL;
 	RdataError	err;
 	int			len = -1;
 

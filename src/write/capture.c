@@ -194,17 +194,30 @@ capture_unit(Capture *c, const ZoneTouch *z, const uint8 *key, size_t key_len)
 
 /* ---------- unfolding ---------- */
 
+/*
+ * As the row's own trigger would note it, so that a unit that is in the store and in the tables is captured once: within
+ * one lot nothing shows what was written.
+ */
 static void
 unfold_stored(int32 zone, const uint8 *key, size_t key_len, void *arg)
 {
 	const ZoneTouch *z = arg;
+	TableDesc  *t = key_table(key, key_len);
 	Note		note = {.kind = NOTE_NAMED, .name = z->ref.name, .name_len = z->ref.name_len,
 	.key = key, .key_len = key_len};
 
-	if (z->ref.table)
+	if (!t)
+		return;					/* of a table that is not here */
+	if (t->zone == ZONE_SELF)
+	{
+		note.kind = NOTE_DOMAIN;
+		note.key = NULL;
+		note.key_len = 0;
+	}
+	else if (z->ref.table || z->id)
 	{
 		note.kind = NOTE_UNIT;
-		note.id = 0;
+		note.id = z->id;
 	}
 	note_add(&note);
 }
