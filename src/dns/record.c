@@ -190,7 +190,7 @@ record_rdata(uint16_t type, bool prio_null, int32_t prio, const char *content, s
 	if (rrtype_is_meta(type))
 		return refuse(err, RECORD_TYPE, 0, "Records of this type do not exist, it is for queries only (RFC 6895 3.1).");
 	if (len > CONTENT_MAX)
-		return refuse(err, RECORD_CONTENT, 0, "It is longer than 65535 characters.");
+		return refuse(err, RECORD_CONTENT, 0, "It is longer than 65535 octets.");
 	if (len > 0 && (is_white(content[0]) || (is_white(content[len - 1]) && content[0] != '\\')))
 		return refuse(err, RECORD_CONTENT, 0, "There is white space around it.");
 

@@ -1,12 +1,13 @@
 -- PowerDNS's tables that exist are taken over by dnsrepl.setup(): looked at whole, then changed in place.
 --
 -- adoption_report() changes nothing and lists all that stands in the way: adoption_shape() what is wrong with the tables,
--- adoption_users() what hangs on columns whose type has to change, adoption_rows() the rows. setup_adopt() holds the tables
--- locked, raises that list as one error, or makes what is missing (a table belongs to the owner of those that are there)
--- and changes the types: one rewrite per table. Columns,
--- ids, sequences, indexes, owners and privileges stay. Tables that have the types already, as after the restoration of
--- a node's dump, pass the same examination and are not rewritten.
--- In a list `key` tells the row; it is null where the trouble is the table's.
+-- adoption_users() what hangs on columns whose type has to change, adoption_rows() the rows. In these lists `key` tells the
+-- row; it is null where the trouble is the table's. setup_adopt() holds the tables locked and raises that list as one error,
+-- or makes what is missing (a table belongs to the owner of those that are there) and changes the types, with one rewrite of
+-- each table. Other columns, ids, sequences, indexes, owners and privileges stay. Tables that have the types already, as
+-- after the restoration of a node's dump, pass the same examination and are not rewritten.
+-- Sessions that have prepared statements on the tables, PowerDNS's among them, get an error once ("cached plan must not
+-- change result type"); PowerDNS connects again by itself.
 
 -- The columns that a table must have, by what is asked of their type. "int" is any integer (it stays local), "text" also
 -- varchar; "dnsname" and "rrtype" are text in PowerDNS's own schema. A final ? marks what PowerDNS 4.3 did not have.
@@ -251,7 +252,7 @@ DECLARE
     t record;
 BEGIN
     FOR t IN
-        SELECT rel, string_agg(clause, ', ' ORDER BY place) AS clauses
+        SELECT rel, string_agg(clause, ', ' ORDER BY place, clause DESC) AS clauses
         FROM (SELECT c.rel, 1 + c.attnum AS place, format('ALTER COLUMN %I TYPE %s USING %s', c.col, c.target,
                     CASE WHEN c.target = 'text'::regtype THEN quote_ident(c.col) || '::text'
                         ELSE format('%s(%I::text)', c.target, c.col) END) AS clause

@@ -216,9 +216,12 @@ note_one(TableDesc *t, TupleTableSlot *slot, bool inserted)
 	if (inserted)
 		row_check(t, slot);
 	note_take(t, &note);
-	/* a zone that goes takes all with it; one that comes leaves behind what the store had of an earlier one */
+	/*
+	 * A zone that goes takes all with it; one that comes leaves behind what the store had of an earlier one. Without
+	 * foreign keys its rows may have come before it.
+	 */
 	if (t->zone == ZONE_SELF)
-		note_zone(NOTE_STORED, &note);
+		note_zone(inserted && SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ? NOTE_ZONE : NOTE_STORED, &note);
 }
 
 static TableDesc *

@@ -5,7 +5,7 @@
 #   - it replaces the TXT RRset of one of a few names that all nodes fight for;
 #   - every fourth adds a name that nobody else touches, and every fourth of those deletes an earlier one of its own.
 # REPEATABLE READ, with retries, so that a replacement replaces all that is there and never adds to it.
-# DNSREPL_STORM_SECONDS (120), DNSREPL_STORM_SEED.
+# DNSREPL_STORM_SECONDS (120), DNSREPL_STORM_SEED. Number 001, so that the longest test starts first.
 use strict;
 use warnings;
 use Dnsrepl;
