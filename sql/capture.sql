@@ -3,9 +3,11 @@
 --
 CREATE DATABASE regress_capture;
 \c regress_capture
-SET client_min_messages = warning;
+\set SHOW_CONTEXT never
+SET client_min_messages = error;
 CREATE EXTENSION dnsrepl;
 SELECT dnsrepl.setup('here');
+SET client_min_messages = warning;
 
 -- What the store should hold, from the serving tables alone.
 CREATE SCHEMA t;

@@ -10,10 +10,12 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
@@ -221,14 +223,48 @@ domain_project(Projection *p, TableDesc *t, const ProjectUnit *u, const RowSet *
 
 /* ---------- units ---------- */
 
+/*
+ * Rows that refer to a zone are written without the foreign key's trigger: so the zone's row is locked as that would,
+ * or an author who has deleted or renamed it, and has yet to wait for the stripe, would leave orphans.
+ */
+static void
+zone_hold(TableDesc *t, Relation rel, const ZoneRef *zone, ItemPointerData tid)
+{
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	ZoneValue	now;
+	TM_FailureData tmfd;
+	TM_Result	result = table_tuple_lock(rel, &tid, GetActiveSnapshot(), slot, GetCurrentCommandId(false),
+										  LockTupleKeyShare, LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &tmfd);
+
+	if (result != TM_Ok || !zone_value(t, slot, &now) || now.name_len != zone->name_len ||
+		memcmp(now.name, zone->name, zone->name_len) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("the zone was changed by another transaction meanwhile")));
+	ExecDropSingleTupleTableSlot(slot);
+}
+
 static int32
 zone_id(Projection *p, const ZoneRef *zone)
 {
-	if (p->zone != zone)
-	{
-		p->id = domain_id(GetActiveSnapshot(), zone->name, zone->name_len);
-		p->zone = zone;
-	}
+	TableDesc  *t;
+	Relation	rel;
+	RowSet		rows;
+	uint8		key[2];
+	ZoneValue	at = {.name = zone->name, .name_len = zone->name_len};
+
+	if (p->zone == zone)
+		return p->id;
+	t = table_domains();
+	key[0] = (uint8) (t->number >> 8);
+	key[1] = (uint8) t->number;
+	rel = table_open(t->relid, RowShareLock);
+	rows = unit_rows(t, rel, GetActiveSnapshot(), &at, key, sizeof(key));
+	if (rows.n)
+		zone_hold(t, rel, zone, rows.rows[0].tid);
+	table_close(rel, NoLock);
+	p->id = rows.n ? rows.rows[0].id : 0;
+	p->zone = zone;
 	return p->id;
 }
 
