@@ -24,6 +24,11 @@
 #error "dnsrepl supports PostgreSQL 14 to 18"
 #endif
 
+/* VARDATA() and its kin */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* This process's place in arrays of BACKEND_SLOTS entries. */
 #if PG_VERSION_NUM >= 170000
 #define BACKEND_SLOT ((int) MyProcNumber)

@@ -45,6 +45,6 @@ extern void zone_encode(StringInfo out, const ZoneRef *zone);
 extern void zone_decode_name(const uint8 *wire, size_t len, ZoneRef *zone);
 
 /* For octets that no peer of ours sends: 08P01. */
-extern void peer_nonsense(const char *what) pg_attribute_noreturn();
+extern void peer_nonsense(const char *what) __attribute__((noreturn));
 
 #endif

@@ -8,6 +8,8 @@
 #define TYPE_DNSNAME_H
 
 #include "postgres.h"
+
+#include "compat.h"
 #include "fmgr.h"
 
 #include "dns/name.h"

@@ -5,6 +5,8 @@
 #define TYPE_RR_H
 
 #include "postgres.h"
+
+#include "compat.h"
 #include "fmgr.h"
 
 typedef struct varlena Rr;

@@ -7,6 +7,8 @@
 #define TYPE_RRTYPE_TYPE_H
 
 #include "postgres.h"
+
+#include "compat.h"
 #include "fmgr.h"
 
 #include "dns/rrtype.h"
