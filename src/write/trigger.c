@@ -32,12 +32,12 @@ PG_FUNCTION_INFO_V1(dnsrepl_note_truncate);
 PG_FUNCTION_INFO_V1(dnsrepl_note_table);
 PG_FUNCTION_INFO_V1(dnsrepl_renew);
 
-/* Ids whose stripe this transaction holds. */
+/* Ids (or PG_INT32_MIN and a table's number) whose stripe this transaction holds. */
 static HTAB *striped = NULL;
 static LocalTransactionId striped_by = InvalidLocalTransactionId;
 
 static bool
-striped_before(int32 id)
+striped_before(int32 id, HASHACTION action)
 {
 	bool		found;
 
@@ -48,7 +48,7 @@ striped_before(int32 id)
 		striped = hash_create("dnsrepl zones touched", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		striped_by = MY_LXID;
 	}
-	hash_search(striped, &id, HASH_ENTER, &found);
+	hash_search(striped, &id, action, &found);
 	return found;
 }
 
@@ -68,12 +68,13 @@ stripe_by_id(int32 id)
 	size_t		len;
 	Snapshot	snapshot;
 
-	if (striped_before(id))
+	if (striped_before(id, HASH_FIND))
 		return;
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (domain_name(snapshot, id, &name, &len))
 		stripe_by_name(name, len);
 	UnregisterSnapshot(snapshot);
+	(void) striped_before(id, HASH_ENTER);	/* only now: the wait may have failed, and be tried again */
 }
 
 static void
@@ -81,8 +82,10 @@ stripe_by_table(int16 table)
 {
 	ZoneRef		z = {.table = table};
 
-	if (!striped_before(PG_INT32_MIN + table))
-		stripe_share(&z);
+	if (striped_before(PG_INT32_MIN + table, HASH_FIND))
+		return;
+	stripe_share(&z);
+	(void) striped_before(PG_INT32_MIN + table, HASH_ENTER);
 }
 
 /* The note of one row; false if it belongs to no unit. */
