@@ -104,7 +104,7 @@ help:
 	@echo 'make deps             install the Debian packages that building and testing need'
 	@echo 'make test             all tests: unit, regression, isolation, several servers with PowerDNS'
 	@echo 'make unit | check-regress | check-isolation | check-tap     one kind of them'
-	@echo '     REGRESS="dnsname store"  ISOLATION="..."  TESTS="test/t/001_storm.pl"     some of them'
+	@echo '     REGRESS="dnsname store"  ISOLATION="..."  TESTS="test/t/010_convergence.pl"     some of them'
 	@echo 'make demo             three nodes, three DNS servers, a cut link'
 	@echo 'make bench            what it costs, and how fast it is'
 	@echo 'make lint             warnings as errors, cppcheck, include layers'

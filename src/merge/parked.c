@@ -26,6 +26,8 @@
 
 PG_FUNCTION_INFO_V1(dnsrepl_project_parked);
 
+#define STRIPE_WAIT 100			/* ms; below deadlock_timeout */
+
 typedef struct ParkedUnit
 {
 	int32		zone;
@@ -152,39 +154,96 @@ parked_count(void)
 	return n;
 }
 
+/* The parked units of one zone, and whether it is ours to project. */
+typedef struct ParkedZone
+{
+	ZoneRef		ref;
+	const ParkedUnit *units;
+	int			n;
+	bool		patient;
+	bool		free;
+} ParkedZone;
+
+static int
+parked_order(const void *a, const void *b)
+{
+	return zone_order(&((const ParkedZone *) a)->ref, &((const ParkedZone *) b)->ref);
+}
+
+/* Units come sorted by the zone's number; zones go in zone_order, in which they are locked. */
+static ParkedZone *
+parked_zones(const ParkedUnit *units, int n, int *nzones)
+{
+	ParkedZone *zones = palloc0(sizeof(ParkedZone) * (size_t) (n + 1));
+	ParkedZone *z = NULL;
+
+	*nzones = 0;
+	for (int i = 0; i < n; i++)
+	{
+		if (!z || units[i].zone != z->ref.number)
+		{
+			z = &zones[(*nzones)++];
+			z->ref = zone_by_number(units[i].zone);
+			z->units = &units[i];
+		}
+		z->n++;
+		z->patient |= units[i].patient;
+	}
+	qsort(zones, (size_t) *nzones, sizeof(ParkedZone), parked_order);
+	return zones;
+}
+
+/*
+ * Stripes, then zone rows. Only for the first stripe, of any zone, this waits: while it holds another, it could be waiting
+ * for an author who waits for that.
+ */
+static void
+zones_claim(ParkedZone *zones, int n)
+{
+	int			first = (int) (random() % n);
+
+	for (int i = 0; i < n; i++)
+	{
+		ParkedZone *z = &zones[(first + i) % n];
+
+		z->free = stripe_exclude(stripe_of(&z->ref), i == 0 && z->patient ? STRIPE_WAIT : 0);
+	}
+	for (int i = 0; i < n; i++)
+		if (zones[i].free)
+			zone_lock(&zones[i].ref);
+}
+
+static void
+retry_all(const ParkedUnit *units, int n)
+{
+	int			nzones;
+	ParkedZone *zones = parked_zones(units, n, &nzones);
+	Store	   *store;
+
+	if (n == 0)
+		return;
+	zones_claim(zones, nzones);
+	store = store_open(true);
+	for (int i = 0; i < nzones; i++)
+		for (int k = 0; zones[i].free && k < zones[i].n; k++)
+			retry_parked(store, &zones[i].ref, &zones[i].units[k]);
+	store_close(store);
+	CommandCounterIncrement();
+}
+
 /* project_parked() returns bigint: how many are parked still */
 Datum
 dnsrepl_project_parked(PG_FUNCTION_ARGS)
 {
 	int			n;
 	ParkedUnit *units;
-	Store	   *store;
 	int64		left;
-	ZoneRef		zone = {0};
-	bool		free = false;
 
 	tables_refresh();
 	/* before the look: what is parked after it raises it again */
 	pg_atomic_write_u32(&clock_slot()->parked, 0);
 	units = parked_read(&n);
-	if (n)
-	{
-		store = store_open(true);
-		for (int i = 0; i < n; i++)
-		{
-			if (zone.number != units[i].zone)
-			{
-				zone = zone_by_number(units[i].zone);
-				free = stripe_exclude(stripe_of(&zone), units[i].patient ? PROJECT_WAIT : 0);
-				if (free)
-					zone_lock(&zone);
-			}
-			if (free)
-				retry_parked(store, &zone, &units[i]);
-		}
-		store_close(store);
-		CommandCounterIncrement();
-	}
+	retry_all(units, n);
 	left = parked_count();
 	if (left)
 		pg_atomic_fetch_add_u32(&clock_slot()->parked, 1);

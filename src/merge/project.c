@@ -22,7 +22,6 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "compat.h"
 #include "dnsrepl.h"
 #include "merge/project.h"
 #include "merge/writer.h"
@@ -30,6 +29,12 @@
 #include "store/image.h"
 #include "store/resolve.h"
 #include "store/schema.h"
+
+/*
+ * How long (ms) a batch waits for what it cannot ask for without waiting: a table, a unique key. An author who waits for
+ * this transaction must not find himself in a deadlock with it: rows are not waited for at all.
+ */
+#define ROW_WAIT 5
 
 typedef struct Projection
 {
@@ -234,7 +239,7 @@ zone_hold(TableDesc *t, Relation rel, const ZoneRef *zone, ItemPointerData tid)
 	ZoneValue	now;
 	TM_FailureData tmfd;
 	TM_Result	result = table_tuple_lock(rel, &tid, GetActiveSnapshot(), slot, GetCurrentCommandId(false),
-										  LockTupleKeyShare, LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &tmfd);
+										  LockTupleKeyShare, LockWaitError, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &tmfd);
 
 	if (result != TM_Ok || !zone_value(t, slot, &now) || now.name_len != zone->name_len ||
 		memcmp(now.name, zone->name, zone->name_len) != 0)
@@ -334,21 +339,6 @@ error_is_ours(int code)
 		category == ERRCODE_SYSTEM_ERROR;
 }
 
-/* How long the next batch waits for a lock: not again and again for the same table. */
-static int
-lock_wait(bool waited_in_vain)
-{
-	static int	wait = PROJECT_WAIT;
-	static LocalTransactionId of = InvalidLocalTransactionId;
-
-	if (of != MY_LXID)
-		wait = PROJECT_WAIT;
-	of = MY_LXID;
-	if (waited_in_vain)
-		wait = Max(wait / 2, 5);
-	return wait;
-}
-
 /* One batch in a subtransaction: NULL, or the error that undid it. */
 static char *
 batch_try(Projection *p, const ProjectUnit *units, int n, bool *locked)
@@ -360,7 +350,7 @@ batch_try(Projection *p, const ProjectUnit *units, int n, bool *locked)
 	char	   *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
-	LockTimeout = lock_wait(false);
+	LockTimeout = ROW_WAIT;
 	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
 	projecting = true;
 	PG_TRY();
@@ -384,8 +374,6 @@ batch_try(Projection *p, const ProjectUnit *units, int n, bool *locked)
 		RollbackAndReleaseCurrentSubTransaction();
 		error = e->message ? e->message : pstrdup("unknown error");
 		*locked = e->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || e->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
-		if (*locked)
-			lock_wait(true);
 	}
 	PG_END_TRY();
 	projecting = false;

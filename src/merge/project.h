@@ -7,9 +7,6 @@
 #include "store/relation.h"
 #include "store/version.h"
 
-/* How long (ms) projection waits for a row or a stripe that a local transaction has. Below deadlock_timeout. */
-#define PROJECT_WAIT 100
-
 typedef struct ProjectUnit
 {
 	const ZoneRef *zone;

@@ -188,14 +188,14 @@ writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, size_t key_len
 	return id;
 }
 
-/* Waits as long as lock_timeout says. */
+/* Does not wait: whoever has the row may be waiting for what this transaction has. */
 static void
 row_lock(Writer *w, const ItemPointerData *tid)
 {
 	ItemPointerData at = *tid;
 	TM_FailureData tmfd;
 	TM_Result	result = table_tuple_lock(w->rel, &at, w->estate->es_snapshot, w->found, w->estate->es_output_cid,
-										  LockTupleExclusive, LockWaitBlock, 0, &tmfd);
+										  LockTupleExclusive, LockWaitError, 0, &tmfd);
 
 	if (result != TM_Ok)
 		ereport(ERROR,

@@ -273,7 +273,7 @@ sub freeze
     my ($self, @other) = @_;
     for my $other (@other)
     {
-        $self->each_link($other, sub { kill 'STOP', $_[0]{link}{ $_[1] }{pid} });
+        $self->each_link($other, sub { my $pid = $_[0]{link}{ $_[1] }{pid}; kill 'STOP', $pid if $pid });
     }
     return;
 }

@@ -1,0 +1,132 @@
+# Two nodes: all seven tables flow both ways, local and derived columns do not, and of two edits the later one wins.
+use strict;
+use warnings;
+use Dnsrepl;
+use Test::More;
+
+my ($seattle, $tacoma) = map { Dnsrepl->new($_) } qw(seattle tacoma);
+$seattle->sql("SELECT setval('domains_id_seq', 700); SELECT setval('records_id_seq', 7000)");
+$seattle->peer($tacoma);
+
+sub both
+{
+    my ($sql, $want, $what) = @_;
+    ok($_->wait_for_peers, $_->name . ' is confirmed') for grep { !$_->wait_for_peers } $seattle, $tacoma;
+    is($_->sql($sql), $want, "$what, at " . $_->name) for $seattle, $tacoma;
+    return;
+}
+
+# ---------------------------------------------------------------- seven tables, there and back
+my $all = <<'END';
+SELECT 'domain', name, type, master, account, options, catalog, last_check, notified_serial FROM domains
+UNION ALL SELECT 'record', name, type::text, content, ttl::text, prio::text, disabled::text, NULL, NULL FROM records
+UNION ALL SELECT 'metadata', NULL, kind, content, NULL, NULL, NULL, NULL, NULL FROM domainmetadata
+UNION ALL SELECT 'key', NULL, flags::text, content, active::text, published::text, NULL, NULL, NULL FROM cryptokeys
+UNION ALL SELECT 'comment', name, type::text, comment, account, modified_at::text, NULL, NULL, NULL FROM comments
+UNION ALL SELECT 'tsig', name, algorithm, secret, NULL, NULL, NULL, NULL, NULL FROM tsigkeys
+UNION ALL SELECT 'super', nameserver, host(ip), account, NULL, NULL, NULL, NULL, NULL FROM supermasters ORDER BY 1, 2, 3, 4
+END
+$seattle->sql(<<'END');
+BEGIN;
+INSERT INTO domains (name, type, master, account, options, catalog) VALUES ('example.org', 'SLAVE', '192.0.2.9', 'ops', '{}', 'cat.example');
+INSERT INTO records (domain_id, name, type, content, ttl, prio, disabled)
+  SELECT id, n, t, c, 300, p, t = 'TXT' FROM domains, (VALUES
+    ('example.org', 'SOA', 'ns1.example.org hostmaster.example.org 1 10800 3600 604800 3600', 0),
+    ('example.org', 'NS', 'ns1.example.org', 0), ('example.org', 'MX', 'mail.example.org', 10), ('example.org', 'MX', 'mail2.example.org', 20),
+    ('*.example.org', 'TXT', '"any \"thing\" \\ at all" "and more"', 0), ('www.example.org', 'AAAA', '2001:db8::1', 0)) v (n, t, c, p);
+INSERT INTO domainmetadata (domain_id, kind, content) SELECT id, 'ALLOW-AXFR-FROM', a FROM domains, (VALUES ('192.0.2.0/24'), ('AUTO-NS')) v (a);
+INSERT INTO cryptokeys (domain_id, flags, active, published, content) SELECT id, 257, true, true, 'Private-key-format: v1.2' FROM domains;
+INSERT INTO comments (domain_id, name, type, modified_at, account, comment) SELECT id, 'www.example.org', 'AAAA', 1700000000, 'me', 'a line' FROM domains;
+INSERT INTO tsigkeys (name, algorithm, secret) VALUES ('transfer', 'hmac-sha256', 'c2VjcmV0');
+INSERT INTO supermasters VALUES ('192.0.2.9', 'ns9.example.net', 'ops');
+COMMIT;
+END
+my $want = $seattle->sql($all);
+is(scalar(split /\n/, $want), 13, 'seven tables have rows');
+both($all, $want, 'what is written at seattle');
+
+$tacoma->sql(<<'END');
+BEGIN;
+UPDATE domains SET type = 'MASTER', master = NULL, account = 'net';
+UPDATE records SET ttl = 60 WHERE type = 'MX';
+DELETE FROM records WHERE type = 'AAAA';
+UPDATE domainmetadata SET content = '198.51.100.0/24' WHERE content = '192.0.2.0/24';
+UPDATE cryptokeys SET active = false;
+UPDATE comments SET comment = 'another line';
+UPDATE tsigkeys SET secret = 'b3RoZXI=';
+DELETE FROM supermasters;
+COMMIT;
+END
+$want = $tacoma->sql($all);
+both($all, $want, 'what is changed at tacoma');
+unlike($want, qr/AAAA\|2001|super|192\.0\.2\.0/, 'it is changed');
+isnt($seattle->sql('SELECT id FROM domains'), $tacoma->sql('SELECT id FROM domains'), 'ids are local');
+isnt($seattle->sql('SELECT min(id) FROM records'), $tacoma->sql('SELECT min(id) FROM records'), 'of records, too');
+ok(Dnsrepl::same($seattle, $tacoma), 'digests and rows are equal');
+is($seattle->sql('SELECT dnsrepl.digest()'), $tacoma->sql('SELECT dnsrepl.digest()'), 'digest() is');
+isnt($seattle->sql("BEGIN; UPDATE records SET ttl = 61 WHERE type = 'MX'; SELECT dnsrepl.digest()"), $tacoma->sql('SELECT dnsrepl.digest()'),
+    'and tells a difference');
+
+# ---------------------------------------------------------------- what stays where it is
+my $local = "SELECT last_check, notified_serial, (SELECT string_agg(DISTINCT format('%s %s', ordername, auth), ',') FROM records WHERE type = 'MX') FROM domains";
+my $versions = $seattle->sql('SELECT count(*), max(stamp) FROM dnsrepl.version');
+$seattle->sql("UPDATE domains SET last_check = 11, notified_serial = 12; UPDATE records SET ordername = 'far', auth = false");
+$tacoma->sql("UPDATE domains SET last_check = 21, notified_serial = 22; UPDATE records SET ordername = 'near'");
+$seattle->sql("INSERT INTO records (domain_id, name, type, ttl) SELECT id, 'b.example.org', NULL, 1 FROM domains");
+both('SELECT count(*), max(stamp) FROM dnsrepl.version', $versions, 'local and derived columns, and empty non-terminals, make no version');
+$seattle->sql("UPDATE domains SET account = 'ops'; UPDATE records SET ttl = 90 WHERE type = 'MX'");
+both("SELECT account, (SELECT min(ttl) FROM records WHERE type = 'MX') FROM domains", 'ops|90', 'a change of the same rows arrives');
+is($seattle->sql($local), '11|12|far f', 'what is local lasts at seattle');
+is($tacoma->sql($local), '21|22|near t', 'and at tacoma');
+is($tacoma->sql('SELECT count(*) FROM records WHERE type IS NULL'), 0, 'an empty non-terminal is not shipped');
+
+# ---------------------------------------------------------------- both sides of a pause
+sub pause { $_[0]->sql("SELECT dnsrepl.pause('" . ($_[0] == $seattle ? 'tacoma' : 'seattle') . "')"); return }
+sub resume { $_[0]->sql("SELECT dnsrepl.resume('" . ($_[0] == $seattle ? 'tacoma' : 'seattle') . "')"); return }
+sub replace
+{
+    my ($node, $name, $address) = @_;
+    $node->sql("BEGIN; DELETE FROM records WHERE name = '$name' AND type = 'A'; INSERT INTO records (domain_id, name, type, content, ttl, prio)"
+          . " SELECT id, '$name', 'A', a, 60, 0 FROM domains, unnest('{$address}'::text[]) a WHERE name = 'example.org'; COMMIT");
+    return;
+}
+
+sub addresses { return "SELECT string_agg(content, ',' ORDER BY content) FROM records WHERE type = 'A' AND name = '$_[0]'" }
+
+replace($seattle, "$_.example.org", '192.0.2.1') for qw(first last gone kept);
+both("SELECT count(*) FROM records WHERE type = 'A'", 4, 'before');
+pause($_) for $seattle, $tacoma;
+replace($seattle, 'first.example.org', '192.0.2.10');
+replace($tacoma, 'first.example.org', '192.0.2.20,192.0.2.21');
+replace($tacoma, 'last.example.org', '192.0.2.20');
+replace($seattle, 'last.example.org', '192.0.2.10,192.0.2.11');
+replace($seattle, 'gone.example.org', '192.0.2.10');
+$tacoma->sql("DELETE FROM records WHERE name = 'gone.example.org'");
+$tacoma->sql("DELETE FROM records WHERE name = 'kept.example.org'");
+replace($seattle, 'kept.example.org', '192.0.2.10');
+replace($seattle, 'new.example.org', '192.0.2.10');
+replace($tacoma, 'other.example.org', '192.0.2.20');
+is($tacoma->sql(addresses('first.example.org')), '192.0.2.20,192.0.2.21', 'paused: each sees its own');
+is($seattle->sql(addresses('first.example.org')), '192.0.2.10', 'on both sides');
+resume($_) for $seattle, $tacoma;
+ok(Dnsrepl::same($seattle, $tacoma), 'resumed, both are the same');
+both(addresses('first.example.org'), '192.0.2.20,192.0.2.21', 'the later RRset, as a whole');
+both(addresses('last.example.org'), '192.0.2.10,192.0.2.11', 'whoever wrote it');
+both(addresses('gone.example.org'), '', 'a later deletion');
+both(addresses('kept.example.org'), '192.0.2.10', 'a later edit of what was deleted');
+both(addresses("$_->[0].example.org"), $_->[1], 'what only one wrote') for [ new => '192.0.2.10' ], [ other => '192.0.2.20' ];
+
+my $siblings = "SELECT string_agg(node, ',' ORDER BY stamp) FROM dnsrepl.version WHERE key @> '{\"name\": \"first.example.org\"}'";
+both($siblings, 'seattle,tacoma', 'both versions are kept, and by whom');
+both("SELECT rows -> 0 ->> 'content', author <> '', live, written_at BETWEEN now() - interval '5 min' AND now() FROM dnsrepl.version"
+      . " WHERE key \@> '{\"name\": \"first.example.org\"}' AND node = 'seattle'", '192.0.2.10|t|t|t', 'the one that is not served can be read');
+replace($tacoma, 'first.example.org', '192.0.2.30');
+both($siblings, 'tacoma', 'the next edit settles it');
+
+# ---------------------------------------------------------------- a zone goes, and comes again
+$seattle->sql('DELETE FROM domains');
+both('SELECT (SELECT count(*) FROM domains), (SELECT count(*) FROM records WHERE type IS NOT NULL), (SELECT count(*) FROM comments)', '0|0|0', 'a zone goes with all it has');
+$tacoma->sql("INSERT INTO domains (name, type) VALUES ('example.org', 'NATIVE')");
+both('SELECT (SELECT count(*) FROM domains), (SELECT count(*) FROM records)', '1|0', 'made again, it is empty');
+ok(Dnsrepl::same($seattle, $tacoma), 'and the same');
+done_testing();
