@@ -12,4 +12,4 @@ GRANT EXECUTE ON FUNCTION dnsrepl.hello(int, uuid, uuid, text, text), dnsrepl.me
 GRANT USAGE ON SCHEMA dnsrepl TO pg_monitor;
 GRANT SELECT ON dnsrepl.status, dnsrepl.member, dnsrepl.problem TO pg_monitor;
 GRANT EXECUTE ON FUNCTION dnsrepl.link_status(text, boolean), dnsrepl.wait_for_peers(interval), dnsrepl.digest(),
-  dnsrepl.digest(@extschema@.dnsname) TO pg_monitor;
+  dnsrepl.digest(@extschema@.dnsname), dnsrepl.key_columns(bytea) TO pg_monitor;

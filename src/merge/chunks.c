@@ -32,6 +32,13 @@ staging_scan(Relation rel, const Chunks *c, int nkeys)
 	return systable_beginscan(rel, schema_oid("staging_pkey"), true, GetActiveSnapshot(), nkeys, keys);
 }
 
+static void
+chunk_check(WireReader *r)
+{
+	if (!chunk_unseal(r))
+		peer_nonsense("A chunk is not as it was sent: its checksum differs.");
+}
+
 bool
 chunks_next(Chunks *c, WireReader *r)
 {
@@ -47,6 +54,7 @@ chunks_next(Chunks *c, WireReader *r)
 	{
 		c->next++;
 		wire_reader_init(r, c->payload, c->payload_len);
+		chunk_check(r);
 		return true;
 	}
 	rel = table_open(schema_oid("staging"), AccessShareLock);
@@ -58,6 +66,7 @@ chunks_next(Chunks *c, WireReader *r)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	wire_reader_init(r, VARDATA(payload), VARSIZE(payload) - VARHDRSZ);
+	chunk_check(r);
 	c->next++;
 	return true;
 }

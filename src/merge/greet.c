@@ -20,6 +20,7 @@
 #include "store/clock.h"
 #include "store/codec.h"
 #include "store/delta.h"
+#include "store/peer_vector.h"
 #include "store/schema.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_hello);
@@ -48,18 +49,31 @@ guest_check(const Guest *g, const NodeInfo *me, int32 protocol, const char *enco
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 memcmp(&g->life, &clock_slot()->life, UUID_LEN) == 0
 				 ? errmsg("node \"%s\" cannot be its own peer", me->name)
-				 : errmsg("the peer has the identity of node \"%s\": one is a copy of the other", me->name),
+				 : errmsg("both databases have the identity of node \"%s\": one is a copy of the other", me->name),
 				 errhint("Check the connection string of the link.")));
 	if (strcmp(g->name, me->name) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the peer has the same name as this node, \"%s\"", me->name),
+				 errmsg("two nodes have the same name, \"%s\"", me->name),
 				 errhint("Every node needs a name of its own: see dnsrepl.setup().")));
 	if (strcmp(encoding, GetDatabaseEncodingName()) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the peer's database has encoding %s, node \"%s\" has %s", encoding, me->name,
-						GetDatabaseEncodingName())));
+				 errmsg("the databases have different encodings: that of node \"%s\" %s, that of node \"%s\" %s",
+						g->name, encoding, me->name, GetDatabaseEncodingName())));
+}
+
+/* Who has called is known from then on, even if nothing of it was ever merged: as a node that holds nothing. */
+static void
+guest_remember(const Guest *g)
+{
+	static const uint8 nothing[1] = {0};
+	size_t		len;
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	if (!peer_vector_read(snapshot, &g->node, &g->life, &len))
+		peer_vector_write(&g->node, &g->life, g->name, nothing, sizeof(nothing));
+	UnregisterSnapshot(snapshot);
 }
 
 /* Chunks of a delta that has not come whole are of no use to a new session. */
@@ -89,6 +103,7 @@ session_begin(NodeSlot *slot)
 	SetConfigOption("client_connection_check_interval", timeout, PGC_USERSET, PGC_S_SESSION);
 #endif
 	staging_clear(&guest.node);
+	guest_remember(&guest);
 	/* whoever could not reach that peer may try again now */
 	pg_atomic_fetch_add_u32(&slot->greetings, 1);
 	wake_all(slot, WAKE_LINK);

@@ -573,7 +573,7 @@ merge_run(const Chunks *chunks)
 	vector_join(now, m->theirs);
 	if (m->changed || !vector_covers_all(m->mine, now))
 		clock_store_changed();
-	holdings_write(m->mine, now);
+	holdings_write(now);
 	peer_vector_write(&guest->node, &guest->life, guest->name, m->vector, m->vector_len);
 	PopActiveSnapshot();
 	return merge_answer(ANSWER_MERGED, now);

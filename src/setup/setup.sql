@@ -182,6 +182,13 @@ BEGIN
         PERFORM dnsrepl.setup_triggers(rel);
         PERFORM dnsrepl.note_table(rel);
     END LOOP;
+    -- A dump brings the links of the node that was dumped: a copy that is restored for a look must not begin to send.
+    UPDATE dnsrepl.peer SET paused = true;
+    IF FOUND THEN
+        RAISE NOTICE 'the links that came with the dump are paused' USING
+            DETAIL = 'All rows here are new versions now: sent to the peers, they would win over what was written since the dump.',
+            HINT = 'Use dnsrepl.resume() or dnsrepl.drop_peer() for each.';
+    END IF;
     IF NOT dnsrepl.setup_listed() THEN
         RAISE WARNING 'database "%" is not in dnsrepl.databases', current_database() USING
             DETAIL = 'What changes here is kept for its peers, and is not sent until the database is in that list.',

@@ -132,13 +132,16 @@ raise_peer_error(PeerConn *conn, PGresult *result)
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
 	int			code = ERRCODE_CONNECTION_FAILURE;
 	char	   *message = pstrdup(primary ? primary : "");
-	char	   *more = pstrdup(detail ? detail : "");
+	char	   *more = pstrdup(detail ? detail : hint ? hint : "");
 
 	if (state && strlen(state) == 5)
 		code = MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]);
 	PQclear(result);
+	if (code == ERRCODE_INVALID_SCHEMA_NAME || code == ERRCODE_UNDEFINED_FUNCTION)
+		message = pstrdup("extension dnsrepl is not installed in this database, or in another version");
 	if (!*message || message_tells_password(conn->pg, message) || message_tells_password(conn->pg, more))
 		raise_lost(conn, "the connection was lost");
 	ereport(ERROR,

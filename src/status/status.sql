@@ -55,7 +55,7 @@ CREATE VIEW dnsrepl.problem AS
     JOIN pg_trigger n ON n.tgrelid = t.rel AND n.tgname IN ('dnsrepl_note', 'dnsrepl_note_truncate') AND n.tgenabled <> 'A'
   UNION ALL
   SELECT t.name, NULL, NULL, format('trigger %s is missing', n.tgname), NULL, NULL,
-         'make it again as dnsrepl.setup() does, then dnsrepl.note_table()'
+         format('SELECT dnsrepl.setup_triggers(%1$L); then SELECT dnsrepl.note_table(%1$L)', t.rel::regclass)
     FROM dnsrepl.tab t CROSS JOIN (VALUES ('dnsrepl_note'), ('dnsrepl_note_truncate')) n (tgname)
    WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = t.rel)
      AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.rel AND g.tgname = n.tgname)

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "port/pg_crc32c.h"
 #include "utils/lsyscache.h"
 
 #include "dnsrepl.h"
@@ -17,6 +18,37 @@ peer_nonsense(const char *what)
 			(errcode(ERRCODE_PROTOCOL_VIOLATION),
 			 errmsg("invalid message from peer"),
 			 errdetail("%s", what)));
+}
+
+/* ---------- checksums ---------- */
+
+static uint32
+chunk_sum(const void *data, size_t len)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, data, len);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+void
+chunk_seal(StringInfo chunk)
+{
+	wire_put_u32(chunk, chunk_sum(chunk->data, (size_t) chunk->len));
+}
+
+bool
+chunk_unseal(WireReader *r)
+{
+	WireReader	sum;
+
+	if (r->end - r->p < (ptrdiff_t) sizeof(uint32))
+		return false;
+	r->end -= sizeof(uint32);
+	wire_reader_init(&sum, r->end, sizeof(uint32));
+	return wire_get_u32(&sum) == chunk_sum(r->p, (size_t) (r->end - r->p));
 }
 
 /* ---------- vectors ---------- */

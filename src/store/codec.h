@@ -5,6 +5,8 @@
  * later chunks: u8 'C'. Then items: u8 1 zone name (string, DNS wire form); u8 2 table without zones (u16);
  * u8 3 unit: string key, varint versions, each: varint index of its origin in the header's vector, u64 stamp, string
  * image. Zones come in zone_order, a zone's units sorted by key.
+ * Every chunk ends with the CRC-32C of what is before (u32): a chunk that is cut short at the end of an item would be a
+ * delta whose vector claims what was not sent, and that makes others delete it.
  * vector: varint entries, each: uuid origin, string node name, u64 head, varint ranges, each u64 first, u64 last.
  */
 #ifndef DNSREPL_CODEC_H
@@ -43,6 +45,10 @@ extern void zone_encode(StringInfo out, const ZoneRef *zone);
 
 /* The name in a zone item to its stored form; raises 22P03 for what is no name. */
 extern void zone_decode_name(const uint8 *wire, size_t len, ZoneRef *zone);
+
+/* Ends a chunk with its checksum; takes it off again, false if it is not the chunk's. */
+extern void chunk_seal(StringInfo chunk);
+extern bool chunk_unseal(WireReader *r);
 
 /* For octets that no peer of ours sends: 08P01. */
 extern void peer_nonsense(const char *what) __attribute__((noreturn));

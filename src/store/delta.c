@@ -121,8 +121,10 @@ static void
 chunk_spill(Cut *c)
 {
 	Delta	   *d = c->delta;
-	uint32		len = (uint32) d->buf.len;
+	uint32		len;
 
+	chunk_seal(&d->buf);
+	len = (uint32) d->buf.len;
 	if (!d->file)
 	{
 		MemoryContext old = MemoryContextSwitchTo(d->context);
@@ -274,7 +276,10 @@ cut_run(Cut *c)
 			ereport(ERROR, (errcode_for_file_access(), errmsg("could not rewind temporary file: %m")));
 	}
 	else
+	{
+		chunk_seal(&c->delta->buf);
 		c->delta->chunks = 1;
+	}
 	tuplesort_end(c->sort);
 	store_close(c->store);
 	XLogFlush(c->flush);

@@ -6,7 +6,7 @@
  * with the largest stamp has the largest low, which is the head; beyond it only the versions that are there, and
  * what they superseded (`over`), are claimed. That is exact after a crash and after point-in-time recovery: nothing
  * is claimed that the disk does not hold. The first captured write of the next life writes it into dnsrepl.vector and
- * closes the old one.
+ * closes the old one; until then a merge does, which may delete the very versions that tell.
  */
 #include "postgres.h"
 
@@ -344,13 +344,13 @@ entry_write(Relation rel, const VectorEntry *e)
 }
 
 void
-holdings_write(const Vector *before, const Vector *now)
+holdings_write(const Vector *now)
 {
 	Relation	rel = table_open(schema_oid("vector"), RowExclusiveLock);
-	int32		own = clock_slot()->origin;
+	Vector	   *stored = vector_stored(GetActiveSnapshot());
 
 	for (int i = 0; i < now->n; i++)
-		if (now->entries[i].origin != own && !vector_covers_entry(before, &now->entries[i]))
+		if (!vector_covers_entry(stored, &now->entries[i]))
 			entry_write(rel, &now->entries[i]);
 	table_close(rel, RowExclusiveLock);
 	CommandCounterIncrement();
@@ -374,19 +374,17 @@ static int32
 origin_make(NodeSlot *slot)
 {
 	NodeInfo	node;
-	Vector	   *before,
-			   *now;
+	Vector	   *now;
 	Snapshot	snapshot = GetLatestSnapshot();
 	int32		number;
 	pg_uuid_t	life = slot->life;
 
 	PushActiveSnapshot(snapshot);
 	node_require(&node);
-	before = vector_stored(GetActiveSnapshot());
-	now = vector_copy(before);
+	now = vector_stored(GetActiveSnapshot());
 	vector_add_lives(now, GetActiveSnapshot(), &life, true);
 	clock_open(now);
-	holdings_write(before, now);
+	holdings_write(now);
 	number = origin_insert(&life, node.name, true);
 	PopActiveSnapshot();
 	clock_origin_made(number);

@@ -51,7 +51,10 @@ extern int32 origin_find(const pg_uuid_t *id);
  */
 extern Vector *holdings_push_snapshot(void);
 
-/* Writes what `now` holds more than `before` did into dnsrepl.vector; this life's own entry is left out. */
-extern void holdings_write(const Vector *before, const Vector *now);
+/*
+ * Writes into dnsrepl.vector what it lacks of `now`, own lives too: what a merge deletes of their versions is no longer
+ * there to tell that it was held. The commit has to be flushed.
+ */
+extern void holdings_write(const Vector *now);
 
 #endif

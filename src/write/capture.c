@@ -5,7 +5,7 @@
  *   1. which zones the notes touch; their rows are locked in zone_order (version.h), the only locks;
  *   2. a new snapshot, which shows all that was committed before the locks were had, and this transaction's rows;
  *   3. for each unit noted: its final rows against what is served of the versions seen. Where they differ, one version
- *      of this life replaces those that were seen; versions that are not projected yet stay, as siblings.
+ *      of this life replaces those that were seen (so does any edit of a unit that has siblings: it settles them); versions that are not projected yet stay, as siblings.
  * The stamp is drawn with the first difference, after all locks: it is larger than all that this author saw.
  * Notes that stand for many units are unfolded into notes of units, which are the next lot.
  * Fails: the transaction fails, and nothing is left. Memory: the zones touched, and one unit at a time.
@@ -42,6 +42,7 @@ typedef struct Capture
 	MemoryContext scratch;		/* reset for each unit */
 	TableDesc  *table;			/* the one that is open */
 	Relation	rel;
+	int			lot;			/* from 1; later ones are unfolded notes: nobody has edited just that unit */
 } Capture;
 
 /* The stamp of this transaction, for all lots. */
@@ -152,6 +153,17 @@ unit_write(Capture *c, const ZoneRef *zone, TableDesc *t, const uint8 *key, size
 	version_insert(c->store, zone->number, key, key_len, &new);
 }
 
+/* An edit of a unit that has siblings settles the conflict, even if it leaves what was served. */
+static bool
+has_siblings(const VersionSet *set)
+{
+	int			seen = 0;
+
+	for (int i = 0; i < set->n; i++)
+		seen += set->v[i].seen;
+	return seen > 1;
+}
+
 static void
 capture_unit(Capture *c, const ZoneTouch *z, const uint8 *key, size_t key_len)
 {
@@ -182,7 +194,8 @@ capture_unit(Capture *c, const ZoneTouch *z, const uint8 *key, size_t key_len)
 		initStringInfo(&image);
 		image_encode(&image, c->user, t->ncolumns, &rows);
 		image_decode((uint8 *) image.data, (size_t) image.len, false, &now);
-		if (!served || !image_decode(served->image, served->image_len, false, &was) || !image_same(&now, &was))
+		if (!served || !image_decode(served->image, served->image_len, false, &was) || !image_same(&now, &was) ||
+			(c->lot == 1 && has_siblings(&set)))
 		{
 			seen_by_snapshot(&set);
 			unit_write(c, &z->ref, t, key, key_len, &set, &image);
@@ -345,6 +358,7 @@ capture_lot(Capture *c)
 {
 	Note		note;
 
+	c->lot++;
 	notes_begin();
 	capture_lock(c);
 	c->store = store_open(true);

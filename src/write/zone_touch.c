@@ -112,14 +112,19 @@ touched_sort(Touched *t)
 static void
 touched_add_note(Touched *t, const Note *note)
 {
+	TableDesc  *table;
+
 	switch (note->kind)
 	{
 		case NOTE_TABLE:
 			touched_add_all(t);
 			break;
 		case NOTE_UNIT:
-			if (key_table(note->key, note->key_len)->zone == ZONE_NONE)
-				touched_add(t, (ZoneRef) {.table = key_table(note->key, note->key_len)->number});
+			table = key_table(note->key, note->key_len);
+			if (!table)
+				break;			/* dropped by this transaction */
+			if (table->zone == ZONE_NONE)
+				touched_add(t, (ZoneRef) {.table = table->number});
 			else
 				touched_add_id(t, note->id);
 			break;
@@ -179,6 +184,7 @@ ZoneTouch *
 touched_find(Touched *t, const Note *note)
 {
 	ZoneRef		ref = {0};
+	TableDesc  *table;
 
 	if (note->kind == NOTE_TABLE)
 		return NULL;
@@ -187,8 +193,10 @@ touched_find(Touched *t, const Note *note)
 		ref.name = unconstify(uint8 *, note->name);
 		ref.name_len = note->name_len;
 	}
-	else if (key_table(note->key, note->key_len)->zone == ZONE_NONE)
-		ref.table = key_table(note->key, note->key_len)->number;
+	else if ((table = key_table(note->key, note->key_len)) == NULL)
+		return NULL;
+	else if (table->zone == ZONE_NONE)
+		ref.table = table->number;
 	else
 	{
 		ZoneId		key = {.id = note->id};
