@@ -28,6 +28,17 @@ use Time::HiRes qw(sleep time);
 
 use constant TIMEOUT => $ENV{DNSREPL_TEST_TIMEOUT} // 60;
 
+# Each test has a folder of its own for its files; all go at the end, those of a failure are kept in test_output/.
+BEGIN
+{
+    my ($test) = $0 =~ m{([^/]+?)(?:\.pl)?$};
+    if (my $work = $ENV{DNSREPL_WORK})
+    {
+        $ENV{DNSREPL_WORK} = "$work/$test";
+        mkdir $ENV{DNSREPL_WORK};
+    }
+}
+
 my %child;       # pid => what it is: forwarders and DNS servers
 my $key = 'test-key';
 
