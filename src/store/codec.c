@@ -9,7 +9,7 @@
 #include "dnsrepl.h"
 #include "store/codec.h"
 #include "store/delta.h"
-#include "store/relation.h"
+#include "store/schema.h"
 
 void
 peer_nonsense(const char *what)
@@ -152,9 +152,7 @@ vector_decode(WireReader *r)
 static Oid
 name_type(void)
 {
-	TableDesc  *domains = table_domains();
-
-	return get_atttype(domains->relid, domains->zone_att);
+	return get_atttype(schema_oid("zone"), 2);	/* dnsrepl.zone.name */
 }
 
 void

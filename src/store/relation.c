@@ -21,6 +21,7 @@
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -175,6 +176,19 @@ table_choose_index(TableDesc *t)
 	table_close(rel, AccessShareLock);
 }
 
+static Oid
+relation_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
 static TableDesc *
 table_describe(Datum *values, bool *nulls)
 {
@@ -183,6 +197,7 @@ table_describe(Datum *values, bool *nulls)
 
 	t->number = DatumGetInt16(values[TAB_NUMBER - 1]);
 	t->relid = DatumGetObjectId(values[TAB_REL - 1]);
+	t->owner = relation_owner(t->relid);
 	t->zone = (ZoneKind) DatumGetChar(values[TAB_ZONE - 1]);
 	strlcpy(t->name, TextDatumGetCString(values[TAB_NAME - 1]), NAMEDATALEN);
 	t->nkeys = column_list(t->relid, values[TAB_KEY - 1], t->keys, MAX_KEY_COLUMNS, t->name);
@@ -311,6 +326,32 @@ value_encode(StringInfo out, ColumnDesc *c, Datum value)
 	}
 }
 
+/*
+ * What decoding a value may run is the code of the table's owner, such as the CHECK of a domain: with his rights, and no
+ * more. An error's abort undoes it.
+ */
+typedef struct DecodeScope
+{
+	Oid			user;
+	int			context;
+} DecodeScope;
+
+static DecodeScope
+decode_enter(const TableDesc *t)
+{
+	DecodeScope s;
+
+	GetUserIdAndSecContext(&s.user, &s.context);
+	SetUserIdAndSecContext(t->owner, s.context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+	return s;
+}
+
+static void
+decode_leave(DecodeScope s)
+{
+	SetUserIdAndSecContext(s.user, s.context);
+}
+
 static Datum
 value_decode(ColumnDesc *c, const uint8 *data, size_t len)
 {
@@ -405,6 +446,7 @@ void
 key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *nulls)
 {
 	WireReader	r;
+	DecodeScope scope = decode_enter(t);
 
 	wire_reader_init(&r, key, len);
 	(void) wire_get_u16(&r);
@@ -418,6 +460,7 @@ key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *null
 		nulls[k] = t->keys[k].hashed;
 		values[k] = nulls[k] ? (Datum) 0 : value_decode(&t->keys[k], p, n);
 	}
+	decode_leave(scope);
 	if (r.bad || !wire_at_end(&r))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
@@ -452,6 +495,7 @@ void
 row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nulls)
 {
 	WireReader	r;
+	DecodeScope scope = decode_enter(t);
 
 	wire_reader_init(&r, data, len);
 	for (int c = 0; c < t->ncolumns; c++)
@@ -464,6 +508,7 @@ row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nul
 		nulls[c] = n == 0;
 		values[c] = n ? value_decode(&t->columns[c], p, (size_t) (n - 1)) : (Datum) 0;
 	}
+	decode_leave(scope);
 	if (r.bad || !wire_at_end(&r))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
@@ -689,7 +734,7 @@ zone_text(const uint8 *name, size_t name_len)
 	TableDesc  *t = table_domains();
 	ZoneValue	zone = {.name = name, .name_len = name_len};
 
-	return type_text(get_atttype(t->relid, t->zone_att), zone_datum(t, &zone));
+	return type_text(get_atttype(schema_oid("zone"), 2), zone_datum(t, &zone));	/* dnsrepl.zone.name */
 }
 
 /* ---------- domains ---------- */

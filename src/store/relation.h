@@ -48,6 +48,7 @@ typedef struct TableDesc
 {
 	int16		number;			/* the same on every node: it begins every key */
 	Oid			relid;
+	Oid			owner;			/* values are decoded with his rights: a domain's checks are his code */
 	char		name[NAMEDATALEN];
 	ZoneKind	zone;
 	AttrNumber	zone_att;		/* ZONE_SELF: the name; ZONE_BY_ID: the id */
