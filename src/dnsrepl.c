@@ -44,7 +44,7 @@ settings_define(void)
 							"Largest message to a peer; more is sent in several and merged as one.", NULL,
 							&setting_chunk_size, 1024, 1, 262144, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("dnsrepl.connect_timeout",
-							"How long a link waits for its peer to answer.", NULL,
+							"How long a link tries to connect to its peer.", NULL,
 							&setting_connect_timeout, 10000, 100, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("dnsrepl.keepalive",
 							"A link that is silent for this long asks whether its peer is there.", NULL,

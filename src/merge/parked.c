@@ -33,6 +33,7 @@ typedef struct ParkedUnit
 	int32		zone;
 	bytea	   *key;			/* empty: all units of the zone with unseen versions */
 	bool		patient;		/* has waited long: authors are made to wait for it */
+	int32		tries;
 } ParkedUnit;
 
 static ParkedUnit *
@@ -43,8 +44,9 @@ parked_read(int *n)
 	ParkedUnit *units;
 
 	SPI_connect();
-	SPI_execute("SELECT zone, key, since < now() - interval '1 second' FROM dnsrepl.parked"
-				" ORDER BY zone, since LIMIT 1000", true, 0);
+	/* what fails for good does not keep the rest from its turn */
+	SPI_execute("SELECT zone, key, since < now() - interval '1 second', tries"
+				" FROM (SELECT * FROM dnsrepl.parked ORDER BY tries, since LIMIT 1000) p ORDER BY zone", true, 0);
 	*n = (int) SPI_processed;
 	units = MemoryContextAlloc(caller, sizeof(ParkedUnit) * (size_t) (*n + 1));
 	for (int i = 0; i < *n; i++)
@@ -56,21 +58,24 @@ parked_read(int *n)
 		units[i].key = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
 		MemoryContextSwitchTo(old);
 		units[i].patient = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull));
+		units[i].tries = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &isnull));
 	}
 	SPI_finish();
 	owner_leave(scope);
 	return units;
 }
 
+/* It is done, unless it has been parked again. */
 static void
 parked_delete(const ParkedUnit *u)
 {
 	OwnerScope	scope = owner_enter();
-	Oid			types[2] = {INT4OID, BYTEAOID};
-	Datum		values[2] = {Int32GetDatum(u->zone), PointerGetDatum(u->key)};
+	Oid			types[3] = {INT4OID, BYTEAOID, INT4OID};
+	Datum		values[3] = {Int32GetDatum(u->zone), PointerGetDatum(u->key), Int32GetDatum(u->tries)};
 
 	SPI_connect();
-	SPI_execute_with_args("DELETE FROM dnsrepl.parked WHERE zone = $1 AND key = $2", 2, types, values, NULL, false, 0);
+	SPI_execute_with_args("DELETE FROM dnsrepl.parked WHERE zone = $1 AND key = $2 AND tries = $3", 3, types, values,
+						  NULL, false, 0);
 	SPI_finish();
 	owner_leave(scope);
 }
@@ -128,7 +133,6 @@ retry_parked(Store *store, const ZoneRef *zone, const ParkedUnit *u)
 {
 	Retry		r = {store, zone};
 
-	parked_delete(u);
 	if (VARSIZE_ANY_EXHDR(u->key))
 		retry_unit(store, zone, (uint8 *) VARDATA_ANY(u->key), VARSIZE_ANY_EXHDR(u->key), false);
 	else
@@ -137,6 +141,7 @@ retry_parked(Store *store, const ZoneRef *zone, const ParkedUnit *u)
 		unit_walk(store, GetActiveSnapshot(), zone->number, (const uint8 *) "", 0, retry_walk, &r);
 		PopActiveSnapshot();
 	}
+	parked_delete(u);
 }
 
 static int64

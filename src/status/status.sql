@@ -71,3 +71,27 @@ COMMENT ON FUNCTION dnsrepl.digest() IS 'equal on nodes that serve the same data
 CREATE FUNCTION dnsrepl.digest(zone @extschema@.dnsname) RETURNS text
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_digest_zone' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.digest(@extschema@.dnsname) IS 'equal on nodes that serve the same of this zone';
+
+COMMENT ON COLUMN dnsrepl.version.tab IS 'the table of the unit';
+COMMENT ON COLUMN dnsrepl.version.zone IS 'its zone; null for tables without zones';
+COMMENT ON COLUMN dnsrepl.version.key IS 'its key within the zone';
+COMMENT ON COLUMN dnsrepl.version.node IS 'the node that wrote this version';
+COMMENT ON COLUMN dnsrepl.version.author IS 'the database user who did';
+COMMENT ON COLUMN dnsrepl.version.written_at IS 'when, by that node''s clock';
+COMMENT ON COLUMN dnsrepl.version.live IS 'false: a deletion';
+COMMENT ON COLUMN dnsrepl.version.rows IS 'the replicated columns of the unit''s rows; null for a deletion';
+COMMENT ON COLUMN dnsrepl.version.projected IS 'false: it has not been shown by this node''s tables yet (dnsrepl.problem says why)';
+COMMENT ON COLUMN dnsrepl.version.origin IS 'the life of the node that wrote it';
+COMMENT ON COLUMN dnsrepl.version.stamp IS 'decides which of several versions is served: the largest';
+COMMENT ON COLUMN dnsrepl.member.name IS 'the node''s name';
+COMMENT ON COLUMN dnsrepl.member.node IS 'its id; null: known from others only';
+COMMENT ON COLUMN dnsrepl.member.self IS 'true for this node';
+COMMENT ON COLUMN dnsrepl.member.vector_at IS 'when it last sent something that was merged here';
+COMMENT ON COLUMN dnsrepl.member.vector_age IS 'how long ago that was';
+COMMENT ON COLUMN dnsrepl.problem.tab IS 'the table';
+COMMENT ON COLUMN dnsrepl.problem.zone IS 'the zone; null: the table as a whole';
+COMMENT ON COLUMN dnsrepl.problem.key IS 'the unit''s key; null: the zone or the table as a whole';
+COMMENT ON COLUMN dnsrepl.problem.error IS 'what went wrong';
+COMMENT ON COLUMN dnsrepl.problem.since IS 'since when';
+COMMENT ON COLUMN dnsrepl.problem.tries IS 'how often it was tried';
+COMMENT ON COLUMN dnsrepl.problem.advice IS 'what to do';

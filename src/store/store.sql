@@ -94,3 +94,6 @@ CREATE TABLE dnsrepl.staging (
 );
 ALTER TABLE dnsrepl.staging ALTER payload SET STORAGE EXTERNAL;
 COMMENT ON TABLE dnsrepl.staging IS 'chunks of large deltas that have not come whole yet';
+
+COMMENT ON SEQUENCE dnsrepl.origin_no IS 'numbers for dnsrepl.origin';
+COMMENT ON SEQUENCE dnsrepl.zone_no IS 'numbers for dnsrepl.zone';

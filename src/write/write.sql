@@ -29,3 +29,5 @@ BEGIN
 END $$;
 CREATE EVENT TRIGGER dnsrepl_table_rewrite ON table_rewrite EXECUTE FUNCTION dnsrepl.table_rewritten();
 COMMENT ON EVENT TRIGGER dnsrepl_table_rewrite IS 'captures a replicated table anew when DDL rewrites it';
+
+COMMENT ON FUNCTION dnsrepl.table_rewritten() IS 'event trigger: captures a replicated table anew when DDL has rewritten it';
