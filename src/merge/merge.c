@@ -452,7 +452,13 @@ unit_merge(Merge *m, const DeltaItem *item)
 		return;
 	m->changed = true;
 	if (z->free)
+	{
+		/* what was stored unseen before is projected with the rest */
+		for (int i = 0; i < result.n; i++)
+			if (!result.v[i].seen)
+				version_mark(m->store, &result.v[i], true);
 		batch_add(m, z, item, resolve(&result, false));
+	}
 	else
 	{
 		if (++z->unseen <= PARKED_KEYS)

@@ -18,6 +18,7 @@
 #include "dnsrepl.h"
 #include "merge/project.h"
 #include "store/clock.h"
+#include "store/origin.h"
 #include "store/relation.h"
 #include "store/resolve.h"
 #include "store/schema.h"
@@ -31,7 +32,7 @@ PG_FUNCTION_INFO_V1(dnsrepl_project_parked);
 typedef struct ParkedUnit
 {
 	int32		zone;
-	bytea	   *key;			/* empty: all units of the zone with unseen versions */
+	bytea	   *key;			/* empty: all units of the zone */
 	bool		patient;		/* has waited long: authors are made to wait for it */
 	int32		tries;
 } ParkedUnit;
@@ -91,31 +92,25 @@ typedef struct Retry
  * project_units() takes back if it fails.
  */
 static void
-retry_unit(Store *store, const ZoneRef *zone, const uint8 *key, size_t key_len, bool unseen_only)
+retry_unit(Store *store, const ZoneRef *zone, const uint8 *key, size_t key_len)
 {
 	VersionSet	set;
 	const Version *served;
 	ProjectUnit u = {.zone = zone, .key = key, .key_len = key_len};
-	bool		unseen = false;
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	set = version_read(store, GetActiveSnapshot(), zone->number, key, key_len);
 	for (int i = 0; i < set.n; i++)
-		unseen |= !set.v[i].seen;
-	if (unseen || !unseen_only)
+		if (!set.v[i].seen)
+			version_mark(store, &set.v[i], true);
+	served = resolve(&set, false);
+	if (served)
 	{
-		for (int i = 0; i < set.n; i++)
-			if (!set.v[i].seen)
-				version_mark(store, &set.v[i], true);
-		served = resolve(&set, false);
-		if (served)
-		{
-			u.image = served->image;
-			u.image_len = served->image_len;
-		}
-		project_units(store, GetActiveSnapshot(), &u, 1);
+		u.image = served->image;
+		u.image_len = served->image_len;
 	}
+	project_units(store, GetActiveSnapshot(), &u, 1);
 	PopActiveSnapshot();
 }
 
@@ -124,7 +119,7 @@ retry_walk(int32 zone, const uint8 *key, size_t key_len, void *arg)
 {
 	Retry	   *r = arg;
 
-	retry_unit(r->store, r->zone, key, key_len, true);
+	retry_unit(r->store, r->zone, key, key_len);
 }
 
 /* A unit that fails again is parked again by project_units(). */
@@ -134,7 +129,7 @@ retry_parked(Store *store, const ZoneRef *zone, const ParkedUnit *u)
 	Retry		r = {store, zone};
 
 	if (VARSIZE_ANY_EXHDR(u->key))
-		retry_unit(store, zone, (uint8 *) VARDATA_ANY(u->key), VARSIZE_ANY_EXHDR(u->key), false);
+		retry_unit(store, zone, (uint8 *) VARDATA_ANY(u->key), VARSIZE_ANY_EXHDR(u->key));
 	else
 	{
 		PushActiveSnapshot(GetLatestSnapshot());
@@ -245,6 +240,7 @@ dnsrepl_project_parked(PG_FUNCTION_ARGS)
 	int64		left;
 
 	tables_refresh();
+	lives_close();
 	/* before the look: what is parked after it raises it again */
 	pg_atomic_write_u32(&clock_slot()->parked, 0);
 	units = parked_read(&n);

@@ -432,8 +432,12 @@ unit_revive(int32 zone, const uint8 *key, size_t key_len, void *arg)
 
 	if (t && t->zone == ZONE_BY_ID)
 	{
+		CommandCounterIncrement();
 		PushActiveSnapshot(GetLatestSnapshot());
 		set = version_read(r->store, GetActiveSnapshot(), zone, key, key_len);
+		for (int i = 0; i < set.n; i++)
+			if (!set.v[i].seen)
+				version_mark(r->store, &set.v[i], true);
 		PopActiveSnapshot();
 		served = resolve(&set, false);
 	}

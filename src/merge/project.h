@@ -24,7 +24,7 @@ typedef struct ProjectUnit
  */
 extern void project_units(Store *store, Snapshot before, const ProjectUnit *units, int n);
 
-/* Parks a unit, or (no key) all units of a zone that have unseen versions. */
+/* Parks a unit, or (no key) all units of a zone. */
 extern void unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *error);
 
 #endif

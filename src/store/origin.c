@@ -226,7 +226,7 @@ vector_stored(Snapshot snapshot)
 	return v;
 }
 
-/* What the versions of a life that is over tell of it. */
+/* What the versions of an own life tell of it. */
 static void
 vector_add_life(Vector *v, Snapshot snapshot, int32 origin)
 {
@@ -237,13 +237,18 @@ vector_add_life(Vector *v, Snapshot snapshot, int32 origin)
 	store_close(store);
 }
 
-/* Adds the lives of this node that are over and not closed; closes them if `close`. */
-static void
+/*
+ * Adds what the versions of this node's lives tell, as far as they are not closed; closes those that are over if `close`.
+ * Of the present life too: what was committed between the look at the stamps in flight and the snapshot is shown by it,
+ * so it is shipped, and whatever is shipped must be claimed. Returns how many were closed.
+ */
+static int
 vector_add_lives(Vector *v, Snapshot snapshot, const pg_uuid_t *life, bool close)
 {
 	Relation	rel = table_open(schema_oid("origin"), close ? RowExclusiveLock : AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	HeapTuple	tuple;
+	int			closed = 0;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -255,26 +260,22 @@ vector_add_lives(Vector *v, Snapshot snapshot, const pg_uuid_t *life, bool close
 		number = DatumGetInt32(values[ORIGIN_NO - 1]);
 		if (!DatumGetBool(values[ORIGIN_OWN - 1]) || DatumGetBool(values[ORIGIN_CLOSED - 1]))
 			continue;
-		if (memcmp(DatumGetUUIDP(values[ORIGIN_ID - 1]), life, UUID_LEN) == 0)
-		{
-			/* it has an entry as soon as its first version can be seen */
-			vector_add(v, number, 0, NULL, 0);
-			continue;
-		}
 		vector_add_life(v, snapshot, number);
-		if (close)
+		if (close && memcmp(DatumGetUUIDP(values[ORIGIN_ID - 1]), life, UUID_LEN) != 0)
 		{
 			bool		replace[ORIGIN_NATTS] = {0};
-			HeapTuple	closed;
+			HeapTuple	over;
 
 			values[ORIGIN_CLOSED - 1] = BoolGetDatum(true);
 			replace[ORIGIN_CLOSED - 1] = true;
-			closed = heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replace);
-			CatalogTupleUpdate(rel, &tuple->t_self, closed);
+			over = heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replace);
+			CatalogTupleUpdate(rel, &tuple->t_self, over);
+			closed++;
 		}
 	}
 	systable_endscan(scan);
 	table_close(rel, NoLock);
+	return closed;
 }
 
 Vector *
@@ -295,9 +296,9 @@ holdings_push_snapshot(void)
 	clock_holds(&head, &ranges, &nranges);	/* before the snapshot: see clock.c */
 	PushActiveSnapshot(GetLatestSnapshot());
 	v = vector_stored(GetActiveSnapshot());
-	vector_add_lives(v, GetActiveSnapshot(), &life, false);
 	if (origin)
 		vector_add(v, origin, head, ranges, nranges);
+	(void) vector_add_lives(v, GetActiveSnapshot(), &life, false);
 	return v;
 }
 
@@ -343,16 +344,25 @@ entry_write(Relation rel, const VectorEntry *e)
 	UnregisterSnapshot(snapshot);
 }
 
+/* One at a time, merges and the end of lives: what is stored only grows. */
 void
 holdings_write(const Vector *now)
 {
 	Relation	rel = table_open(schema_oid("vector"), RowExclusiveLock);
-	Vector	   *stored = vector_stored(GetActiveSnapshot());
+	Snapshot	snapshot;
+	Vector	   *stored,
+			   *joined;
 
-	for (int i = 0; i < now->n; i++)
-		if (!vector_covers_entry(stored, &now->entries[i]))
-			entry_write(rel, &now->entries[i]);
-	table_close(rel, RowExclusiveLock);
+	private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	stored = vector_stored(snapshot);
+	joined = vector_copy(stored);
+	vector_join(joined, now);
+	for (int i = 0; i < joined->n; i++)
+		if (!vector_covers_entry(stored, &joined->entries[i]))
+			entry_write(rel, &joined->entries[i]);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
 	CommandCounterIncrement();
 }
 
@@ -370,6 +380,20 @@ clock_open(const Vector *held)
 	}
 }
 
+void
+lives_close(void)
+{
+	pg_uuid_t	life = clock_slot()->life;
+	Vector	   *now;
+
+	private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
+	PushActiveSnapshot(GetLatestSnapshot());
+	now = vector_new();
+	if (vector_add_lives(now, GetActiveSnapshot(), &life, true))
+		holdings_write(now);
+	PopActiveSnapshot();
+}
+
 static int32
 origin_make(NodeSlot *slot)
 {
@@ -382,7 +406,7 @@ origin_make(NodeSlot *slot)
 	PushActiveSnapshot(snapshot);
 	node_require(&node);
 	now = vector_stored(GetActiveSnapshot());
-	vector_add_lives(now, GetActiveSnapshot(), &life, true);
+	(void) vector_add_lives(now, GetActiveSnapshot(), &life, true);
 	clock_open(now);
 	holdings_write(now);
 	number = origin_insert(&life, node.name, true);

@@ -36,6 +36,9 @@ extern void node_require(NodeInfo *node);
  */
 extern int32 origin_current(void);
 
+/* Writes what this node's lives that are over have left, so that it need not be read from their versions each time. */
+extern void lives_close(void);
+
 /* The number of an origin of another node, its row made if it is new here. Only under the merge lock. */
 extern int32 origin_number(const pg_uuid_t *id, const char *node);
 

@@ -13,7 +13,8 @@ typedef enum LockClass
 {
 	LOCK_STRIPE = 0x4400,		/* object: the stripe (stripe.h) */
 	LOCK_ORIGIN,				/* making this life's origin row */
-	LOCK_MERGE					/* one merge at a time */
+	LOCK_MERGE,					/* one merge at a time */
+	LOCK_VECTOR					/* writing dnsrepl.vector */
 } LockClass;
 
 /* Waits as long as it takes; or with nowait is false if it is not to be had now. */

@@ -300,7 +300,12 @@ origin_last_low(Store *s, Snapshot snapshot, int32 origin)
 	scan = compat_index_beginscan(s->heap, s->dot_index, snapshot, 1);
 	index_rescan(scan, &key, 1, NULL, 0);
 	if (index_getnext_slot(scan, BackwardScanDirection, slot))
-		low = version_from_slot(slot).low;
+	{
+		bool		isnull;
+		Datum		d = slot_getattr(slot, VERSION_LOW, &isnull);
+
+		low = isnull ? 0 : DatumGetInt64(d);
+	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	return low;
@@ -323,8 +328,13 @@ version_life_rest(Store *s, Snapshot snapshot, int32 origin, const Vector *store
 	index_rescan(scan, keys, 2, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
-		Version		v = version_from_slot(slot);
+		Version		v = {0};
+		bool		isnull;
+		Datum		over = slot_getattr(slot, VERSION_OVER, &isnull);
 
+		if (!isnull)
+			over_decode(&v, over);
+		v.dot.stamp = DatumGetInt64(slot_getattr(slot, VERSION_STAMP, &isnull));
 		if (rest.nranges && rest.ranges[rest.nranges - 1].last == v.dot.stamp && v.nover == 0)
 			continue;			/* one transaction's, many units */
 		if (rest.nranges + v.nover + 1 > cap)
