@@ -13,6 +13,7 @@
 #define MAX_NODES			64		/* databases of one server that are nodes */
 #define MAX_LINKS			256		/* links of all nodes of one server */
 #define MAX_KEY_SIZE		2000	/* octets of a unit's key: fits a btree entry */
+#define MAX_IMAGE_SIZE		(16 * 1024 * 1024)	/* octets of one version: an RRset has 64 kB on the wire */
 #define MAX_KEY_COLUMNS		8
 #define MAX_COLUMNS			64		/* replicated columns of one table */
 #define MAX_RANGES			100000	/* stamps beyond the head in one vector entry */

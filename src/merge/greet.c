@@ -97,6 +97,7 @@ session_begin(NodeSlot *slot)
 
 	snprintf(timeout, sizeof(timeout), "%d", Max(60000, 4 * setting_keepalive));
 	SetConfigOption("idle_session_timeout", timeout, PGC_USERSET, PGC_S_SESSION);
+	SetConfigOption("idle_in_transaction_session_timeout", timeout, PGC_USERSET, PGC_S_SESSION);
 #ifdef __linux__
 	/* whoever hangs up while this session waits for a lock is not merged in vain */
 	snprintf(timeout, sizeof(timeout), "%d", setting_keepalive);
@@ -121,6 +122,8 @@ dnsrepl_hello(PG_FUNCTION_ARGS)
 	StringInfoData out;
 	bool		again;
 
+	if (VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(3)) >= NAMEDATALEN)
+		peer_nonsense("The name of a node is too long.");
 	strlcpy(g.name, text_to_cstring(PG_GETARG_TEXT_PP(3)), NAMEDATALEN);
 	node_require(&me);
 	guest_check(&g, &me, PG_GETARG_INT32(0), encoding);

@@ -233,7 +233,13 @@ item_unit(Merge *m, WireReader *r, DeltaItem *item)
 	item->nversions = (int) n;
 	item->versions = palloc(sizeof(Version) * (n + 1));
 	for (int i = 0; i < item->nversions; i++)
+	{
 		item_version(m, r, &item->versions[i]);
+		for (int k = 0; k < i; k++)
+			if (item->versions[k].dot.origin == item->versions[i].dot.origin &&
+				item->versions[k].dot.stamp == item->versions[i].dot.stamp)
+				peer_nonsense("A unit has the same version twice.");
+	}
 }
 
 static bool
@@ -599,6 +605,8 @@ dnsrepl_merge(PG_FUNCTION_ARGS)
 Datum
 dnsrepl_merge_chunk(PG_FUNCTION_ARGS)
 {
+	if (PG_GETARG_INT32(2) == 0)	/* a delta begins: what there is of an earlier one is of no use */
+		chunks_unstage(&guest_require()->node);
 	chunk_stage(&guest_require()->node, PG_GETARG_INT64(1), PG_GETARG_INT32(2),
 				(struct varlena *) PG_GETARG_BYTEA_PP(0));
 	PG_RETURN_NULL();

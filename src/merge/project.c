@@ -260,6 +260,12 @@ zone_id(Projection *p, const ZoneRef *zone)
 
 	if (p->zone == zone)
 		return p->id;
+	/* this batch may have changed the zone's row */
+	if (p->table && p->table->zone == ZONE_SELF)
+	{
+		projection_close_writer(p);
+		projection_step();
+	}
 	t = table_domains();
 	key[0] = (uint8) (t->number >> 8);
 	key[1] = (uint8) t->number;
@@ -287,6 +293,10 @@ unit_project(Projection *p, const ProjectUnit *u)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the table of a unit is not replicated here"),
 				 errhint("It is kept, and projected once the table is there.")));
+	if (u->zone->table ? t->number != u->zone->table || t->zone != ZONE_NONE : t->zone == ZONE_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("a unit of \"%s\" came in the wrong kind of zone", t->name)));
 	if (t->zone == ZONE_BY_ID)
 		at.id = zone_id(p, u->zone);
 	at.name = u->zone->name;

@@ -161,6 +161,20 @@ slot_set_defaults(Writer *w)
 	}
 }
 
+/* A key in other octets than this node would write would never find its rows again. */
+static void
+key_same(Writer *w, const uint8 *key, size_t key_len)
+{
+	StringInfoData made;
+
+	initStringInfo(&made);
+	if (!key_encode(&made, w->t, w->row) || (size_t) made.len != key_len || memcmp(made.data, key, key_len) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("a version of \"%s\" has rows of another key", w->t->name)));
+	pfree(made.data);
+}
+
 int32
 writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, size_t key_len, const Row *row)
 {
@@ -182,6 +196,7 @@ writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, size_t key_len
 		slot_set(w->row, t->zone_att, zone_datum(t, zone), false);
 	slot_set_row(w, row);		/* last: a hashed key column is among the shipped ones */
 	ExecStoreVirtualTuple(w->row);
+	key_same(w, key, key_len);
 	ExecSimpleRelationInsert(w->result, w->estate, w->row);
 	if (t->id_att)
 		id = DatumGetInt32(slot_getattr(w->row, t->id_att, &isnull));

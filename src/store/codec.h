@@ -12,14 +12,14 @@
 #ifndef DNSREPL_CODEC_H
 #define DNSREPL_CODEC_H
 
+#include "dnsrepl.h"
 #include "store/origin.h"
 #include "store/version.h"
 #include "store/wire.h"
 
 #define CHUNK_FIRST 'D'
 #define CHUNK_NEXT 'C'
-#define MAX_IMAGE_SIZE (256 * 1024 * 1024)
-#define MAX_SIBLINGS 10000
+#define MAX_SIBLINGS 1000
 
 typedef enum ItemKind
 {

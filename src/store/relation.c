@@ -49,6 +49,8 @@ static MemoryContext tables_context = NULL;
 static TableDesc *tables[MAX_TABLES];
 static int	ntables = 0;
 static bool tables_stale = true;
+static bool tables_whole = false;	/* no error has ended the making of them */
+int			tables_generation = 0;
 static bool watching = false;
 static Oid	tab_relid = InvalidOid; /* dnsrepl.tab */
 
@@ -228,8 +230,9 @@ tables_refresh(void)
 	HeapTuple	tuple;
 	Snapshot	snapshot;
 
-	if (!tables_stale)
+	if (!tables_stale && tables_whole)
 		return;
+	tables_whole = false;
 	if (!watching)
 	{
 		CacheRegisterRelcacheCallback(tables_invalidate, (Datum) 0);
@@ -237,6 +240,7 @@ tables_refresh(void)
 	}
 	if (tables_context)
 		MemoryContextDelete(tables_context);
+	tables_context = NULL;
 	ntables = 0;
 	tables_context = AllocSetContextCreate(CacheMemoryContext, "dnsrepl tables", ALLOCSET_DEFAULT_SIZES);
 	relid = tab_relid = schema_find("tab");
@@ -260,6 +264,8 @@ tables_refresh(void)
 	table_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
+	tables_whole = true;
+	tables_generation++;
 }
 
 void

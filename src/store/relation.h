@@ -91,6 +91,9 @@ typedef struct RowSet
  */
 extern void tables_refresh(void);
 
+/* Counts how often they were made: attribute numbers may have changed. */
+extern int	tables_generation;
+
 /* dnsrepl.tab has been written: everybody reads it again. */
 extern void tables_changed(void);
 extern TableDesc *table_by_relid(Oid relid);	/* NULL: not replicated */

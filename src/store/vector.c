@@ -156,14 +156,23 @@ vector_join(Vector *v, const Vector *other)
 static bool
 entry_covers(const VectorEntry *e, int64_t first, int64_t last)
 {
+	int			lo = 0,
+				hi = e->nranges;
+
 	if (last <= e->head)
 		return true;
 	if (first <= e->head)
 		first = e->head + 1;
-	for (int i = 0; i < e->nranges; i++)
-		if (first >= e->ranges[i].first && last <= e->ranges[i].last)
-			return true;
-	return false;
+	while (lo < hi)				/* the first range that ends at or after last */
+	{
+		int			mid = (lo + hi) / 2;
+
+		if (e->ranges[mid].last < last)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < e->nranges && first >= e->ranges[lo].first;
 }
 
 bool

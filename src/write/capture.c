@@ -193,6 +193,10 @@ capture_unit(Capture *c, const ZoneTouch *z, const uint8 *key, size_t key_len)
 	{
 		initStringInfo(&image);
 		image_encode(&image, c->user, t->ncolumns, &rows);
+		if (image.len > MAX_IMAGE_SIZE)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("the rows of one unit of \"%s\" are larger than %d octets", t->name, MAX_IMAGE_SIZE)));
 		image_decode((uint8 *) image.data, (size_t) image.len, false, &now);
 		if (!served || !image_decode(served->image, served->image_len, false, &was) || !image_same(&now, &was) ||
 			(c->lot == 1 && has_siblings(&set)))

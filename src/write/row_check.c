@@ -26,9 +26,9 @@ static const RecordColumns *
 record_columns(TableDesc *t)
 {
 	static RecordColumns c;
+	static int	made_for = 0;
 
-	/* attribute numbers of a relation never change meaning */
-	if (c.relid != t->relid)
+	if (c.relid != t->relid || made_for != tables_generation)
 	{
 		c.name = get_attnum(t->relid, "name");
 		c.type = get_attnum(t->relid, "type");
@@ -36,6 +36,7 @@ record_columns(TableDesc *t)
 		c.ttl = get_attnum(t->relid, "ttl");
 		c.prio = get_attnum(t->relid, "prio");
 		c.relid = t->relid;
+		made_for = tables_generation;
 	}
 	return &c;
 }
