@@ -86,6 +86,25 @@ dnsrepl_image_rows(PG_FUNCTION_ARGS)
 	return json_datum(&out);
 }
 
+/* A key column of which the key has the SHA-256 only: "sha256:" and its hexadecimal digits. */
+static void
+json_hash(StringInfo out, TableDesc *t, int column, bytea *key)
+{
+	WireReader	r;
+	const uint8 *hash = NULL;
+	size_t		len = 0;
+
+	wire_reader_init(&r, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+	(void) wire_get_u16(&r);
+	for (int k = 0; k <= column; k++)
+		hash = wire_get_string(&r, MAX_KEY_SIZE, &len);
+	escape_json(out, get_attname(t->relid, t->keys[column].att, false));
+	appendStringInfoString(out, ": \"sha256:");
+	for (size_t i = 0; hash && i < len; i++)
+		appendStringInfo(out, "%02x", hash[i]);
+	appendStringInfoChar(out, '"');
+}
+
 /* key_columns(key bytea) returns jsonb */
 Datum
 dnsrepl_key_columns(PG_FUNCTION_ARGS)
@@ -105,11 +124,12 @@ dnsrepl_key_columns(PG_FUNCTION_ARGS)
 	appendStringInfoChar(&out, '{');
 	for (int k = 0; k < t->nkeys; k++)
 	{
-		if (t->keys[k].hashed)
-			continue;
 		if (out.len > 1)
 			appendStringInfoString(&out, ", ");
-		json_member(&out, t, &t->keys[k], values[k], nulls[k]);
+		if (t->keys[k].hashed)
+			json_hash(&out, t, k, key);
+		else
+			json_member(&out, t, &t->keys[k], values[k], nulls[k]);
 	}
 	appendStringInfoChar(&out, '}');
 	return json_datum(&out);

@@ -247,44 +247,47 @@ sub read_history
     my ($node) = @_;
     $node->sql(<<'END');
 CREATE TABLE storm.written AS
-SELECT c.xid::text::bigint AS xid, m[1]::bigint AS stamp, m[2]::int AS zone, m[3]::int AS origin, m[4]::bytea AS key, m[5]::bytea AS image
-  FROM pg_logical_slot_get_changes('history', NULL, NULL, 'include-xids', '0', 'skip-empty-xacts', '1') c,
-       regexp_match(data, '^table dnsrepl\.version_store: INSERT: stamp\[bigint\]:(\d+) low\[bigint\]:\S+ zone\[integer\]:(\d+) origin\[integer\]:(\d+) seen\[boolean\]:\w+ key\[bytea\]:''([^'']*)'' image\[bytea\]:''([^'']*)''') m
- WHERE m IS NOT NULL AND m[3]::int IN (SELECT no FROM dnsrepl.origin WHERE own);
+WITH insert AS MATERIALIZED (          -- table dnsrepl.version_store: INSERT: stamp[bigint]:1 low[bigint]:1 zone[integer]:1 ... key[bytea]:'\x00' ...
+  SELECT xid::text::bigint AS xid, data, string_to_array(left(data, 200), ' ') AS word
+    FROM pg_logical_slot_get_changes('history', NULL, NULL, 'include-xids', '0', 'skip-empty-xacts', '1')
+   WHERE starts_with(data, 'table dnsrepl.version_store: INSERT: ')),
+own AS MATERIALIZED (
+  SELECT xid, split_part(word[4], ':', 2)::bigint AS stamp, split_part(word[6], ':', 2)::int AS zone, split_part(word[7], ':', 2)::int AS origin,
+         split_part(data, '''', 2)::bytea AS key, split_part(data, '''', 4)::bytea AS image
+    FROM insert WHERE split_part(word[7], ':', 2)::int IN (SELECT no FROM dnsrepl.origin WHERE own))
+SELECT w.*, coalesce(z.name::text, t.name) AS zone_name, t.name AS tab, dnsrepl.key_columns(w.key) AS columns, dnsrepl.image_rows(w.key, w.image)::text AS rows
+  FROM own w JOIN dnsrepl.zone z ON z.no = w.zone JOIN dnsrepl.tab t ON t.no = get_byte(w.key, 0) * 256 + get_byte(w.key, 1);
+CREATE INDEX ON storm.written (xid);
+CREATE INDEX ON storm.log (xid);
 ANALYZE storm.written, storm.log;
 END
     return;
 }
 
-my $zone_name = 'coalesce(z.name::text, (SELECT t.name FROM dnsrepl.tab t WHERE t.no = z.tab))';
-
-# What clients logged and no version of that transaction shows.
+# What clients logged and no version of that transaction shows: the last they did to a unit in it.
 sub unwritten
 {
     my ($node) = @_;
-    return $node->sql(<<"END");
-WITH last AS (
-  SELECT DISTINCT ON (xid, tab, zone, key) * FROM storm.log ORDER BY xid, tab, zone, key, no DESC),
-put AS MATERIALIZED (
-  SELECT * FROM last l WHERE put AND NOT EXISTS
-    (SELECT FROM storm.log d WHERE d.xid = l.xid AND d.zone = l.zone AND d.tab = 'domains' AND NOT d.put AND d.no > l.no)),
-written AS MATERIALIZED (
-  SELECT w.xid, $zone_name AS zone, t.name AS tab, dnsrepl.key_columns(w.key) AS key, dnsrepl.image_rows(w.key, w.image)::text AS rows
-    FROM storm.written w JOIN dnsrepl.zone z ON z.no = w.zone
-    JOIN dnsrepl.tab t ON t.no = get_byte(w.key, 0) * 256 + get_byte(w.key, 1))
-SELECT * FROM put p WHERE NOT EXISTS (SELECT FROM written w WHERE w.xid = p.xid AND w.zone = p.zone AND w.tab = p.tab AND w.key = p.key
-   AND position(p.tag IN w.rows) > 0) LIMIT 20
+    return $node->sql(<<'END');
+SELECT l.* FROM storm.log l
+ WHERE l.put
+   AND NOT EXISTS (SELECT FROM storm.log n WHERE n.xid = l.xid AND n.no > l.no AND n.zone = l.zone
+         AND (n.tab = l.tab AND n.key = l.key OR n.tab = 'domains' AND NOT n.put))
+   AND NOT EXISTS (SELECT FROM storm.written w WHERE w.xid = l.xid AND w.zone_name = l.zone AND w.tab = l.tab AND w.columns = l.key
+         AND position(l.tag IN w.rows) > 0)
+ LIMIT 20
 END
 }
 
 sub written
 {
     my ($node) = @_;
-    return $node->sql(<<"END");
-SELECT $zone_name || ' ' || encode(w.key, 'hex'), w.stamp, o.id, md5(w.image)
-  FROM storm.written w JOIN dnsrepl.zone z ON z.no = w.zone JOIN dnsrepl.origin o ON o.no = w.origin
+    return $node->sql(<<'END');
+SELECT w.zone_name || ' ' || encode(w.key, 'hex'), w.stamp, o.id, md5(w.image) FROM storm.written w JOIN dnsrepl.origin o ON o.no = w.origin
 END
 }
+
+my $zone_name = 'coalesce(z.name::text, (SELECT t.name FROM dnsrepl.tab t WHERE t.no = z.tab))';
 
 # The store in words that mean the same everywhere.
 sub stored
@@ -303,10 +306,14 @@ sub misserved
 {
     my ($node) = @_;
     return $node->sql(<<'END');
-WITH winner AS (
-  SELECT DISTINCT ON (v.tab, v.zone, v.key, k.hash) v.tab, v.zone, v.key || k.hash AS key, v.rows
-    FROM dnsrepl.version v, LATERAL (SELECT CASE WHEN v.tab = 'cryptokeys' THEN jsonb_build_object('content', v.rows -> 0 -> 'content') ELSE '{}' END) k (hash)
-   ORDER BY v.tab, v.zone, v.key, k.hash, v.stamp DESC, v.origin DESC),
+WITH last AS (
+  SELECT DISTINCT ON (v.zone, v.key) v.* FROM dnsrepl.version_store v JOIN dnsrepl.origin o ON o.no = v.origin
+   ORDER BY v.zone, v.key, v.stamp DESC, o.id DESC),
+winner AS (
+  SELECT t.name AS tab, z.name AS zone, r.rows,
+         dnsrepl.key_columns(v.key) || CASE WHEN t.name = 'cryptokeys' THEN jsonb_build_object('content', r.rows -> 0 -> 'content') ELSE '{}' END AS key
+    FROM last v JOIN dnsrepl.zone z ON z.no = v.zone JOIN dnsrepl.tab t ON t.no = get_byte(v.key, 0) * 256 + get_byte(v.key, 1),
+         dnsrepl.image_rows(v.key, v.image) r (rows)),
 expected AS (
   SELECT w.tab, w.zone::text AS zone, w.key, r.value AS row FROM winner w CROSS JOIN LATERAL jsonb_array_elements(w.rows) r
    WHERE w.zone IS NULL OR EXISTS (SELECT FROM winner d WHERE d.tab = 'domains' AND d.zone = w.zone AND d.rows IS NOT NULL)),
