@@ -9,12 +9,10 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/xlog.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "parser/parse_relation.h"
 #include "postmaster/autovacuum.h"
-#include "replication/message.h"
 #include "replication/walsender.h"
 #include "storage/proc.h"
 #include "utils/rel.h"
@@ -86,17 +84,6 @@ compat_tuplesort_getdatum(Tuplesortstate *sort, Datum *d, bool *isnull)
 	return tuplesort_getdatum(sort, true, true, d, isnull, NULL);
 #else
 	return tuplesort_getdatum(sort, true, d, isnull, NULL);
-#endif
-}
-
-/* A small WAL record; returns the position after it. */
-static inline XLogRecPtr
-compat_wal_mark(const char *prefix)
-{
-#if PG_VERSION_NUM >= 170000
-	return LogLogicalMessage(prefix, "", 0, false, false);
-#else
-	return LogLogicalMessage(prefix, "", 0, false);
 #endif
 }
 

@@ -91,7 +91,7 @@ staging_clear(const pg_uuid_t *node)
 }
 
 static void
-session_begin(NodeSlot *slot)
+session_begin(NodeSlot *slot, const Guest *g)
 {
 	char		timeout[32];
 
@@ -103,8 +103,8 @@ session_begin(NodeSlot *slot)
 	snprintf(timeout, sizeof(timeout), "%d", setting_keepalive);
 	SetConfigOption("client_connection_check_interval", timeout, PGC_USERSET, PGC_S_SESSION);
 #endif
-	staging_clear(&guest.node);
-	guest_remember(&guest);
+	staging_clear(&g->node);
+	guest_remember(g);
 	/* whoever could not reach that peer may try again now */
 	pg_atomic_fetch_add_u32(&slot->greetings, 1);
 	wake_all(slot, WAKE_LINK);
@@ -120,18 +120,16 @@ dnsrepl_hello(PG_FUNCTION_ARGS)
 	NodeInfo	me;
 	Vector	   *held;
 	StringInfoData out;
-	bool		again;
 
 	if (VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(3)) >= NAMEDATALEN)
 		peer_nonsense("The name of a node is too long.");
 	strlcpy(g.name, text_to_cstring(PG_GETARG_TEXT_PP(3)), NAMEDATALEN);
 	node_require(&me);
 	guest_check(&g, &me, PG_GETARG_INT32(0), encoding);
-	again = guest.greeted && memcmp(&g.node, &guest.node, UUID_LEN) == 0;
+	if (!guest.greeted || memcmp(&g.node, &guest.node, UUID_LEN) != 0)
+		session_begin(slot, &g);
 	g.greeted = true;
 	guest = g;
-	if (!again)
-		session_begin(slot);
 
 	initStringInfo(&out);
 	appendStringInfoSpaces(&out, VARHDRSZ);

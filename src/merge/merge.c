@@ -124,6 +124,7 @@ header_vector(Merge *m, WireReader *r)
 	m->origins = palloc(sizeof(int32) * (size_t) (m->norigins + 1));
 	for (int i = 0; i < m->norigins; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		life_check(&entries[i], m->mine);
 		if (entries[i].node[0] == '\0')
 			peer_nonsense("An origin has no node.");
@@ -335,6 +336,22 @@ zones_collect(Merge *m, Chunks chunks)
 }
 
 static void
+zone_wait(void *arg)
+{
+	(void) zone_lock(arg, true);
+}
+
+/* A capture that commits slowly may have it for long. */
+static void
+zone_take(Merge *m, ZoneRef *z)
+{
+	if (zone_lock(z, false))
+		return;
+	while (!wait_within(TELL_AFTER / 2, zone_wait, z))
+		merge_tell(m);
+}
+
+static void
 zones_lock(Merge *m)
 {
 	bool		wanted[STRIPES] = {0},
@@ -353,7 +370,7 @@ zones_lock(Merge *m)
 	for (int i = 0; i < m->nzones; i++)
 	{
 		m->zones[i].free = got[stripe_of(&m->zones[i].ref)];
-		zone_lock(&m->zones[i].ref);
+		zone_take(m, &m->zones[i].ref);
 	}
 }
 

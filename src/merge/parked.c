@@ -147,7 +147,7 @@ parked_count(void)
 	bool		isnull;
 
 	SPI_connect();
-	SPI_execute("SELECT count(*) FROM dnsrepl.parked", true, 1);
+	SPI_execute("SELECT count(*) FROM dnsrepl.parked", false, 1);	/* with a new snapshot */
 	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
 	owner_leave(scope);
@@ -210,7 +210,7 @@ zones_claim(ParkedZone *zones, int n)
 	}
 	for (int i = 0; i < n; i++)
 		if (zones[i].free)
-			zone_lock(&zones[i].ref);
+			(void) zone_lock(&zones[i].ref, true);
 }
 
 static void
@@ -240,13 +240,13 @@ dnsrepl_project_parked(PG_FUNCTION_ARGS)
 	int64		left;
 
 	tables_refresh();
-	lives_close();
 	/* before the look: what is parked after it raises it again */
 	pg_atomic_write_u32(&clock_slot()->parked, 0);
 	units = parked_read(&n);
 	retry_all(units, n);
+	lives_close();				/* here only because the manager calls this first of all; last, as its locks are last */
 	left = parked_count();
 	if (left)
-		pg_atomic_fetch_add_u32(&clock_slot()->parked, 1);
+		clock_units_parked();
 	PG_RETURN_INT64(left);
 }

@@ -255,7 +255,7 @@ zone_id(Projection *p, const ZoneRef *zone)
 	TableDesc  *t;
 	Relation	rel;
 	RowSet		rows;
-	uint8		key[2];
+	uint8		key[DOMAINS_KEY_SIZE];
 	ZoneValue	at = {.name = zone->name, .name_len = zone->name_len};
 
 	if (p->zone == zone)
@@ -266,9 +266,7 @@ zone_id(Projection *p, const ZoneRef *zone)
 		projection_close_writer(p);
 		projection_step();
 	}
-	t = table_domains();
-	key[0] = (uint8) (t->number >> 8);
-	key[1] = (uint8) t->number;
+	t = domains_key(key);
 	rel = table_open(t->relid, RowShareLock);
 	rows = unit_rows(t, rel, GetActiveSnapshot(), &at, key, sizeof(key));
 	if (rows.n)
@@ -533,6 +531,5 @@ unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *err
 						  3, types, values, NULL, false, 0);
 	SPI_finish();
 	owner_leave(scope);
-	pg_atomic_fetch_add_u32(&clock_slot()->parked, 1);
-	clock_links_changed();		/* the manager comes and tries again */
+	clock_units_parked();		/* the manager comes and tries again */
 }

@@ -232,9 +232,12 @@ links_look(MemoryContext work)
 static void
 parked_look(MemoryContext work)
 {
-	int64		left = parked_project();
+	int64		before = parked_left;
+	int64		left;
 
-	if (left == 0 || left != parked_left)
+	parked_left = -1;			/* not known, if this fails */
+	left = parked_project();
+	if (left == 0 || left != before)
 		backoff_init(&parked_pause, PARKED_PAUSE_FIRST, PARKED_PAUSE_MOST);
 	parked_left = left;
 	if (left > 0)

@@ -46,6 +46,7 @@ static int64 my_stamp = 0;
 static bool store_changed = false;
 static bool links_changed = false;
 static bool stripe_held = false;
+static bool units_parked = false;
 static int32 origin_made = 0;
 
 Size
@@ -277,6 +278,12 @@ clock_links_changed(void)
 }
 
 void
+clock_units_parked(void)
+{
+	units_parked = true;
+}
+
+void
 clock_stripe_held(void)
 {
 	stripe_held = true;
@@ -311,9 +318,11 @@ clock_xact_callback(XactEvent event, void *arg)
 		pg_atomic_fetch_add_u64(&slot->commits, 1);
 		wake_all(slot, WAKE_LINK);
 	}
-	if (slot && ((committed && links_changed) || (stripe_held && pg_atomic_read_u32(&slot->parked) > 0)))
+	if (slot && committed && units_parked)
+		pg_atomic_fetch_add_u32(&slot->parked, 1);
+	if (slot && ((committed && (links_changed || units_parked)) || (stripe_held && pg_atomic_read_u32(&slot->parked) > 0)))
 		wake_all(slot, WAKE_MANAGER);
-	store_changed = links_changed = stripe_held = false;
+	store_changed = links_changed = stripe_held = units_parked = false;
 	origin_made = 0;
 }
 

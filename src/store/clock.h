@@ -87,6 +87,9 @@ extern void clock_origin_made(int32 origin);
 /* This transaction changes the links: at its commit the manager is woken. */
 extern void clock_links_changed(void);
 
+/* This transaction parks units: when it commits they are counted, and the manager is woken. */
+extern void clock_units_parked(void);
+
 /* This transaction held a stripe: when it ends, parked units may have their chance. */
 extern void clock_stripe_held(void);
 

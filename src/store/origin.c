@@ -383,14 +383,19 @@ clock_open(const Vector *held)
 void
 lives_close(void)
 {
+	static pg_uuid_t done_for;	/* lives become over only by a new life */
 	pg_uuid_t	life = clock_slot()->life;
 	Vector	   *now;
 
+	if (memcmp(&life, &done_for, UUID_LEN) == 0)
+		return;
 	private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
 	PushActiveSnapshot(GetLatestSnapshot());
 	now = vector_new();
 	if (vector_add_lives(now, GetActiveSnapshot(), &life, true))
 		holdings_write(now);
+	else
+		done_for = life;		/* not before: this transaction may fail */
 	PopActiveSnapshot();
 }
 

@@ -34,22 +34,20 @@ private_lock(LockClass cls, uint32 object, LOCKMODE mode, bool nowait)
 }
 
 bool
-private_lock_within(LockClass cls, uint32 object, LOCKMODE mode, int ms)
+wait_within(int ms, void (*fn) (void *arg), void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	int			timeout = LockTimeout;
 	volatile bool got = false;
 
-	if (private_lock(cls, object, mode, true))
-		return true;
-	if (ms <= 0)
-		return false;
 	BeginInternalSubTransaction(NULL);
 	LockTimeout = ms;
 	PG_TRY();
 	{
-		got = private_lock(cls, object, mode, false);
+		MemoryContextSwitchTo(context);
+		fn(arg);
+		got = true;
 		LockTimeout = timeout;
 		ReleaseCurrentSubTransaction();
 	}
@@ -68,4 +66,29 @@ private_lock_within(LockClass cls, uint32 object, LOCKMODE mode, int ms)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	return got;
+}
+
+typedef struct WantedLock
+{
+	LockClass	cls;
+	uint32		object;
+	LOCKMODE	mode;
+} WantedLock;
+
+static void
+wanted_lock(void *arg)
+{
+	WantedLock *w = arg;
+
+	(void) private_lock(w->cls, w->object, w->mode, false);
+}
+
+bool
+private_lock_within(LockClass cls, uint32 object, LOCKMODE mode, int ms)
+{
+	WantedLock	w = {cls, object, mode};
+
+	if (private_lock(cls, object, mode, true))
+		return true;
+	return ms > 0 && wait_within(ms, wanted_lock, &w);
 }

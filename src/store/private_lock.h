@@ -20,6 +20,9 @@ typedef enum LockClass
 /* Waits as long as it takes; or with nowait is false if it is not to be had now. */
 extern bool private_lock(LockClass cls, uint32 object, LOCKMODE mode, bool nowait);
 
+/* Runs fn, which waits for locks, in a subtransaction: false if they were not to be had within so many milliseconds. */
+extern bool wait_within(int ms, void (*fn) (void *arg), void *arg);
+
 /* False if it is not to be had within so many milliseconds; waits in a subtransaction. */
 extern bool private_lock_within(LockClass cls, uint32 object, LOCKMODE mode, int ms);
 

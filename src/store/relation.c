@@ -745,12 +745,22 @@ zone_text(const uint8 *name, size_t name_len)
 
 /* ---------- domains ---------- */
 
+TableDesc *
+domains_key(uint8 *key)
+{
+	TableDesc  *t = table_domains();
+
+	key[0] = (uint8) (t->number >> 8);
+	key[1] = (uint8) t->number;
+	return t;
+}
+
 int32
 domain_id(Snapshot snapshot, const uint8 *name, size_t name_len)
 {
-	TableDesc  *t = table_domains();
+	uint8		key[DOMAINS_KEY_SIZE];
+	TableDesc  *t = domains_key(key);
 	Relation	rel = table_open(t->relid, AccessShareLock);
-	uint8		key[2] = {(uint8) (t->number >> 8), (uint8) t->number};
 	ZoneValue	zone = {.name = name, .name_len = name_len};
 	RowSet		rows = unit_rows(t, rel, snapshot, &zone, key, sizeof(key));
 

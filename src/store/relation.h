@@ -125,6 +125,10 @@ extern bool zone_value(TableDesc *t, TupleTableSlot *slot, ZoneValue *zone);
 /* A zone as a value of the table's zone column. */
 extern Datum zone_datum(TableDesc *t, const ZoneValue *zone);
 
+/* The key of every unit of domains, DOMAINS_KEY_SIZE octets; returns the table. */
+#define DOMAINS_KEY_SIZE 2
+extern TableDesc *domains_key(uint8 *key);
+
 /* The rows of one unit, by index if there is one. */
 extern RowSet unit_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone,
 						const uint8 *key, size_t key_len);

@@ -30,7 +30,7 @@ typedef struct Version
 typedef struct VersionSet
 {
 	int			n;
-	Version    *v;				/* oldest dot first, as the index has them: no order to rely on */
+	Version    *v;				/* in no order */
 } VersionSet;
 
 /* The store, open for the time of one piece of work. */
@@ -89,8 +89,11 @@ typedef struct ZoneRef
 /* The number of a zone, 0 if it has none. Reads the latest committed row. */
 extern int32 zone_find(const ZoneRef *zone);
 
-/* Finds or makes the zone's row and locks it until the end of the transaction; sets number. */
-extern void zone_lock(ZoneRef *zone);
+/*
+ * Finds or makes the zone's row and locks it until the end of the transaction; sets number. Without wait: false if
+ * somebody else has it.
+ */
+extern bool zone_lock(ZoneRef *zone, bool wait);
 
 /* The order in which everybody locks: tables without zones first, then names. */
 extern int	zone_order(const void *a, const void *b);

@@ -128,14 +128,14 @@ zone_row_make(const ZoneRef *z)
 	CommandCounterIncrement();
 }
 
-void
-zone_lock(ZoneRef *z)
+bool
+zone_lock(ZoneRef *z, bool wait)
 {
 	Relation	rel = table_open(schema_oid("zone"), RowShareLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	bool		locked = false;
+	TM_Result	result = TM_Invisible;
 
-	for (int tries = 0; !locked; tries++)
+	for (int tries = 0; result != TM_Ok && result != TM_WouldBlock; tries++)
 	{
 		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 		ItemPointerData tid;
@@ -143,9 +143,9 @@ zone_lock(ZoneRef *z)
 
 		z->number = zone_row_find(rel, snapshot, z, &tid);
 		if (z->number)
-			locked = table_tuple_lock(rel, &tid, snapshot, slot, GetCurrentCommandId(false),
-									  LockTupleNoKeyExclusive, LockWaitBlock,
-									  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &tmfd) == TM_Ok;
+			result = table_tuple_lock(rel, &tid, snapshot, slot, GetCurrentCommandId(false),
+									  LockTupleNoKeyExclusive, wait ? LockWaitBlock : LockWaitSkip,
+									  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &tmfd);
 		else
 			zone_row_make(z);
 		UnregisterSnapshot(snapshot);
@@ -155,6 +155,7 @@ zone_lock(ZoneRef *z)
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, NoLock);
+	return result == TM_Ok;
 }
 
 static ZoneRef

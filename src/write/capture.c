@@ -189,6 +189,9 @@ capture_unit(Capture *c, const ZoneTouch *z, const uint8 *key, size_t key_len)
 		inside_zone(t, &z->ref, key, key_len);
 	set = version_read(c->store, GetActiveSnapshot(), z->ref.number, key, key_len);
 	served = resolve(&set, true);
+	/* a unit that is not projected yet still has its old rows: only who edits just that unit means them */
+	if (c->lot > 1 && set.n && !served)
+		rows.n = 0;
 	if (rows.n || served)
 	{
 		initStringInfo(&image);
@@ -306,8 +309,7 @@ static void
 capture_note(Capture *c, const Note *note)
 {
 	ZoneTouch  *z = touched_find(&c->touched, note);
-	TableDesc  *domains;
-	uint8		key[2];
+	uint8		key[DOMAINS_KEY_SIZE];
 
 	switch (note->kind)
 	{
@@ -315,9 +317,7 @@ capture_note(Capture *c, const Note *note)
 			unfold_table(c, note->table);
 			break;
 		case NOTE_DOMAIN:
-			domains = table_domains();
-			key[0] = (uint8) (domains->number >> 8);
-			key[1] = (uint8) domains->number;
+			(void) domains_key(key);
 			capture_unit(c, z, key, sizeof(key));
 			break;
 		case NOTE_STORED:
@@ -346,7 +346,7 @@ capture_lock(Capture *c)
 		touched_collect(&c->touched);
 		PopActiveSnapshot();
 		for (int i = 0; i < c->touched.n; i++)
-			zone_lock(&c->touched.zones[i].ref);
+			(void) zone_lock(&c->touched.zones[i].ref, true);
 		PushActiveSnapshot(GetLatestSnapshot());
 		if (touched_ids(&c->touched))
 			return;

@@ -25,6 +25,7 @@
 static Tuplesortstate *taking = NULL;	/* the lot that is being filled */
 static Tuplesortstate *walking = NULL;	/* the lot that is being walked */
 static StringInfoData last;
+static bool torn = false;		/* an error has ended the writing of a note */
 
 static Tuplesortstate *
 lot_begin(void)
@@ -105,7 +106,9 @@ note_add(const Note *note)
 		appendStringInfoSpaces(&s, VARHDRSZ);
 		note_encode(&s, note);
 		SET_VARSIZE(s.data, s.len);
+		torn = true;
 		tuplesort_putdatum(taking, PointerGetDatum(s.data), false);
+		torn = false;
 		pfree(s.data);
 	}
 	PG_FINALLY();
@@ -128,6 +131,12 @@ notes_begin(void)
 	MemoryContext context = MemoryContextSwitchTo(TopTransactionContext);
 
 	Assert(!walking);
+	if (torn)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("what this transaction changed could not be noted"),
+				 errdetail("An error interrupted it, and a savepoint has survived the error."),
+				 errhint("Try the transaction again.")));
 	walking = taking;
 	taking = NULL;
 	tuplesort_performsort(walking);
@@ -186,4 +195,5 @@ notes_forget(void)
 {
 	/* their memory went, or goes, with the transaction's */
 	taking = walking = NULL;
+	torn = false;
 }

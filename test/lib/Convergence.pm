@@ -234,7 +234,7 @@ sub storm
         my $ended = Dnsrepl::wait_until(sub { bench_ended($bench[$i]) });
         my $log = PostgreSQL::Test::Utils::slurp_file($bench[$i]{log});
         ok($ended && ($crashes || $bench[$i]{status} == 0 && $log !~ /aborted/), $node->[$i]->name . ': the clients ended well') or diag($log);
-        note("$1 transactions, $2 retried") if $log =~ /processed: (\d+).*retried: (\d+)/s;
+        note("$1 transactions, $2 retried") if $log =~ /processed: (\d+).*?retried: (\d+)/s;
     }
     return;
 }
