@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "commands/dbcommands.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -37,6 +38,8 @@ node_obstacle(bool set_up)
 
 	if (!clock_available() || !link_state_available())
 		return "dnsrepl is not preloaded (shared_preload_libraries)";
+	if (RecoveryInProgress())
+		return "this server is a standby: its links start when it is promoted";
 	if (!set_up)
 		return "this database is not a node yet: run dnsrepl.setup()";
 	names = databases_listed(&valid);

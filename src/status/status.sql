@@ -47,7 +47,7 @@ CREATE VIEW dnsrepl.problem AS
               ELSE 'what came from other nodes is projected when the local transaction has ended' END AS advice
     FROM dnsrepl.parked p
     JOIN dnsrepl.zone z ON z.no = p.zone
-    LEFT JOIN dnsrepl.tab t ON length(p.key) > 0 AND t.no = get_byte(p.key, 0) * 256 + get_byte(p.key, 1)
+    LEFT JOIN dnsrepl.tab t ON t.no = CASE WHEN length(p.key) > 1 THEN get_byte(p.key, 0) * 256 + get_byte(p.key, 1) END
   UNION ALL
   SELECT t.name, NULL, NULL, format('trigger %s does not fire always', n.tgname), NULL, NULL,
          format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I; then SELECT dnsrepl.note_table(%L)', t.rel::regclass, n.tgname, t.rel::regclass)

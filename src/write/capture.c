@@ -26,6 +26,7 @@
 #include "store/image.h"
 #include "store/origin.h"
 #include "store/resolve.h"
+#include "store/schema.h"
 #include "store/version.h"
 #include "write/capture.h"
 #include "write/note.h"
@@ -386,6 +387,11 @@ capture_run(void)
 	MemoryContext old;
 
 	CommandCounterIncrement();	/* what the last statement did is to be seen */
+	if (!OidIsValid(schema_find("tab")))
+	{
+		notes_forget();			/* this transaction has dropped the extension */
+		return;
+	}
 	tables_refresh();
 	(void) clock_slot();
 	c.scratch = AllocSetContextCreate(TopTransactionContext, "dnsrepl capture", ALLOCSET_DEFAULT_SIZES);
