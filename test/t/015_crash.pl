@@ -6,5 +6,5 @@ use Convergence;
 use Test::More;
 
 Convergence->run(seconds => $ENV{DNSREPL_CRASH_SECONDS} // 30, seed => $ENV{DNSREPL_SEED}, crashes => 1,
-    conf => "synchronous_commit = off\nwal_writer_delay = '50ms'\n");
+    conf => "synchronous_commit = off\nwal_writer_delay = '2s'\n");
 done_testing();

@@ -4,7 +4,7 @@ use warnings;
 use Dnsrepl;
 use Test::More;
 
-my ($seattle, $tacoma) = map { Dnsrepl->new($_) } qw(seattle tacoma);
+my ($seattle, $tacoma) = map { Dnsrepl->new($_, conf => "wal_writer_delay = '10s'\nautovacuum = off") } qw(seattle tacoma);
 $seattle->sql("SELECT setval('domains_id_seq', 700); SELECT setval('records_id_seq', 7000)");
 $seattle->peer($tacoma);
 
@@ -129,4 +129,50 @@ both('SELECT (SELECT count(*) FROM domains), (SELECT count(*) FROM records WHERE
 $tacoma->sql("INSERT INTO domains (name, type) VALUES ('example.org', 'NATIVE')");
 both('SELECT (SELECT count(*) FROM domains), (SELECT count(*) FROM records)', '1|0', 'made again, it is empty');
 ok(Dnsrepl::same($seattle, $tacoma), 'and the same');
+
+# ---------------------------------------------------------------- an author is in the middle of it
+# The foreign key has deleted the zone's records, and the trigger that takes the zone's stripe has not come yet.
+sub in_the_middle
+{
+    my ($what, $sql, $served) = @_;
+    $seattle->sql("INSERT INTO domains (name, type) VALUES ('race.example', 'NATIVE')");
+    both("SELECT count(*) FROM domains WHERE name = 'race.example'", 1, "$what: a zone");
+    $seattle->sql(<<'END');
+CREATE FUNCTION a_wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END';
+CREATE TRIGGER a_wait AFTER DELETE OR UPDATE OF name ON domains FOR EACH ROW EXECUTE FUNCTION a_wait();
+END
+    my $gate = $seattle->session;
+    $gate->query_safe('SELECT pg_advisory_lock(42)');
+    my $author = Dnsrepl::spawn('psql', undef, 'psql', '-Xq', '-h', $seattle->cluster->host, '-p', $seattle->port, '-c', $sql, $seattle->db);
+    ok($seattle->poll("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'", 1), 'an author is at it');
+    $tacoma->sql("INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'late.race.example', 'A', '192.0.2.1', 60 FROM domains WHERE name = 'race.example'");
+    ok($tacoma->wait_for_peers, 'when a record comes');
+    $gate->query_safe('SELECT pg_advisory_unlock(42)');
+    $gate->quit;
+    ok(Dnsrepl::wait_until(sub { waitpid($author, POSIX::WNOHANG()) == $author }) && $? == 0, 'the author commits');
+    ok(Dnsrepl::same($seattle, $tacoma), 'both are the same');
+    is($_->sql('SELECT count(*) FROM records WHERE NOT EXISTS (SELECT FROM domains WHERE id = domain_id)'), 0, 'no record is without a zone') for $seattle, $tacoma;
+    both('SELECT count(*) FROM dnsrepl.problem', 0, 'nothing is left to do');
+    both($served, 't', 'what is served is right');
+    $seattle->sql("DROP TRIGGER a_wait ON domains; DROP FUNCTION a_wait; DELETE FROM domains WHERE name::text ~ '^race'");
+    return;
+}
+
+my $nothing = "SELECT count(*) = 0 FROM records WHERE name <<= 'race.example'";
+in_the_middle('a zone is deleted', "DELETE FROM domains WHERE name = 'race.example'", $nothing);
+in_the_middle('a zone is renamed', "UPDATE domains SET name = 'race2.example' WHERE name = 'race.example'", $nothing);
+
+# ---------------------------------------------------------------- what a peer has is never taken back by a crash
+$_->sql('ALTER DATABASE pdns SET synchronous_commit = off') for $seattle, $tacoma;
+$seattle->sql("INSERT INTO tsigkeys (name, algorithm, secret) VALUES ('durable', 'hmac-sha256', 'c2VjcmV0')");
+ok($seattle->wait_for_peers, 'an asynchronous commit is shipped');
+$seattle->cut($tacoma);
+for my $node ($seattle, $tacoma)
+{
+    $node->cluster->stop('immediate');
+    $node->cluster->start;
+    is($node->sql("SELECT count(*) FROM tsigkeys WHERE name = 'durable'"), 1, $node->name . ' crashes, and has it');
+}
+$seattle->heal($tacoma);
+ok(Dnsrepl::same($seattle, $tacoma), 'both are the same');
 done_testing();
