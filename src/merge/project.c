@@ -230,7 +230,9 @@ domain_project(Projection *p, TableDesc *t, const ProjectUnit *u, const RowSet *
 
 /*
  * Rows that refer to a zone are written without the foreign key's trigger: so the zone's row is locked as that would,
- * or an author who has deleted or renamed it, and has yet to wait for the stripe, would leave orphans.
+ * or an author who has deleted or renamed it, and has yet to wait for the stripe, would leave orphans. The version that
+ * an update in progress has made is locked too: of local columns only (last_check), it holds no stripe, and what it makes
+ * could be deleted next.
  */
 static void
 zone_hold(TableDesc *t, Relation rel, const ZoneRef *zone, ItemPointerData tid)
@@ -239,7 +241,9 @@ zone_hold(TableDesc *t, Relation rel, const ZoneRef *zone, ItemPointerData tid)
 	ZoneValue	now;
 	TM_FailureData tmfd;
 	TM_Result	result = table_tuple_lock(rel, &tid, GetActiveSnapshot(), slot, GetCurrentCommandId(false),
-										  LockTupleKeyShare, LockWaitError, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &tmfd);
+										  LockTupleKeyShare, LockWaitError,
+										  TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS | TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
+										  &tmfd);
 
 	if (result != TM_Ok || !zone_value(t, slot, &now) || now.name_len != zone->name_len ||
 		memcmp(now.name, zone->name, zone->name_len) != 0)
