@@ -162,6 +162,35 @@ my $nothing = "SELECT count(*) = 0 FROM records WHERE name <<= 'race.example'";
 in_the_middle('a zone is deleted', "DELETE FROM domains WHERE name = 'race.example'", $nothing);
 in_the_middle('a zone is renamed', "UPDATE domains SET name = 'race2.example' WHERE name = 'race.example'", $nothing);
 
+# The merge has locked the zone's row while an author who changes nothing that replicates was at it: the row that this one
+# leaves behind has to be locked, too.
+$seattle->sql("INSERT INTO domains (name, type) VALUES ('race.example', 'NATIVE')");
+both("SELECT count(*) FROM domains WHERE name = 'race.example'", 1, 'an update of the zone\'s row: a zone');
+$seattle->sql(<<'END');
+CREATE FUNCTION a_wait() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  FOR i IN 1 .. 3000 LOOP EXIT WHEN pg_try_advisory_xact_lock(42); PERFORM pg_sleep(0.01); END LOOP;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER a_wait AFTER INSERT ON records FOR EACH ROW EXECUTE FUNCTION a_wait();
+ALTER TABLE records ENABLE REPLICA TRIGGER a_wait;
+END
+my ($gate, $powerdns) = map { $seattle->session } 1, 2;
+$gate->query_safe('SELECT pg_advisory_lock(42)');
+$powerdns->query_safe("BEGIN; UPDATE domains SET last_check = 1 WHERE name = 'race.example'");
+$tacoma->sql("INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'late.race.example', 'A', '192.0.2.1', 60 FROM domains WHERE name = 'race.example'");
+ok($seattle->poll("SELECT count(*) FROM pg_stat_activity WHERE usename = 'dnsrepl_link' AND wait_event = 'PgSleep'", 1), 'a merge has written a record');
+$powerdns->query_safe('COMMIT');
+my $author = Dnsrepl::spawn('psql', undef, 'psql', '-Xq', '-h', $seattle->cluster->host, '-p', $seattle->port, '-c', "DELETE FROM domains WHERE name = 'race.example'", $seattle->db);
+ok($seattle->poll("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DELETE FROM domains%' AND wait_event_type = 'Lock'", 1), 'and an author deletes the zone');
+$gate->query_safe('SELECT pg_advisory_unlock(42)');
+ok(Dnsrepl::wait_until(sub { waitpid($author, POSIX::WNOHANG()) == $author }) && $? == 0, 'he commits');
+$_->quit for $gate, $powerdns;
+ok(Dnsrepl::same($seattle, $tacoma), 'both are the same');
+both($nothing, 't', 'the record went with the zone');
+is($seattle->sql('SELECT count(*) FROM records WHERE NOT EXISTS (SELECT FROM domains WHERE id = domain_id)'), 0, 'and is not left without one');
+$seattle->sql('DROP TRIGGER a_wait ON records; DROP FUNCTION a_wait');
+
 # ---------------------------------------------------------------- what a peer has is never taken back by a crash
 pause($tacoma);    # its answers would flush
 $seattle->sql("INSERT INTO tsigkeys (name, algorithm, secret) VALUES ('durable', 'hmac-sha256', 'c2VjcmV0')");
