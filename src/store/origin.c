@@ -380,6 +380,29 @@ clock_open(const Vector *held)
 	}
 }
 
+/* Is a life of this node over and not closed? */
+static bool
+lives_over(const pg_uuid_t *life)
+{
+	Relation	rel = table_open(schema_oid("origin"), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
+	HeapTuple	tuple;
+	bool		over = false;
+
+	while (!over && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Datum		values[ORIGIN_NATTS];
+		bool		nulls[ORIGIN_NATTS];
+
+		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
+		over = DatumGetBool(values[ORIGIN_OWN - 1]) && !DatumGetBool(values[ORIGIN_CLOSED - 1]) &&
+			memcmp(DatumGetUUIDP(values[ORIGIN_ID - 1]), life, UUID_LEN) != 0;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return over;
+}
+
 void
 lives_close(void)
 {
@@ -389,13 +412,18 @@ lives_close(void)
 
 	if (memcmp(&life, &done_for, UUID_LEN) == 0)
 		return;
-	private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
 	PushActiveSnapshot(GetLatestSnapshot());
-	now = vector_new();
-	if (vector_add_lives(now, GetActiveSnapshot(), &life, true))
-		holdings_write(now);
+	if (lives_over(&life))
+	{
+		private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
+		PopActiveSnapshot();
+		PushActiveSnapshot(GetLatestSnapshot());	/* newer than the lock */
+		now = vector_new();
+		if (vector_add_lives(now, GetActiveSnapshot(), &life, true))
+			holdings_write(now);
+	}
 	else
-		done_for = life;		/* not before: this transaction may fail */
+		done_for = life;		/* not before: a transaction that closes may fail */
 	PopActiveSnapshot();
 }
 
