@@ -217,11 +217,12 @@ static void
 retry_all(const ParkedUnit *units, int n)
 {
 	int			nzones;
-	ParkedZone *zones = parked_zones(units, n, &nzones);
+	ParkedZone *zones;
 	Store	   *store;
 
 	if (n == 0)
 		return;
+	zones = parked_zones(units, n, &nzones);
 	zones_claim(zones, nzones);
 	store = store_open(true);
 	for (int i = 0; i < nzones; i++)

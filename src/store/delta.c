@@ -34,7 +34,6 @@
 struct Delta
 {
 	MemoryContext context;
-	int64		units;
 	int			chunks;
 	int			given;			/* chunks handed out */
 	StringInfoData buf;			/* the only chunk, or the one being written or read */
@@ -183,7 +182,6 @@ cut_unit(Cut *c, int32 zone, const uint8 *key, size_t key_len)
 		if (TransactionIdIsNormal(v->xmin))
 			c->flush = Max(c->flush, TransactionIdGetCommitLSN(v->xmin));
 	}
-	c->delta->units++;
 	if (out->len >= setting_chunk_size * 1024)
 		chunk_spill(c);
 }
@@ -318,12 +316,6 @@ delta_cut(const pg_uuid_t *peer, const pg_uuid_t *peer_life, const uint8 *peer_v
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(caller);
 	return c.delta;
-}
-
-int64
-delta_units(const Delta *d)
-{
-	return d->units;
 }
 
 int

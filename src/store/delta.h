@@ -56,7 +56,6 @@ typedef struct Delta Delta;
  */
 extern Delta *delta_cut(const pg_uuid_t *peer, const pg_uuid_t *peer_life,
 						const uint8 *peer_vector, size_t peer_vector_len, bool exact);
-extern int64 delta_units(const Delta *d);
 extern int	delta_chunks(const Delta *d);
 
 /* The next chunk, in order, or NULL; valid until the next call. */

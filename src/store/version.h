@@ -86,9 +86,6 @@ typedef struct ZoneRef
 	uint8	   *name;
 } ZoneRef;
 
-/* The number of a zone, 0 if it has none. Reads the latest committed row. */
-extern int32 zone_find(const ZoneRef *zone);
-
 /*
  * Finds or makes the zone's row and locks it until the end of the transaction; sets number. Without wait: false if
  * somebody else has it.

@@ -96,19 +96,6 @@ zone_row_find(Relation rel, Snapshot snapshot, const ZoneRef *z, ItemPointer tid
 	return number;
 }
 
-int32
-zone_find(const ZoneRef *z)
-{
-	Relation	rel = table_open(schema_oid("zone"), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	ItemPointerData tid;
-	int32		number = zone_row_find(rel, snapshot, z, &tid);
-
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
-	return number;
-}
-
 /* Another transaction may be making the same row: then this waits for it. */
 static void
 zone_row_make(const ZoneRef *z)

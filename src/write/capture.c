@@ -5,7 +5,8 @@
  *   1. which zones the notes touch; their rows are locked in zone_order (version.h), the only locks;
  *   2. a new snapshot, which shows all that was committed before the locks were had, and this transaction's rows;
  *   3. for each unit noted: its final rows against what is served of the versions seen. Where they differ, one version
- *      of this life replaces those that were seen (so does any edit of a unit that has siblings: it settles them); versions that are not projected yet stay, as siblings.
+ *      of this life replaces those that were seen (so does any edit of a unit that has siblings: it settles them);
+ *      versions that are not projected yet stay, as siblings.
  * The stamp is drawn with the first difference, after all locks: it is larger than all that this author saw.
  * Notes that stand for many units are unfolded into notes of units, which are the next lot.
  * Fails: the transaction fails, and nothing is left. Memory: the zones touched, and one unit at a time.
