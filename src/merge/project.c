@@ -24,7 +24,7 @@
 
 #include "dnsrepl.h"
 #include "merge/project.h"
-#include "merge/writer.h"
+#include "store/writer.h"
 #include "store/clock.h"
 #include "store/image.h"
 #include "store/resolve.h"

@@ -9,6 +9,7 @@
 #include "dnsrepl.h"
 #include "store/codec.h"
 #include "store/delta.h"
+#include "store/relation.h"
 #include "store/schema.h"
 
 void
@@ -149,12 +150,6 @@ vector_decode(WireReader *r)
 
 /* ---------- zones ---------- */
 
-static Oid
-name_type(void)
-{
-	return get_atttype(schema_oid("zone"), 2);	/* dnsrepl.zone.name */
-}
-
 void
 zone_encode(StringInfo out, const ZoneRef *z)
 {
@@ -169,9 +164,7 @@ zone_encode(StringInfo out, const ZoneRef *z)
 		wire_put_u16(out, (uint16) z->table);
 		return;
 	}
-	name = palloc(VARHDRSZ + z->name_len);
-	SET_VARSIZE(name, VARHDRSZ + z->name_len);
-	memcpy(VARDATA(name), z->name, z->name_len);
+	name = varlena_make(z->name, z->name_len);
 	getTypeBinaryOutputInfo(name_type(), &send, &varlena);
 	sent = OidSendFunctionCall(send, PointerGetDatum(name));
 	wire_put_u8(out, ITEM_ZONE);

@@ -68,14 +68,11 @@ peer_vector_write(const pg_uuid_t *node, const pg_uuid_t *life, const char *name
 				new;
 	Datum		values[PEER_NATTS] = {0};
 	bool		nulls[PEER_NATTS] = {0};
-	bytea	   *b = palloc(VARHDRSZ + len);
 
-	SET_VARSIZE(b, VARHDRSZ + len);
-	memcpy(VARDATA(b), vector, len);
 	values[PEER_NODE - 1] = UUIDPGetDatum(node);
 	values[PEER_NAME - 1] = CStringGetTextDatum(name);
 	values[PEER_LIFE - 1] = UUIDPGetDatum(life);
-	values[PEER_VECTOR - 1] = PointerGetDatum(b);
+	values[PEER_VECTOR - 1] = PointerGetDatum(varlena_make(vector, len));
 	values[PEER_CONTACT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	if (HeapTupleIsValid(old))

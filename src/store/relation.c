@@ -32,6 +32,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "dns/name.h"
 #include "store/relation.h"
 #include "store/schema.h"
 
@@ -66,6 +67,12 @@ tables_invalidate(Datum arg, Oid relid)
 
 /* ---------- descriptions ---------- */
 
+Oid
+name_type(void)
+{
+	return get_atttype(schema_oid("zone"), 2);	/* dnsrepl.zone.name */
+}
+
 static bool
 column_describe(ColumnDesc *c, Oid relid, const char *name)
 {
@@ -80,6 +87,7 @@ column_describe(ColumnDesc *c, Oid relid, const char *name)
 		return false;
 	c->type = get_atttype(relid, c->att);
 	get_atttypetypmodcoll(relid, c->att, &c->type, &c->typmod, &in);
+	c->name = c->type == name_type();
 	c->raw = c->type == TEXTOID || c->type == VARCHAROID || c->type == BPCHAROID;
 	if (c->raw)
 	{
@@ -407,6 +415,14 @@ key_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot)
 
 		if (isnull)
 			return false;
+		if (t->keys[k].name)
+		{
+			struct varlena *name = PG_DETOAST_DATUM_PACKED(d);
+
+			appendBinaryStringInfo(out, VARDATA_ANY(name), (int) VARSIZE_ANY_EXHDR(name));
+			wire_put_u8(out, 0);
+			continue;
+		}
 		resetStringInfo(&value);
 		value_encode(&value, &t->keys[k], d);
 		if (t->keys[k].hashed)
@@ -423,23 +439,61 @@ key_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot)
 	return true;
 }
 
-bool
-key_well_formed(const uint8 *key, size_t len)
+/* The octets of a name in a key, without the 0 that ends it; the reader is bad if they are no name. */
+static const uint8 *
+get_name(WireReader *r, size_t *len)
+{
+	const uint8 *start = r->p,
+			   *p = start;
+
+	while (p && p < r->end && *p != 0)
+	{
+		p = memchr(p, 0, (size_t) (r->end - p));
+		p = p ? p + 1 : NULL;
+	}
+	if (!p || p >= r->end || !name_valid(start, (size_t) (p - start)))
+	{
+		r->bad = true;
+		*len = 0;
+		return start;
+	}
+	*len = (size_t) (p - start);
+	r->p = p + 1;
+	return start;
+}
+
+const uint8 *
+key_name(const uint8 *key, size_t len, size_t *name_len)
 {
 	WireReader	r;
 
-	if (len > MAX_KEY_SIZE)
+	wire_reader_init(&r, key, len);
+	(void) wire_get_u16(&r);
+	return get_name(&r, name_len);
+}
+
+bool
+key_well_formed(const uint8 *key, size_t len)
+{
+	TableDesc  *t = key_table(key, len);
+	WireReader	r;
+	size_t		n;
+
+	if (len > MAX_KEY_SIZE || len < 2)
 		return false;
 	wire_reader_init(&r, key, len);
 	if (wire_get_u16(&r) == 0)
 		return false;
-	while (!r.bad && !wire_at_end(&r))
+	if (!t)
+		return true;
+	for (int k = 0; k < t->nkeys && !r.bad; k++)
 	{
-		size_t		n;
-
-		wire_get_string(&r, MAX_KEY_SIZE, &n);
+		if (t->keys[k].name)
+			(void) get_name(&r, &n);
+		else
+			(void) wire_get_string(&r, MAX_KEY_SIZE, &n);
 	}
-	return !r.bad;
+	return !r.bad && wire_at_end(&r);
 }
 
 TableDesc *
@@ -459,12 +513,13 @@ key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *null
 	for (int k = 0; k < t->nkeys; k++)
 	{
 		size_t		n;
-		const uint8 *p = wire_get_string(&r, MAX_KEY_SIZE, &n);
+		const uint8 *p = t->keys[k].name ? get_name(&r, &n) : wire_get_string(&r, MAX_KEY_SIZE, &n);
 
 		if (r.bad)
 			break;
 		nulls[k] = t->keys[k].hashed;
-		values[k] = nulls[k] ? (Datum) 0 : value_decode(&t->keys[k], p, n);
+		values[k] = nulls[k] ? (Datum) 0 : t->keys[k].name ? PointerGetDatum(varlena_make(p, n)) :
+			value_decode(&t->keys[k], p, n);
 	}
 	decode_leave(scope);
 	if (r.bad || !wire_at_end(&r))
@@ -550,14 +605,9 @@ zone_value(TableDesc *t, TupleTableSlot *slot, ZoneValue *zone)
 Datum
 zone_datum(TableDesc *t, const ZoneValue *zone)
 {
-	struct varlena *name;
-
 	if (t->zone == ZONE_BY_ID)
 		return Int32GetDatum(zone->id);
-	name = palloc(VARHDRSZ + zone->name_len);
-	SET_VARSIZE(name, VARHDRSZ + zone->name_len);
-	memcpy(VARDATA(name), zone->name, zone->name_len);
-	return PointerGetDatum(name);
+	return PointerGetDatum(varlena_make(zone->name, zone->name_len));
 }
 
 static bool
@@ -740,7 +790,7 @@ zone_text(const uint8 *name, size_t name_len)
 	TableDesc  *t = table_domains();
 	ZoneValue	zone = {.name = name, .name_len = name_len};
 
-	return type_text(get_atttype(schema_oid("zone"), 2), zone_datum(t, &zone));	/* dnsrepl.zone.name */
+	return type_text(name_type(), zone_datum(t, &zone));
 }
 
 /* ---------- domains ---------- */

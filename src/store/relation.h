@@ -31,6 +31,7 @@ typedef struct ColumnDesc
 	int32		typmod;
 	bool		raw;			/* text and its kin: the octets themselves, not the send function's */
 	bool		hashed;			/* in a key: the SHA-256 of the value stands for it */
+	bool		name;			/* a dnsname: in a key its stored octets and a 0, so that a key's prefix is a subtree */
 	Oid			ioparam;
 	FmgrInfo	send,
 				recv,			/* if not raw */
@@ -111,6 +112,9 @@ extern bool key_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot);
 extern TableDesc *key_table(const uint8 *key, size_t len);
 extern bool key_well_formed(const uint8 *key, size_t len);
 
+/* The name that begins a key of such a table: its stored octets. */
+extern const uint8 *key_name(const uint8 *key, size_t len, size_t *name_len);
+
 /* The key columns' values, in the current context. Hashed ones are null. Raises 22P03 for impossible octets. */
 extern void key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *nulls);
 
@@ -140,6 +144,9 @@ extern void zone_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneV
 /* For messages: a column's value, a zone's name. */
 extern char *column_text(const ColumnDesc *c, Datum value);
 extern char *zone_text(const uint8 *name, size_t name_len);
+
+/* The type dnsname. */
+extern Oid	name_type(void);
 
 /* The id of a zone's row in domains, 0 if there is none under the snapshot. */
 extern int32 domain_id(Snapshot snapshot, const uint8 *name, size_t name_len);

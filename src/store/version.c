@@ -61,16 +61,6 @@ store_close(Store *s)
 
 /* ---------- rows ---------- */
 
-static bytea *
-bytea_make(const void *data, size_t len)
-{
-	bytea	   *b = palloc(VARHDRSZ + len);
-
-	SET_VARSIZE(b, VARHDRSZ + len);
-	memcpy(VARDATA(b), data, len);
-	return b;
-}
-
 static void
 over_decode(Version *v, Datum over)
 {
@@ -125,7 +115,7 @@ version_read(Store *s, Snapshot snapshot, int32 zone, const uint8 *key, size_t k
 	int			cap = 0;
 
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_BYTEAEQ, PointerGetDatum(bytea_make(key, key_len)));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_BYTEAEQ, PointerGetDatum(varlena_make(key, key_len)));
 	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
 	index_rescan(scan, keys, 2, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, slot))
@@ -155,8 +145,8 @@ version_insert(Store *s, int32 zone, const uint8 *key, size_t key_len, const Ver
 	values[VERSION_ZONE - 1] = Int32GetDatum(zone);
 	values[VERSION_ORIGIN - 1] = Int32GetDatum(v->dot.origin);
 	values[VERSION_SEEN - 1] = BoolGetDatum(v->seen);
-	values[VERSION_KEY - 1] = PointerGetDatum(bytea_make(key, key_len));
-	values[VERSION_IMAGE - 1] = PointerGetDatum(bytea_make(v->image, v->image_len));
+	values[VERSION_KEY - 1] = PointerGetDatum(varlena_make(key, key_len));
+	values[VERSION_IMAGE - 1] = PointerGetDatum(varlena_make(v->image, v->image_len));
 	nulls[VERSION_OVER - 1] = v->nover == 0;
 	if (v->nover)
 	{
@@ -165,7 +155,7 @@ version_insert(Store *s, int32 zone, const uint8 *key, size_t key_len, const Ver
 		initStringInfo(&over);
 		for (int i = 0; i < v->nover; i++)
 			wire_put_u64(&over, (uint64) v->over[i].first);
-		values[VERSION_OVER - 1] = PointerGetDatum(bytea_make(over.data, (size_t) over.len));
+		values[VERSION_OVER - 1] = PointerGetDatum(varlena_make(over.data, (size_t) over.len));
 	}
 	tuple = heap_form_tuple(RelationGetDescr(s->heap), values, nulls);
 	CatalogTupleInsertWithInfo(s->heap, tuple, s->indstate);
@@ -218,7 +208,7 @@ unit_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t p
 
 	initStringInfo(&last);
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
-	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_BYTEAGE, PointerGetDatum(bytea_make(prefix, prefix_len)));
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_BYTEAGE, PointerGetDatum(varlena_make(prefix, prefix_len)));
 	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
 	index_rescan(scan, keys, 2, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, slot))

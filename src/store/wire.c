@@ -159,3 +159,14 @@ wire_put_uuid(StringInfo s, const pg_uuid_t *uuid)
 {
 	appendBinaryStringInfo(s, (const char *) uuid->data, UUID_LEN);
 }
+
+struct varlena *
+varlena_make(const void *data, size_t len)
+{
+	struct varlena *v = palloc(VARHDRSZ + len);
+
+	SET_VARSIZE(v, VARHDRSZ + len);
+	if (len)
+		memcpy(VARDATA(v), data, len);
+	return v;
+}

@@ -44,4 +44,7 @@ extern void wire_put_varint(StringInfo s, uint64 v);
 extern void wire_put_string(StringInfo s, const void *data, size_t len);
 extern void wire_put_uuid(StringInfo s, const pg_uuid_t *uuid);
 
+/* Octets as a datum of any type whose value they are: bytea, text, dnsname. */
+extern struct varlena *varlena_make(const void *data, size_t len);
+
 #endif

@@ -43,16 +43,6 @@ zone_order(const void *a, const void *b)
 	return c ? c : (x->name_len > y->name_len) - (x->name_len < y->name_len);
 }
 
-static Datum
-name_datum(const ZoneRef *z)
-{
-	struct varlena *name = palloc(VARHDRSZ + z->name_len);
-
-	SET_VARSIZE(name, VARHDRSZ + z->name_len);
-	memcpy(VARDATA(name), z->name, z->name_len);
-	return PointerGetDatum(name);
-}
-
 /* dnsname's own equality, from the index that uses it. */
 static RegProcedure
 name_equal(Oid index_oid)
@@ -74,7 +64,7 @@ zone_scan(Relation rel, Snapshot snapshot, const ZoneRef *z)
 	if (z->table)
 		ScanKeyInit(&key, ZONE_TAB, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(z->table));
 	else
-		ScanKeyInit(&key, ZONE_NAME, BTEqualStrategyNumber, name_equal(index), name_datum(z));
+		ScanKeyInit(&key, ZONE_NAME, BTEqualStrategyNumber, name_equal(index), PointerGetDatum(varlena_make(z->name, z->name_len)));
 	return systable_beginscan(rel, index, true, snapshot, 1, &key);
 }
 
@@ -101,7 +91,7 @@ static void
 zone_row_make(const ZoneRef *z)
 {
 	OwnerScope	scope = owner_enter();
-	Datum		values[1] = {z->table ? Int16GetDatum(z->table) : name_datum(z)};
+	Datum		values[1] = {z->table ? Int16GetDatum(z->table) : PointerGetDatum(varlena_make(z->name, z->name_len))};
 	Oid			types[1] = {z->table ? INT2OID : get_atttype(schema_oid("zone"), ZONE_NAME)};
 
 	PushActiveSnapshot(GetTransactionSnapshot());

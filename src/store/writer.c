@@ -19,7 +19,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "merge/writer.h"
+#include "store/writer.h"
 
 struct Writer
 {
