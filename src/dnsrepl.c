@@ -15,6 +15,7 @@
 #include "ship/launcher.h"
 #include "ship/link_state.h"
 #include "store/clock.h"
+#include "store/own.h"
 #include "write/capture.h"
 
 PG_MODULE_MAGIC;
@@ -83,6 +84,7 @@ _PG_init(void)
 {
 	settings_define();
 	clock_init();
+	own_init();
 	capture_init();
 	if (!process_shared_preload_libraries_in_progress)
 		return;

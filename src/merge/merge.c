@@ -23,17 +23,17 @@
 #include "dnsrepl.h"
 #include "merge/chunks.h"
 #include "merge/greet.h"
-#include "merge/project.h"
+#include "merge/zone_work.h"
 #include "store/clock.h"
 #include "store/codec.h"
 #include "store/delta.h"
 #include "store/image.h"
 #include "store/merge_rule.h"
 #include "store/origin.h"
+#include "store/parked.h"
 #include "store/peer_vector.h"
 #include "store/private_lock.h"
 #include "store/relation.h"
-#include "store/resolve.h"
 #include "store/stripe.h"
 #include "store/version.h"
 
@@ -41,8 +41,6 @@ PG_FUNCTION_INFO_V1(dnsrepl_merge);
 PG_FUNCTION_INFO_V1(dnsrepl_merge_chunk);
 PG_FUNCTION_INFO_V1(dnsrepl_merge_done);
 
-#define MERGE_BATCH 500				/* units projected together */
-#define MERGE_BATCH_SIZE (8 * 1024 * 1024)
 #define STRIPE_WAIT 10				/* ms that a merge waits for the authors of a stripe; they may wait for one another */
 #define STRIPES_WAIT 20				/* ms in all */
 #define AUTHOR_IN_ZONE "a local transaction is editing the zone"
@@ -52,8 +50,11 @@ PG_FUNCTION_INFO_V1(dnsrepl_merge_done);
 typedef struct MergeZone
 {
 	ZoneRef		ref;
-	bool		free;				/* its stripe is ours */
-	int			unseen;				/* if not: how many units were stored without being projected */
+	ZoneWork	work;
+	uint64		serial,			/* what the peer says of the zone */
+				served;
+	bool		free;			/* its stripe is ours */
+	int			unseen;			/* if not: how many units were stored without being projected */
 } MergeZone;
 
 typedef struct Merge
@@ -69,20 +70,22 @@ typedef struct Merge
 				cap_zones;
 	MergeZone  *zones;				/* in zone_order */
 	Snapshot	before;
-	MemoryContext batch;			/* what the batch's units point to */
-	Size		batch_size;
-	int			nbatch;
-	ProjectUnit units[MERGE_BATCH];
+	Work	   *work;
 	int			zone;				/* index of the zone being read, -1 at first */
 	StringInfoData last_key;
+	MemoryContext group_context;	/* the group being read, and its versions */
+	UnitGroup  *group,				/* NULL: none */
+			   *group_before;
+	bool		group_changed;
 	bool		changed;
 	TimestampTz told;				/* when the peer last heard of us */
 } Merge;
 
 /* A merge may take minutes: the peer is told that somebody is at work. */
 static void
-merge_tell(Merge *m)
+merge_tell(void *arg)
 {
+	Merge	   *m = arg;
 	TimestampTz now = GetCurrentTimestamp();
 
 	CHECK_FOR_INTERRUPTS();
@@ -178,6 +181,8 @@ typedef struct DeltaItem
 {
 	ItemKind	kind;
 	ZoneRef		zone;
+	uint64		serial,			/* of a zone, and the sum of what is served of it, at the sender's */
+				served;
 	const uint8 *key;
 	size_t		key_len;
 	int			nversions;
@@ -201,6 +206,10 @@ item_zone(WireReader *r, DeltaItem *item)
 	name = wire_get_string(r, 255, &len);
 	if (!name)
 		peer_nonsense("The name of a zone cannot be read.");
+	item->serial = wire_get_u64(r);
+	item->served = wire_get_u64(r);
+	if (r->bad || item->serial > PG_INT64_MAX / 2)
+		peer_nonsense("The serial of a zone is impossible.");
 	zone_decode_name(name, len, &item->zone);
 }
 
@@ -284,8 +293,9 @@ chunk_open(Merge *m, Chunks *chunks, WireReader *r)
 /* ---------- first pass: zones and their locks ---------- */
 
 static void
-zones_add(Merge *m, const ZoneRef *z)
+zones_add(Merge *m, const DeltaItem *item)
 {
+	const ZoneRef *z = &item->zone;
 	MergeZone  *new;
 
 	if (m->nzones)
@@ -306,6 +316,8 @@ zones_add(Merge *m, const ZoneRef *z)
 	new = &m->zones[m->nzones++];
 	memset(new, 0, sizeof(*new));
 	new->ref = *z;
+	new->serial = item->serial;
+	new->served = item->served;
 	new->ref.name = palloc(z->name_len + 1);
 	if (z->name_len)
 		memcpy(new->ref.name, z->name, z->name_len);
@@ -326,7 +338,7 @@ zones_collect(Merge *m, Chunks chunks)
 			if (item.kind != ITEM_UNIT)
 			{
 				MemoryContextSwitchTo(old);
-				zones_add(m, &item.zone);
+				zones_add(m, &item);
 				MemoryContextSwitchTo(scratch);
 			}
 		MemoryContextReset(scratch);
@@ -376,49 +388,29 @@ zones_lock(Merge *m)
 
 /* ---------- second pass: units ---------- */
 
-static void
-batch_flush(Merge *m)
+/* A version that is taken, in the context of its group: the chunk it came in may be gone before that is complete. */
+static Version
+version_take(Merge *m, MergeZone *z, const GroupUnit *u, const Version *v)
 {
-	if (m->nbatch == 0)
-		return;
-	CommandCounterIncrement();
-	project_units(m->store, m->before, m->units, m->nbatch);
-	m->nbatch = 0;
-	m->batch_size = 0;
-	MemoryContextReset(m->batch);
-	merge_tell(m);
-}
+	Version		taken = *v;
+	uint8	   *image = palloc(Max(v->image_len, 1));
 
-static uint8 *
-batch_copy(Merge *m, const uint8 *data, size_t len)
-{
-	uint8	   *copy = MemoryContextAlloc(m->batch, Max(len, 1));
-
-	memcpy(copy, data, len);
-	m->batch_size += len;
-	return copy;
-}
-
-static void
-batch_add(Merge *m, MergeZone *z, const DeltaItem *item, const Version *served)
-{
-	ProjectUnit *u = &m->units[m->nbatch++];
-
-	*u = (ProjectUnit) {.zone = &z->ref, .key = batch_copy(m, item->key, item->key_len), .key_len = item->key_len};
-	if (served)
-	{
-		u->image = batch_copy(m, served->image, served->image_len);
-		u->image_len = served->image_len;
-	}
-	if (m->nbatch == MERGE_BATCH || m->batch_size > MERGE_BATCH_SIZE)
-		batch_flush(m);
+	memcpy(image, v->image, v->image_len);
+	taken.image = image;
+	taken.seen = z->free;
+	taken.tid = version_insert(m->store, z->ref.number, u->key, u->key_len, &taken);
+	clock_saw(taken.dot.stamp);
+	if (key_number(u->key, u->key_len) != TABLE_SERIAL)
+		z->work.fresh = true;
+	z->work.fell_back |= origin_info(taken.dot.origin)->own;
+	return taken;
 }
 
 /* The unit's versions after the merge rule, written to the store; false if nothing has changed. */
 static bool
-unit_store(Merge *m, MergeZone *z, const DeltaItem *item, VersionSet *result)
+unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 {
-	VersionSet	set = version_read(m->store, m->before, z->ref.number, item->key, item->key_len);
+	VersionSet	set = u->set;
 	Dot		   *mine = palloc(sizeof(Dot) * (size_t) (set.n + 1));
 	Dot		   *theirs = palloc(sizeof(Dot) * (size_t) (item->nversions + 1));
 	bool	   *keep = palloc(sizeof(bool) * (size_t) (set.n + 1));
@@ -431,37 +423,96 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, VersionSet *result)
 		theirs[i] = item->versions[i].dot;
 	merge_rule(mine, set.n, m->mine, theirs, item->nversions, m->theirs, keep, take);
 
-	result->v = palloc(sizeof(Version) * (size_t) (set.n + item->nversions + 1));
-	result->n = 0;
+	u->set.v = palloc(sizeof(Version) * (size_t) (set.n + item->nversions + 1));
+	u->set.n = 0;
 	for (int i = 0; i < set.n; i++)
 		if (keep[i])
-			result->v[result->n++] = set.v[i];
+			u->set.v[u->set.n++] = set.v[i];
 		else
 		{
-			version_delete(m->store, &set.v[i]);
+			version_delete(m->store, z->ref.number, u->key, u->key_len, &set.v[i]);
 			changed = true;
 		}
 	for (int i = 0; i < item->nversions; i++)
 		if (take[i])
 		{
-			item->versions[i].seen = z->free;
-			version_insert(m->store, z->ref.number, item->key, item->key_len, &item->versions[i]);
-			clock_saw(item->versions[i].dot.stamp);
-			result->v[result->n++] = item->versions[i];
+			u->set.v[u->set.n++] = version_take(m, z, u, &item->versions[i]);
 			changed = true;
 		}
 	return changed;
 }
 
-static void
-unit_merge(Merge *m, const DeltaItem *item)
-{
-	MergeZone  *z;
-	VersionSet	result;
+/* ---------- groups ---------- */
 
-	if (m->zone < 0)
-		peer_nonsense("A unit comes before its zone.");
-	z = &m->zones[m->zone];
+static void
+group_start(Merge *m, MergeZone *z, const DeltaItem *item)
+{
+	size_t		len = group_prefix(item->key, item->key_len);
+	uint8	   *prefix = palloc(len);
+
+	memcpy(prefix, item->key, len);
+	m->group = group_read(m->store, m->before, &z->ref, prefix, len);
+	group_judge(m->group, &z->work.was, true, m->store, m->before);
+	m->group_before = group_copy(m->group);
+	m->group_changed = false;
+}
+
+/* Projection has to wait for an author: what the tables show is less than what is held. The sums follow. */
+static void
+group_defer(Merge *m, MergeZone *z)
+{
+	for (int i = 0; i < m->group->n; i++)
+	{
+		GroupUnit  *u = &m->group->units[i];
+		uint64		was = 0;
+
+		for (int k = 0; k < m->group_before->n; k++)
+			if (m->group_before->units[k].key_len == u->key_len &&
+				memcmp(m->group_before->units[k].key, u->key, u->key_len) == 0)
+				was = served_hash(u->key, u->key_len, &m->group_before->units[k].served);
+		tally_served(m->store, z->ref.number, u->key, u->key_len, served_hash(u->key, u->key_len, &u->served) - was);
+	}
+}
+
+static void
+group_finish(Merge *m)
+{
+	MergeZone  *z = &m->zones[Max(m->zone, 0)];
+	MemoryContext old;
+
+	if (!m->group)
+		return;
+	old = MemoryContextSwitchTo(m->group_context);
+	if (m->group_changed)
+	{
+		if (key_number(m->group->prefix, m->group->prefix_len) == TABLE_DOMAINS && z->free)
+			z->work.now = live_of(&z->ref, m->group->n ? &m->group->units[0].set : &(VersionSet) {0});
+		CommandCounterIncrement();
+		PushActiveSnapshot(GetLatestSnapshot());
+		group_judge(m->group, z->free ? &z->work.now : &z->work.was, !z->free, m->store, GetActiveSnapshot());
+		PopActiveSnapshot();
+		if (z->free)
+			work_group(m->work, &z->work, m->group_before, m->group);
+		else
+			group_defer(m, z);
+	}
+	m->group = m->group_before = NULL;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(m->group_context);
+}
+
+static void
+unit_park_for(MergeZone *z, const DeltaItem *item)
+{
+	if (++z->unseen <= PARKED_KEYS)
+		unit_park(&z->ref, item->key, item->key_len, AUTHOR_IN_ZONE);
+	else if (z->unseen == PARKED_KEYS + 1)
+		unit_park(&z->ref, NULL, 0, AUTHOR_IN_ZONE);
+}
+
+static void
+key_in_order(Merge *m, const DeltaItem *item)
+{
 	if (m->last_key.len)
 	{
 		int			c = memcmp(m->last_key.data, item->key, Min((size_t) m->last_key.len, item->key_len));
@@ -471,34 +522,81 @@ unit_merge(Merge *m, const DeltaItem *item)
 	}
 	resetStringInfo(&m->last_key);
 	appendBinaryStringInfo(&m->last_key, (const char *) item->key, (int) item->key_len);
-	if (!unit_store(m, z, item, &result))
-		return;
-	m->changed = true;
-	if (z->free)
+}
+
+static void
+unit_merge(Merge *m, const DeltaItem *item)
+{
+	MergeZone  *z;
+	GroupUnit  *u;
+	int			had;
+	MemoryContext old;
+
+	if (m->zone < 0)
+		peer_nonsense("A unit comes before its zone.");
+	z = &m->zones[m->zone];
+	key_in_order(m, item);
+	if (m->group && (m->group->prefix_len != group_prefix(item->key, item->key_len) ||
+					 memcmp(m->group->prefix, item->key, m->group->prefix_len) != 0))
+		group_finish(m);
+	old = MemoryContextSwitchTo(m->group_context);
+	if (!m->group)
+		group_start(m, z, item);
+	had = m->group->n;
+	u = group_unit(m->group, item->key, item->key_len);
+	if (m->group->n > had)
 	{
-		/* what was stored unseen before is projected with the rest */
-		for (int i = 0; i < result.n; i++)
-			if (!result.v[i].seen)
-				version_mark(m->store, &result.v[i], true);
-		batch_add(m, z, item, resolve(&result, false));
+		uint8	   *key = palloc(item->key_len);
+
+		memcpy(key, item->key, item->key_len);
+		u->key = key;
 	}
-	else
+	if (unit_store(m, z, item, u))
 	{
-		if (++z->unseen <= PARKED_KEYS)
-			unit_park(&z->ref, item->key, item->key_len, AUTHOR_IN_ZONE);
-		else if (z->unseen == PARKED_KEYS + 1)
-			unit_park(&z->ref, NULL, 0, AUTHOR_IN_ZONE);
+		m->group_changed = m->changed = true;
+		if (!z->free && key_number(item->key, item->key_len) != TABLE_SERIAL)
+			unit_park_for(z, item);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* The zone before is complete. */
+static void
+zone_leave(Merge *m)
+{
+	MergeZone  *z;
+
+	group_finish(m);
+	if (m->zone < 0)
+		return;
+	z = &m->zones[m->zone];
+	if (z->free)
+		work_zone_end(m->work, &z->work);
+	else if (z->serial > Max(z->ref.state.serial, z->ref.state.heard))
+	{
+		ZoneTally  *t = store_tally(m->store, z->ref.number);
+
+		t->serial_set = true;
+		t->serial = z->ref.state.serial;
+		t->heard = z->serial;
 	}
 }
 
 static void
 zone_enter(Merge *m, const ZoneRef *z)
 {
+	MergeZone  *new;
+
 	if (m->zone >= 0 && zone_order(&m->zones[m->zone].ref, z) == 0)
 		return;
+	zone_leave(m);
 	m->zone++;
 	resetStringInfo(&m->last_key);
 	Assert(m->zone < m->nzones && zone_order(&m->zones[m->zone].ref, z) == 0);
+	new = &m->zones[m->zone];
+	work_zone(m->work, &new->work, &new->ref);
+	new->work.peer_serial = new->serial;
+	new->work.peer_served = new->served;
 }
 
 static void
@@ -509,7 +607,10 @@ units_merge(Merge *m, Chunks chunks)
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	WireReader	r;
 
-	m->batch = AllocSetContextCreate(old, "dnsrepl batch", ALLOCSET_DEFAULT_SIZES);
+	m->group_context = AllocSetContextCreate(old, "dnsrepl group", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(old);
+	m->work = work_begin(m->store, m->before, merge_tell, m);
+	MemoryContextSwitchTo(scratch);
 	m->zone = -1;
 	while (chunk_open(m, &chunks, &r))
 	{
@@ -521,15 +622,20 @@ units_merge(Merge *m, Chunks chunks)
 			if (item.kind == ITEM_UNIT)
 				unit_merge(m, &item);
 			else
+			{
+				MemoryContextSwitchTo(old);
 				zone_enter(m, &item.zone);
+				MemoryContextSwitchTo(unit);
+			}
 			MemoryContextReset(unit);
 		}
 		MemoryContextSwitchTo(scratch);
 		MemoryContextResetOnly(scratch);
 	}
 	MemoryContextSwitchTo(old);
-	batch_flush(m);
-	MemoryContextDelete(m->batch);
+	zone_leave(m);
+	work_end(m->work);
+	MemoryContextDelete(m->group_context);
 	MemoryContextDelete(scratch);
 }
 

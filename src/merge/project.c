@@ -24,11 +24,9 @@
 
 #include "dnsrepl.h"
 #include "merge/project.h"
+#include "store/group.h"
+#include "store/parked.h"
 #include "store/writer.h"
-#include "store/clock.h"
-#include "store/image.h"
-#include "store/resolve.h"
-#include "store/schema.h"
 
 /*
  * How long (ms) a batch waits for what it cannot ask for without waiting: a table, a unique key. An author who waits for
@@ -39,15 +37,12 @@
 typedef struct Projection
 {
 	Store	   *store;
-	Snapshot	before;
 	Writer	   *writer;			/* of `table` */
 	TableDesc  *table;
 	const ZoneRef *zone;		/* the one whose id is known */
 	int32		id;
-	MemoryContext caller;
 	MemoryContext scratch;		/* reset for each unit */
 	MemoryContext batch;		/* for the writer */
-	List	   *come;			/* ZoneRefs that came into being */
 } Projection;
 
 static void
@@ -144,21 +139,13 @@ rows_replace(Projection *p, TableDesc *t, const ZoneValue *at, const ProjectUnit
 }
 
 static void
-image_rows(TableDesc *t, const ProjectUnit *u, RowSet *rows)
+columns_check(TableDesc *t, const ProjectUnit *u)
 {
-	Image		image;
-
-	memset(rows, 0, sizeof(*rows));
-	if (!u->image)
-		return;
-	if (!image_decode(u->image, u->image_len, true, &image))
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version's image cannot be read")));
-	if (image.rows.n && image.ncolumns != t->ncolumns)
+	if (u->rows.n && u->ncolumns != t->ncolumns)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("a version of \"%s\" has %d columns, the table here has %d", t->name, image.ncolumns,
+				 errmsg("a version of \"%s\" has %d columns, the table here has %d", t->name, u->ncolumns,
 						t->ncolumns)));
-	*rows = image.rows;
 }
 
 /* ---------- zones ---------- */
@@ -217,13 +204,6 @@ domain_project(Projection *p, TableDesc *t, const ProjectUnit *u, const RowSet *
 		return;
 	projection_close_writer(p);
 	projection_step();
-	if (new->n)
-	{
-		MemoryContext scratch = MemoryContextSwitchTo(p->caller);
-
-		p->come = lappend(p->come, unconstify(ZoneRef *, u->zone));
-		MemoryContextSwitchTo(scratch);
-	}
 }
 
 /* ---------- units ---------- */
@@ -286,8 +266,7 @@ unit_project(Projection *p, const ProjectUnit *u)
 {
 	TableDesc  *t = key_table(u->key, u->key_len);
 	ZoneValue	at = {0};
-	RowSet		old,
-				new;
+	RowSet		old;
 	Relation	rel;
 
 	CHECK_FOR_INTERRUPTS();
@@ -304,15 +283,20 @@ unit_project(Projection *p, const ProjectUnit *u)
 	at.name = u->zone->name;
 	at.name_len = u->zone->name_len;
 	if (t->zone == ZONE_BY_ID && at.id == 0)
-		return;					/* of a zone that is not there: not served */
+	{
+		if (!u->expected)
+			return;				/* the zone is gone, and took it along */
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the row of the zone is not there yet")));
+	}
+	columns_check(t, u);
 	rel = table_open(t->relid, AccessShareLock);
 	old = unit_rows(t, rel, GetActiveSnapshot(), &at, u->key, u->key_len);
 	table_close(rel, NoLock);
-	image_rows(t, u, &new);
 	if (t->zone == ZONE_SELF)
-		domain_project(p, t, u, &old, &new);
+		domain_project(p, t, u, &old, &u->rows);
 	else
-		rows_replace(p, t, &at, u, &old, &new);
+		rows_replace(p, t, &at, u, &old, &u->rows);
 }
 
 static void
@@ -325,7 +309,6 @@ batch_run(Projection *p, const ProjectUnit *units, int n)
 	p->writer = NULL;
 	p->table = NULL;
 	p->zone = NULL;
-	p->caller = old;
 	p->batch = AllocSetContextCreate(old, "dnsrepl projection", ALLOCSET_DEFAULT_SIZES);
 	p->scratch = AllocSetContextCreate(old, "dnsrepl projected unit", ALLOCSET_DEFAULT_SIZES);
 	for (int i = 0; i < n; i++)
@@ -411,129 +394,99 @@ unit_unsee(Store *store, const ProjectUnit *u)
 	PopActiveSnapshot();
 }
 
-/* ---------- what was there of a zone before it came into being ---------- */
+/* ---------- batches ---------- */
 
-#define REVIVE_BATCH 500
-
-typedef struct Reviving
-{
-	Store	   *store;
-	Snapshot	before;
-	const ZoneRef *zone;
-	MemoryContext context;		/* of the batch */
-	int			n;
-	ProjectUnit units[REVIVE_BATCH];
-} Reviving;
-
+/* The sums of what is served follow what was done. */
 static void
-revive_flush(Reviving *r)
+units_tally(Store *store, const ProjectUnit *units, int n)
 {
-	project_units(r->store, r->before, r->units, r->n);
-	r->n = 0;
-	MemoryContextReset(r->context);
+	for (int i = 0; i < n; i++)
+	{
+		const ProjectUnit *u = &units[i];
+
+		if (u->live)
+			tally_live(store, u->zone, u->live);
+		if (!u->live || u->live->n > 0)
+			tally_served(store, u->zone->number, u->key, u->key_len, u->is - u->was);
+	}
+}
+
+/* What of a unit counts as shown now that its versions do not: for the sums. */
+static uint64
+unit_shown(Store *store, const ProjectUnit *u)
+{
+	Live		live = live_shown(u->zone);
+	UnitGroup  *g;
+	uint64		hash = 0;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	g = group_read(store, GetActiveSnapshot(), u->zone, u->key, group_prefix(u->key, u->key_len));
+	group_judge(g, &live, true, store, GetActiveSnapshot());
+	PopActiveSnapshot();
+	for (int i = 0; i < g->n; i++)
+		if (g->units[i].key_len == u->key_len && memcmp(g->units[i].key, u->key, u->key_len) == 0)
+			hash = served_hash(u->key, u->key_len, &g->units[i].served);
+	return hash;
 }
 
 static void
-unit_revive(int32 zone, const uint8 *key, size_t key_len, void *arg)
+units_park(Store *store, const ProjectUnit *units, int n, const char *error)
 {
-	Reviving   *r = arg;
-	TableDesc  *t = key_table(key, key_len);
-	MemoryContext old = MemoryContextSwitchTo(r->context);
-	const Version *served = NULL;
-	VersionSet	set;
-
-	if (t && t->zone == ZONE_BY_ID)
-	{
-		CommandCounterIncrement();
-		PushActiveSnapshot(GetLatestSnapshot());
-		set = version_read(r->store, GetActiveSnapshot(), zone, key, key_len);
-		for (int i = 0; i < set.n; i++)
-			if (!set.v[i].seen)
-				version_mark(r->store, &set.v[i], true);
-		PopActiveSnapshot();
-		served = resolve(&set, false);
-	}
-	if (served)
-	{
-		ProjectUnit *u = &r->units[r->n++];
-		uint8	   *copy = palloc(key_len);
-
-		memcpy(copy, key, key_len);
-		*u = (ProjectUnit) {.zone = r->zone, .key = copy, .key_len = key_len,
-			.image = served->image, .image_len = served->image_len};
-	}
-	MemoryContextSwitchTo(old);
-	if (r->n == REVIVE_BATCH)
-		revive_flush(r);
+	for (int i = 0; i < n; i++)
+		unit_unsee(store, &units[i]);
+	for (int i = 0; i < n; i++)
+		tally_served(store, units[i].zone->number, units[i].key, units[i].key_len,
+					 unit_shown(store, &units[i]) - units[i].was);
+	for (int i = 0; i < n; i++)
+		unit_park(units[i].zone, units[i].key, units[i].key_len, error);
 }
 
-static void
-zone_revive(Store *store, Snapshot before, const ZoneRef *zone)
+/* Where to cut a batch in two: near the middle, not between units that are bound; 0: nowhere. */
+static int
+batch_middle(const ProjectUnit *units, int n)
 {
-	Reviving   *r = palloc0(sizeof(Reviving));
-
-	r->store = store;
-	r->before = before;
-	r->zone = zone;
-	r->context = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl zone", ALLOCSET_DEFAULT_SIZES);
-	unit_walk(store, before, zone->number, (const uint8 *) "", 0, unit_revive, r);
-	revive_flush(r);
-	MemoryContextDelete(r->context);
-	pfree(r);
+	for (int off = 0; off <= n / 2; off++)
+	{
+		if (n / 2 - off > 0 && !units[n / 2 - off].bound)
+			return n / 2 - off;
+		if (n / 2 + off < n && n / 2 + off > 0 && !units[n / 2 + off].bound)
+			return n / 2 + off;
+	}
+	return 0;
 }
 
 void
-project_units(Store *store, Snapshot before, const ProjectUnit *units, int n)
+project_units(Store *store, const ProjectUnit *units, int n)
 {
-	Projection	p = {.store = store, .before = before};
+	Projection	p = {.store = store};
 	char	   *error;
 	bool		locked = false;
-	ListCell   *lc;
+	int			middle;
 
 	if (n == 0)
 		return;
 	error = batch_try(&p, units, n, &locked);
 	if (!error)
 	{
-		foreach(lc, p.come)
-			zone_revive(store, before, lfirst(lc));
+		units_tally(store, units, n);
 		return;
 	}
+	middle = batch_middle(units, n);
 	if (locked && units[0].zone == units[n - 1].zone)
 	{
 		for (int i = 0; i < n; i++)
 			unit_unsee(store, &units[i]);
+		for (int i = 0; i < n; i++)
+			tally_served(store, units[i].zone->number, units[i].key, units[i].key_len,
+						 unit_shown(store, &units[i]) - units[i].was);
 		unit_park(units->zone, NULL, 0, error);
 	}
-	else if (n > 1)
+	else if (middle > 0)
 	{
-		project_units(store, before, units, n / 2);
-		project_units(store, before, units + n / 2, n - n / 2);
+		project_units(store, units, middle);
+		project_units(store, units + middle, n - middle);
 	}
 	else
-	{
-		unit_unsee(store, units);
-		unit_park(units->zone, units->key, units->key_len, error);
-	}
-}
-
-void
-unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *error)
-{
-	OwnerScope	scope = owner_enter();
-	bytea	   *b = palloc(VARHDRSZ + key_len);
-	Oid			types[3] = {INT4OID, BYTEAOID, TEXTOID};
-	Datum		values[3] = {Int32GetDatum(zone->number), PointerGetDatum(b), CStringGetTextDatum(error)};
-
-	SET_VARSIZE(b, VARHDRSZ + key_len);
-	if (key_len)
-		memcpy(VARDATA(b), key, key_len);
-	SPI_connect();
-	SPI_execute_with_args("INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error)"
-						  " VALUES ($1, $2, now(), 1, $3)"
-						  " ON CONFLICT (zone, key) DO UPDATE SET tries = p.tries + 1, error = excluded.error",
-						  3, types, values, NULL, false, 0);
-	SPI_finish();
-	owner_leave(scope);
-	clock_units_parked();		/* the manager comes and tries again */
+		units_park(store, units, n, error);
 }

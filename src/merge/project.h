@@ -12,19 +12,19 @@ typedef struct ProjectUnit
 	const ZoneRef *zone;
 	const uint8 *key;
 	size_t		key_len;
-	const uint8 *image;			/* of the version to be served; NULL: none */
-	size_t		image_len;
+	int			ncolumns;
+	RowSet		rows;			/* what is to be served; none: nothing */
+	bool		expected;		/* something is: that its zone is not there is an error */
+	bool		bound;			/* to the unit before it: both or neither */
+	uint64		was,			/* served_hash() of what was served, and of what is to be */
+				is;
+	const Live *live;			/* of the domains unit: the incarnations that its row stands for */
 } ProjectUnit;
 
 /*
- * Makes the serving rows of each unit those of its image: only rows that differ are touched. The caller holds the
+ * Makes the serving rows of each unit what they are to be: only rows that differ are touched. The caller holds the
  * zones' stripes and rows. What cannot be projected is parked, and its versions count as unseen from then on.
- * `before` shows the store as it was when this transaction began to write it: when a zone comes into being, what
- * was there of it is projected too.
  */
-extern void project_units(Store *store, Snapshot before, const ProjectUnit *units, int n);
-
-/* Parks a unit, or (no key) all units of a zone. */
-extern void unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *error);
+extern void project_units(Store *store, const ProjectUnit *units, int n);
 
 #endif

@@ -12,6 +12,10 @@ CREATE FUNCTION dnsrepl.image_author(image bytea) RETURNS text
   LANGUAGE C STRICT IMMUTABLE AS 'MODULE_PATHNAME', 'dnsrepl_image_author' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.image_author(bytea) IS 'the database user who wrote a version';
 
+CREATE FUNCTION dnsrepl.version_lives(key bytea, image bytea, live bigint[]) RETURNS boolean
+  LANGUAGE C IMMUTABLE AS 'MODULE_PATHNAME', 'dnsrepl_version_lives' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.version_lives(bytea, bytea, bigint[]) IS 'is a version of an incarnation of its zone that lives?';
+
 CREATE FUNCTION dnsrepl.stamp_time(stamp bigint) RETURNS timestamptz
   LANGUAGE sql STRICT IMMUTABLE SET search_path = pg_catalog, pg_temp
   AS $$ SELECT '2000-01-01 00:00:00+00'::timestamptz + (stamp >> 12) * interval '1 microsecond' $$;
@@ -20,12 +24,15 @@ COMMENT ON FUNCTION dnsrepl.stamp_time(bigint) IS 'when a version was written, b
 CREATE VIEW dnsrepl.version AS
   SELECT coalesce(t.name, 'table ' || (get_byte(v.key, 0) * 256 + get_byte(v.key, 1))) AS tab,
          z.name AS zone, dnsrepl.key_columns(v.key) AS key, o.node, dnsrepl.image_author(v.image) AS author,
-         dnsrepl.stamp_time(v.stamp) AS written_at, dnsrepl.image_rows(v.key, v.image) IS NOT NULL AS live,
-         dnsrepl.image_rows(v.key, v.image) AS rows, v.seen AS projected, o.id AS origin, v.stamp
+         dnsrepl.stamp_time(v.stamp) AS written_at, r.rows IS NOT NULL AS live,
+         r.rows, v.seen AS projected, o.id AS origin, v.stamp
     FROM dnsrepl.version_store v
     JOIN dnsrepl.zone z ON z.no = v.zone
     JOIN dnsrepl.origin o ON o.no = v.origin
-    LEFT JOIN dnsrepl.tab t ON t.no = get_byte(v.key, 0) * 256 + get_byte(v.key, 1);
+    LEFT JOIN dnsrepl.tab t ON t.no = get_byte(v.key, 0) * 256 + get_byte(v.key, 1)
+   CROSS JOIN LATERAL (SELECT CASE WHEN z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live)
+                                   THEN dnsrepl.image_rows(v.key, v.image) END) r (rows)
+   WHERE v.key <> '\x7fff';
 COMMENT ON VIEW dnsrepl.version IS 'the store: every version of every unit, who wrote it and when';
 
 CREATE VIEW dnsrepl.member AS
@@ -78,8 +85,8 @@ COMMENT ON COLUMN dnsrepl.version.key IS 'its key within the zone';
 COMMENT ON COLUMN dnsrepl.version.node IS 'the node that wrote this version';
 COMMENT ON COLUMN dnsrepl.version.author IS 'the database user who did';
 COMMENT ON COLUMN dnsrepl.version.written_at IS 'when, by that node''s clock';
-COMMENT ON COLUMN dnsrepl.version.live IS 'false: a deletion';
-COMMENT ON COLUMN dnsrepl.version.rows IS 'the replicated columns of the unit''s rows; null for a deletion';
+COMMENT ON COLUMN dnsrepl.version.live IS 'false: a deletion, or part of a zone that has been deleted';
+COMMENT ON COLUMN dnsrepl.version.rows IS 'the replicated columns of the unit''s rows; null if it is not live';
 COMMENT ON COLUMN dnsrepl.version.projected IS 'false: it has not been shown by this node''s tables yet (dnsrepl.problem says why)';
 COMMENT ON COLUMN dnsrepl.version.origin IS 'the life of the node that wrote it';
 COMMENT ON COLUMN dnsrepl.version.stamp IS 'decides which of several versions is served: the largest';

@@ -5,17 +5,20 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
 #include "store/image.h"
+#include "store/live.h"
 #include "store/relation.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_image_rows);
 PG_FUNCTION_INFO_V1(dnsrepl_key_columns);
 PG_FUNCTION_INFO_V1(dnsrepl_image_author);
+PG_FUNCTION_INFO_V1(dnsrepl_version_lives);
 
 static void
 json_member(StringInfo out, TableDesc *t, const ColumnDesc *c, Datum value, bool isnull)
@@ -69,7 +72,7 @@ dnsrepl_image_rows(PG_FUNCTION_ARGS)
 	t = key_table((uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 	if (!image_decode((uint8 *) VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), true, &image))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version's image cannot be read")));
-	if (image.rows.n == 0)
+	if (image_is_deletion(&image.head))
 		PG_RETURN_NULL();
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '[');
@@ -77,7 +80,7 @@ dnsrepl_image_rows(PG_FUNCTION_ARGS)
 	{
 		if (i)
 			appendStringInfoString(&out, ", ");
-		if (t && t->ncolumns == image.ncolumns)
+		if (t && t->ncolumns == image.head.ncolumns)
 			json_row(&out, t, &image.rows.rows[i]);
 		else
 			appendStringInfoString(&out, "\"?\"");	/* of a table that is not here */
@@ -144,5 +147,19 @@ dnsrepl_image_author(PG_FUNCTION_ARGS)
 
 	if (!image_decode((uint8 *) VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), false, &image))
 		PG_RETURN_NULL();
-	return PointerGetDatum(cstring_to_text_with_len((const char *) image.user, (int) image.user_len));
+	return PointerGetDatum(cstring_to_text_with_len((const char *) image.head.user, (int) image.head.user_len));
+}
+
+/* version_lives(key bytea, image bytea, live bigint[]) returns boolean; live as in dnsrepl.zone */
+Datum
+dnsrepl_version_lives(PG_FUNCTION_ARGS)
+{
+	bytea	   *key = PG_GETARG_BYTEA_PP(0);
+	bytea	   *image = PG_GETARG_BYTEA_PP(1);
+	Version		v = {.image = (uint8 *) VARDATA_ANY(image), .image_len = VARSIZE_ANY_EXHDR(image)};
+	Live		live = {0};
+
+	if (!PG_ARGISNULL(2))
+		live = live_from_array(PG_GETARG_ARRAYTYPE_P(2));
+	PG_RETURN_BOOL(version_lives(&live, (uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), &v));
 }

@@ -2,7 +2,8 @@
  * codec.h: the octets of a delta, written by delta.c and read by merge/ (doc/protocol.md).
  *
  * header (first chunk): u8 'D', sender's node and life (uuid), string name, vector, base vector.
- * later chunks: u8 'C'. Then items: u8 1 zone name (string, DNS wire form); u8 2 table without zones (u16);
+ * later chunks: u8 'C'. Then items: u8 1 zone: name (string, DNS wire form), u64 serial (0: none),
+ * u64 sum of what is served of it; u8 2 table without zones (u16);
  * u8 3 unit: string key, varint versions, each: varint index of its origin in the header's vector, u64 stamp, string
  * image. Zones come in zone_order, a zone's units sorted by key.
  * Every chunk ends with the CRC-32C of what is before (u32): a chunk that is cut short at the end of an item would be a

@@ -1,63 +1,208 @@
 /*
- * image.c: see image.h.
+ * image.c: see image.h. Images come from peers: no octet is trusted.
  */
 #include "postgres.h"
 
 #include "store/image.h"
 
+static void
+put_birth(StringInfo out, Birth b)
+{
+	wire_put_u64(out, b.stamp);
+	wire_put_u32(out, b.origin);
+}
+
+static Birth
+get_birth(WireReader *r)
+{
+	Birth		b;
+
+	b.stamp = wire_get_u64(r);
+	b.origin = wire_get_u32(r);
+	return b;
+}
+
 void
-image_encode(StringInfo out, const char *user, int ncolumns, const RowSet *rows)
+image_encode(StringInfo out, const ImageParts *p)
 {
 	wire_put_u8(out, IMAGE_FORMAT);
-	wire_put_string(out, user, strlen(user));
-	wire_put_u8(out, (uint8) (rows->n ? ncolumns : 0));
-	wire_put_varint(out, (uint64) rows->n);
-	for (int i = 0; i < rows->n; i++)
-		appendBinaryStringInfo(out, (const char *) rows->rows[i].data, (int) rows->rows[i].len);
+	wire_put_u8(out, p->flags);
+	wire_put_string(out, p->user, strlen(p->user));
+	wire_put_varint(out, (uint64) p->nincarnations);
+	for (int i = 0; i < p->nincarnations; i++)
+		wire_put_u64(out, p->incarnations[i]);
+	if (p->flags & IMAGE_LINE)
+		put_birth(out, p->line);
+	wire_put_u8(out, (uint8) (p->rows->n ? p->ncolumns : 0));
+	wire_put_varint(out, (uint64) p->rows->n);
+	for (int i = 0; i < p->rows->n; i++)
+		appendBinaryStringInfo(out, (const char *) p->rows->rows[i].data, (int) p->rows->rows[i].len);
+	if (!(p->flags & IMAGE_BIRTHS))
+		return;
+	for (int i = 0; i < p->rows->n; i++)
+	{
+		wire_put_varint(out, (uint64) p->births->n[i]);
+		for (int k = 0; k < p->births->n[i]; k++)
+			put_birth(out, p->births->births[i][k]);
+	}
+	wire_put_varint(out, (uint64) p->births->nremoved);
+	for (int k = 0; k < p->births->nremoved; k++)
+		put_birth(out, p->births->removed[k]);
+}
+
+/* Leaves the reader at the first row. */
+static bool
+head_read(WireReader *r, ImageHead *head)
+{
+	uint64		n;
+
+	memset(head, 0, sizeof(*head));
+	if (wire_get_u8(r) != IMAGE_FORMAT)
+		return false;
+	head->flags = wire_get_u8(r);
+	head->user = wire_get_string(r, NAMEDATALEN, &head->user_len);
+	n = wire_get_varint(r);
+	if (r->bad || (head->flags & ~IMAGE_FLAGS) || n > MAX_IMAGE_INCARNATIONS)
+		return false;
+	head->nincarnations = (int) n;
+	head->incarnations = wire_get_bytes(r, 8 * (size_t) n);
+	if (head->flags & IMAGE_LINE)
+		head->line = get_birth(r);
+	head->body = r->p;
+	head->ncolumns = wire_get_u8(r);
+	n = wire_get_varint(r);
+	/* every column takes an octet, so more rows than octets cannot be */
+	if (r->bad || n > (uint64) (r->end - r->p) || (n > 0 && head->ncolumns == 0))
+		return false;
+	head->nrows = (int) n;
+	return true;
+}
+
+bool
+image_head(const uint8 *data, size_t len, ImageHead *head)
+{
+	WireReader	r;
+
+	wire_reader_init(&r, data, len);
+	return head_read(&r, head);
+}
+
+uint64
+image_incarnation(const ImageHead *head, int i)
+{
+	WireReader	r;
+
+	wire_reader_init(&r, head->incarnations + 8 * i, 8);
+	return wire_get_u64(&r);
+}
+
+static bool
+rows_read(WireReader *r, Image *image, bool rows)
+{
+	if (rows)
+		image->rows.rows = palloc(sizeof(Row) * (size_t) (image->head.nrows + 1));
+	for (int i = 0; i < image->head.nrows; i++)
+	{
+		const uint8 *start = r->p;
+
+		for (int c = 0; c < image->head.ncolumns; c++)
+		{
+			uint64		size = wire_get_varint(r);
+
+			if (size > 0)
+				wire_get_bytes(r, (size_t) (size - 1));
+			if (r->bad)
+				return false;
+		}
+		if (rows)
+			image->rows.rows[i] = (Row) {.data = start, .len = (size_t) (r->p - start)};
+	}
+	image->rows.n = rows ? image->head.nrows : 0;
+	image->body_len = (size_t) (r->p - image->head.body);
+	return true;
+}
+
+/* A list of births; *left is how many more there may be. */
+static Birth *
+births_list(WireReader *r, int *n, int *left, bool keep)
+{
+	uint64		count = wire_get_varint(r);
+	Birth	   *list = NULL;
+
+	*n = 0;
+	if (r->bad || count > (uint64) *left || count > (uint64) (r->end - r->p) / 12)
+	{
+		r->bad = true;
+		return NULL;
+	}
+	*left -= (int) count;
+	*n = (int) count;
+	if (keep)
+		list = palloc(sizeof(Birth) * (count + 1));
+	for (uint64 i = 0; i < count; i++)
+	{
+		Birth		b = get_birth(r);
+
+		if (keep)
+			list[i] = b;
+	}
+	return list;
+}
+
+static bool
+births_read(WireReader *r, Image *image, bool keep)
+{
+	Births	   *b = &image->births;
+	int			left = MAX_IMAGE_BIRTHS;
+	int			n;
+
+	if (keep)
+	{
+		b->n = palloc(sizeof(int) * (size_t) (image->head.nrows + 1));
+		b->births = palloc(sizeof(Birth *) * (size_t) (image->head.nrows + 1));
+	}
+	for (int i = 0; i < image->head.nrows && !r->bad; i++)
+	{
+		Birth	   *list = births_list(r, &n, &left, keep);
+
+		if (keep)
+		{
+			b->n[i] = n;
+			b->births[i] = list;
+		}
+	}
+	b->removed = births_list(r, &b->nremoved, &left, keep);
+	return !r->bad;
 }
 
 bool
 image_decode(const uint8 *data, size_t len, bool rows, Image *image)
 {
 	WireReader	r;
-	uint64		n;
 
 	memset(image, 0, sizeof(*image));
 	wire_reader_init(&r, data, len);
-	if (wire_get_u8(&r) != IMAGE_FORMAT)
+	if (!head_read(&r, &image->head) || !rows_read(&r, image, rows))
 		return false;
-	image->user = wire_get_string(&r, NAMEDATALEN, &image->user_len);
-	image->body = r.p;
-	image->body_len = (size_t) (r.end - r.p);
-	image->ncolumns = wire_get_u8(&r);
-	n = wire_get_varint(&r);
-	/* every column takes an octet, so more rows than octets cannot be */
-	if (r.bad || n > (uint64) (r.end - r.p) || (n > 0 && image->ncolumns == 0))
+	if ((image->head.flags & IMAGE_BIRTHS) && !births_read(&r, image, rows))
 		return false;
-	if (rows)
-		image->rows.rows = palloc(sizeof(Row) * (size_t) (n + 1));
-	for (uint64 i = 0; i < n; i++)
-	{
-		const uint8 *start = r.p;
-
-		for (int c = 0; c < image->ncolumns; c++)
-		{
-			uint64		size = wire_get_varint(&r);
-
-			if (size > 0)
-				wire_get_bytes(&r, (size_t) (size - 1));
-			if (r.bad)
-				return false;
-		}
-		if (rows)
-			image->rows.rows[i] = (Row) {.data = start, .len = (size_t) (r.p - start)};
-	}
-	image->rows.n = rows ? (int) n : 0;
 	return wire_at_end(&r) && !r.bad;
 }
 
 bool
 image_same(const Image *a, const Image *b)
 {
-	return a->body_len == b->body_len && memcmp(a->body, b->body, a->body_len) == 0;
+	return (a->head.flags & IMAGE_GONE) == (b->head.flags & IMAGE_GONE) && a->body_len == b->body_len &&
+		memcmp(a->head.body, b->head.body, a->body_len) == 0;
+}
+
+bool
+rows_same(const RowSet *a, const RowSet *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (int i = 0; i < a->n; i++)
+		if (a->rows[i].len != b->rows[i].len || memcmp(a->rows[i].data, b->rows[i].data, a->rows[i].len) != 0)
+			return false;
+	return true;
 }

@@ -1,32 +1,99 @@
 /*
- * image.h: one version's content: who wrote it, and the rows of the unit, none for a tombstone.
+ * image.h: one version's content: who wrote it, in which incarnation of its zone, and the rows of the unit.
  *
- * u8 format (1); string user; u8 columns; varint rows; each row its columns: varint 0 for null, else length + 1
- * and the octets. Rows are sorted, so equal content has equal octets from `columns` on: the body.
+ * u8 format (2); u8 flags; string user; varint incarnations, each u64; with IMAGE_LINE a birth; then the body: u8 columns,
+ * varint rows, each row its columns: varint 0 for null, else length + 1 and the octets; with IMAGE_BIRTHS for each row
+ * varint births, each a birth, then varint removed births. Rows are sorted, so equal content has equal bodies.
+ * A birth is u64 stamp, u32 first octets of the origin's id: the write that brought a record.
+ * A deletion has no rows; with IMAGE_GONE it has: what it deleted (private keys, which may have to come back).
  */
 #ifndef DNSREPL_IMAGE_H
 #define DNSREPL_IMAGE_H
 
 #include "store/relation.h"
 
-#define IMAGE_FORMAT 1
+#define IMAGE_FORMAT 2
+
+#define IMAGE_BIRTHS	1
+#define IMAGE_LINE		2
+#define IMAGE_GONE		4		/* a deletion that keeps the rows */
+#define IMAGE_UNSIGNED	8		/* its author left the zone without an active key-signing key */
+#define IMAGE_FLAGS		15
+
+#define MAX_IMAGE_INCARNATIONS 64
+#define MAX_IMAGE_BIRTHS 100000	/* of one image, removed ones too */
+
+typedef struct Birth
+{
+	uint64		stamp;
+	uint32		origin;			/* the first octets of its id */
+} Birth;
+
+/* What precedes the body; points into the image. */
+typedef struct ImageHead
+{
+	uint8		flags;
+	const uint8 *user;
+	size_t		user_len;
+	int			nincarnations;
+	const uint8 *incarnations;	/* encoded: see image_incarnation() */
+	Birth		line;			/* IMAGE_LINE */
+	int			ncolumns;
+	int			nrows;
+	const uint8 *body;
+} ImageHead;
+
+typedef struct Births
+{
+	int		   *n;				/* for each row, in order */
+	Birth	  **births;
+	int			nremoved;
+	Birth	   *removed;
+} Births;
 
 typedef struct Image
 {
-	const uint8 *user;
-	size_t		user_len;
-	const uint8 *body;
+	ImageHead	head;
 	size_t		body_len;
-	int			ncolumns;
 	RowSet		rows;			/* point into the image */
+	Births		births;			/* IMAGE_BIRTHS; n is NULL otherwise */
 } Image;
 
-extern void image_encode(StringInfo out, const char *user, int ncolumns, const RowSet *rows);
+/* What a new image is made of. */
+typedef struct ImageParts
+{
+	uint8		flags;
+	const char *user;
+	int			nincarnations;
+	const uint64 *incarnations;
+	Birth		line;
+	int			ncolumns;
+	const RowSet *rows;
+	const Births *births;
+} ImageParts;
 
-/* False if the octets are not an image. With rows == false only structure is checked and rows stay empty. */
+extern void image_encode(StringInfo out, const ImageParts *parts);
+
+/* Only what precedes the rows; false if the octets are not an image. */
+extern bool image_head(const uint8 *data, size_t len, ImageHead *head);
+
+static inline bool
+image_is_deletion(const ImageHead *head)
+{
+	return head->nrows == 0 || (head->flags & IMAGE_GONE);
+}
+
+extern uint64 image_incarnation(const ImageHead *head, int i);
+
+/*
+ * False if the octets are not an image. Every octet is looked at; with `rows` the rows and births are given too, in the
+ * current memory context.
+ */
 extern bool image_decode(const uint8 *data, size_t len, bool rows, Image *image);
 
-/* Same content (the authors apart)? */
+/* Same content (authors, incarnations and births apart)? */
 extern bool image_same(const Image *a, const Image *b);
+
+extern bool rows_same(const RowSet *a, const RowSet *b);
 
 #endif

@@ -99,6 +99,7 @@ origin_from_tuple(HeapTuple tuple, TupleDesc desc, OriginInfo *o)
 	o->number = DatumGetInt32(values[ORIGIN_NO - 1]);
 	o->id = *DatumGetUUIDP(values[ORIGIN_ID - 1]);
 	strlcpy(o->node, TextDatumGetCString(values[ORIGIN_NODE - 1]), NAMEDATALEN);
+	o->own = DatumGetBool(values[ORIGIN_OWN - 1]);
 }
 
 static bool

@@ -22,6 +22,7 @@ typedef struct OriginInfo
 	int32		number;			/* local */
 	pg_uuid_t	id;
 	char		node[NAMEDATALEN];	/* whose life it is */
+	bool		own;			/* this node's */
 } OriginInfo;
 
 /* This node, from dnsrepl.node under the active snapshot; false if setup() has not run. */

@@ -16,6 +16,7 @@
 
 #include "store/peer_vector.h"
 #include "store/schema.h"
+#include "store/wire.h"
 
 enum
 {

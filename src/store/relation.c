@@ -472,6 +472,24 @@ key_name(const uint8 *key, size_t len, size_t *name_len)
 	return get_name(&r, name_len);
 }
 
+uint16
+record_type(const uint8 *key, size_t len)
+{
+	if (key_number(key, len) != TABLE_RECORDS || len < 6)
+		return 0;
+	return (uint16) (key[len - 2] << 8 | key[len - 1]);
+}
+
+void
+record_key(StringInfo out, const uint8 *name, size_t name_len, uint16 type)
+{
+	wire_put_u16(out, TABLE_RECORDS);
+	appendBinaryStringInfo(out, (const char *) name, (int) name_len);
+	wire_put_u8(out, 0);
+	wire_put_u8(out, 2);
+	wire_put_u16(out, type);
+}
+
 bool
 key_well_formed(const uint8 *key, size_t len)
 {
@@ -574,6 +592,60 @@ row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nul
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("a version's row has other columns than table \"%s\" here", t->name)));
+}
+
+int
+table_column(TableDesc *t, const char *name)
+{
+	AttrNumber	att = get_attnum(t->relid, name);
+
+	for (int c = 0; c < t->ncolumns; c++)
+		if (t->columns[c].att == att)
+			return c;
+	return -1;
+}
+
+bool
+row_column(const Row *row, int column, const uint8 **data, size_t *len)
+{
+	WireReader	r;
+
+	wire_reader_init(&r, row->data, row->len);
+	for (int c = 0; !r.bad; c++)
+	{
+		uint64		n = wire_get_varint(&r);
+
+		*len = n ? (size_t) (n - 1) : 0;
+		*data = n ? wire_get_bytes(&r, *len) : NULL;
+		if (c == column)
+			return n > 0 && !r.bad;
+	}
+	return false;
+}
+
+Row
+row_with_column(TableDesc *t, const Row *row, int column, const uint8 *data, size_t len)
+{
+	StringInfoData out;
+	Row			new = *row;
+
+	initStringInfo(&out);
+	for (int c = 0; c < t->ncolumns; c++)
+	{
+		const uint8 *value = data;
+		size_t		value_len = len;
+
+		if (c != column && !row_column(row, c, &value, &value_len))
+		{
+			wire_put_varint(&out, 0);
+			continue;
+		}
+		wire_put_varint(&out, (uint64) value_len + 1);
+		appendBinaryStringInfo(&out, (const char *) value, (int) value_len);
+	}
+	new.data = (uint8 *) out.data;
+	new.len = (size_t) out.len;
+	return new;
 }
 
 bool
@@ -719,6 +791,13 @@ row_order(const void *a, const void *b)
 	return c ? c : x->len < y->len ? -1 : x->len > y->len;
 }
 
+void
+rows_sort(RowSet *rows)
+{
+	if (rows->n > 1)
+		qsort(rows->rows, (size_t) rows->n, sizeof(Row), row_order);
+}
+
 RowSet
 unit_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, const uint8 *key, size_t key_len)
 {
@@ -726,8 +805,7 @@ unit_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, 
 
 	initStringInfo(&u.scratch);
 	rows_scan(t, rel, snapshot, zone, key, key_len, unit_row, &u);
-	if (u.set.n > 1)
-		qsort(u.set.rows, (size_t) u.set.n, sizeof(Row), row_order);
+	rows_sort(&u.set);
 	return u.set;
 }
 

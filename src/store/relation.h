@@ -16,6 +16,14 @@
 #include "dnsrepl.h"
 #include "store/wire.h"
 
+/* Numbers of tables that the code knows by name (setup_tables(); they are the same on every node). */
+#define TABLE_DOMAINS		1
+#define TABLE_RECORDS		2
+#define TABLE_METADATA		3
+#define TABLE_CRYPTOKEYS	4
+#define TABLE_TSIGKEYS		6
+#define TABLE_SERIAL		32767	/* no table: the unit that carries a zone's serial when nothing else does */
+
 /* How a row tells its zone. */
 typedef enum ZoneKind
 {
@@ -112,6 +120,26 @@ extern bool key_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot);
 extern TableDesc *key_table(const uint8 *key, size_t len);
 extern bool key_well_formed(const uint8 *key, size_t len);
 
+/* The number of the table in a key; 0: the key is too short to have one. */
+static inline int
+key_number(const uint8 *key, size_t len)
+{
+	return len < 2 ? 0 : key[0] << 8 | key[1];
+}
+
+/* The type in the key of an RRset (table records); 0 for other keys. */
+extern uint16 record_type(const uint8 *key, size_t len);
+
+/* The key of an RRset: name in stored form. */
+extern void record_key(StringInfo out, const uint8 *name, size_t name_len, uint16 type);
+
+#define TYPE_CNAME		5
+#define TYPE_SOA		6
+#define TYPE_KEY		25
+#define TYPE_DNAME		39
+#define TYPE_RRSIG		46
+#define TYPE_NSEC		47
+
 /* The name that begins a key of such a table: its stored octets. */
 extern const uint8 *key_name(const uint8 *key, size_t len, size_t *name_len);
 
@@ -122,6 +150,18 @@ extern void row_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot);
 
 /* One row's values, in the order of t->columns. Raises what input functions raise. */
 extern void row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nulls);
+
+/* The place of a shipped column among the table's, -1 if it has none of that name. */
+extern int	table_column(TableDesc *t, const char *name);
+
+/* One column of an encoded row: false if it is null. */
+extern bool row_column(const Row *row, int column, const uint8 **data, size_t *len);
+
+/* The same row with another value in one column, in the current context. */
+extern Row	row_with_column(TableDesc *t, const Row *row, int column, const uint8 *data, size_t len);
+
+/* Sorts rows as images have them. */
+extern void rows_sort(RowSet *rows);
 
 /* The zone's value of a row; false if it is null. */
 extern bool zone_value(TableDesc *t, TupleTableSlot *slot, ZoneValue *zone);

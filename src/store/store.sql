@@ -41,11 +41,26 @@ CREATE TABLE dnsrepl.zone (
   no   int4 PRIMARY KEY,
   name @extschema@.dnsname UNIQUE,
   tab  int2 UNIQUE,
+  serial int8,
+  heard  int8,
+  served int8 NOT NULL DEFAULT 0,
+  others int8 NOT NULL DEFAULT 0,
+  held   int8 NOT NULL DEFAULT 0,
+  dnames int4 NOT NULL DEFAULT 0,
+  live   int8[],
   CHECK ((name IS NULL) <> (tab IS NULL))
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 70);
 CREATE SEQUENCE dnsrepl.zone_no AS int4 OWNED BY dnsrepl.zone.no;
 ALTER TABLE dnsrepl.zone ALTER no SET DEFAULT nextval('dnsrepl.zone_no');
 COMMENT ON TABLE dnsrepl.zone IS 'a row per zone, and per table without zones: locked by whoever changes units in it';
+
+COMMENT ON COLUMN dnsrepl.zone.serial IS 'the zone''s serial, 64 bits; the low 32 are published; kept when the zone is deleted';
+COMMENT ON COLUMN dnsrepl.zone.heard IS 'the largest serial of a peer whose versions are here and wait for their projection';
+COMMENT ON COLUMN dnsrepl.zone.served IS 'running sum over the records that are served of the zone, the serial left out';
+COMMENT ON COLUMN dnsrepl.zone.others IS 'the same over the other tables';
+COMMENT ON COLUMN dnsrepl.zone.held IS 'running sum over the versions of the zone';
+COMMENT ON COLUMN dnsrepl.zone.live IS 'the incarnations of the zone that the tables show: stamps of the commits that made it';
+COMMENT ON COLUMN dnsrepl.zone.dnames IS 'how many versions of type DNAME the zone has';
 
 CREATE TABLE dnsrepl.version_store (
   stamp  int8 NOT NULL,
@@ -81,8 +96,10 @@ CREATE TABLE dnsrepl.parked (
   since timestamptz NOT NULL,
   tries int4 NOT NULL,
   error text NOT NULL,
+  after bytea,
   PRIMARY KEY (zone, key)
 );
+COMMENT ON COLUMN dnsrepl.parked.after IS 'a zone as a whole: how far it has been looked at';
 COMMENT ON TABLE dnsrepl.parked IS 'units whose versions are in the store and not yet in the serving tables; dnsrepl.problem shows them';
 
 CREATE TABLE dnsrepl.staging (

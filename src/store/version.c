@@ -14,16 +14,19 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "dnsrepl.h"
+#include "store/relation.h"
 #include "store/schema.h"
 #include "store/version.h"
 #include "store/wire.h"
@@ -44,13 +47,75 @@ store_open(bool write)
 	s->unit_index = index_open(schema_oid("version_unit"), mode);
 	s->dot_index = index_open(schema_oid("version_dot"), mode);
 	s->indstate = write ? CatalogOpenIndexes(s->heap) : NULL;
+	s->tallies = NULL;
+	s->context = CurrentMemoryContext;
 	return s;
+}
+
+ZoneTally *
+store_tally(Store *s, int32 zone)
+{
+	ZoneTally  *t;
+	bool		found;
+
+	if (!s->tallies)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(int32), .entrysize = sizeof(ZoneTally), .hcxt = s->context};
+
+		s->tallies = hash_create("dnsrepl zones written", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	t = hash_search(s->tallies, &zone, HASH_ENTER, &found);
+	if (!found)
+		memset((char *) t + sizeof(int32), 0, sizeof(ZoneTally) - sizeof(int32));
+	return t;
+}
+
+void
+tally_served(Store *s, int32 zone, const uint8 *key, size_t key_len, uint64 difference)
+{
+	ZoneTally  *t = store_tally(s, zone);
+
+	if (key_number(key, key_len) == TABLE_RECORDS)
+		t->served += difference;
+	else
+		t->others += difference;
+}
+
+void
+tally_live(Store *s, const ZoneRef *zone, const Live *live)
+{
+	ZoneTally  *t = store_tally(s, zone->number);
+
+	t->live_set = true;
+	t->live = *live;
+	if (live->n == 0)
+	{
+		/* nothing is served of it any more */
+		t->served = -zone->state.served;
+		t->others = -zone->state.others;
+	}
+}
+
+static void
+tallies_write(Store *s)
+{
+	HASH_SEQ_STATUS all;
+	ZoneTally  *t;
+
+	CommandCounterIncrement();
+	hash_seq_init(&all, s->tallies);
+	while ((t = hash_seq_search(&all)) != NULL)
+		if (t->served || t->others || t->held || t->dnames || t->serial_set || t->live_set)
+			zone_state_write(t);
+	hash_destroy(s->tallies);
 }
 
 /* Locks are kept to the end of the transaction. */
 void
 store_close(Store *s)
 {
+	if (s->tallies)
+		tallies_write(s);
 	if (s->indstate)
 		CatalogCloseIndexes(s->indstate);
 	index_close(s->dot_index, NoLock);
@@ -132,12 +197,32 @@ version_read(Store *s, Snapshot snapshot, int32 zone, const uint8 *key, size_t k
 	return set;
 }
 
-void
+uint64
+version_hash(const uint8 *key, size_t key_len, const Version *v)
+{
+	uint64		h = hash_bytes_extended(v->image, (int) v->image_len, (uint64) v->dot.stamp);
+
+	return hash_combine64(h, hash_bytes_extended(key, (int) key_len, (uint64) v->dot.origin));
+}
+
+static void
+version_tally(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v, int sign)
+{
+	ZoneTally  *t = store_tally(s, zone);
+	uint64		hash = version_hash(key, key_len, v);
+
+	t->held += sign > 0 ? hash : -hash;
+	if (record_type(key, key_len) == TYPE_DNAME)
+		t->dnames += sign;
+}
+
+ItemPointerData
 version_insert(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v)
 {
 	Datum		values[VERSION_NATTS] = {0};
 	bool		nulls[VERSION_NATTS] = {0};
 	HeapTuple	tuple;
+	ItemPointerData tid;
 
 	values[VERSION_STAMP - 1] = Int64GetDatum(v->dot.stamp);
 	values[VERSION_LOW - 1] = Int64GetDatum(v->low);
@@ -159,15 +244,19 @@ version_insert(Store *s, int32 zone, const uint8 *key, size_t key_len, const Ver
 	}
 	tuple = heap_form_tuple(RelationGetDescr(s->heap), values, nulls);
 	CatalogTupleInsertWithInfo(s->heap, tuple, s->indstate);
+	tid = tuple->t_self;
 	heap_freetuple(tuple);
+	version_tally(s, zone, key, key_len, v, 1);
+	return tid;
 }
 
 void
-version_delete(Store *s, const Version *v)
+version_delete(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v)
 {
 	ItemPointerData tid = v->tid;
 
 	simple_heap_delete(s->heap, &tid);
+	version_tally(s, zone, key, key_len, v, -1);
 }
 
 void
@@ -198,7 +287,35 @@ version_mark(Store *s, const Version *v, bool seen)
 /* ---------- walks ---------- */
 
 void
-unit_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len, UnitCallback fn, void *arg)
+version_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len, VersionCallback fn, void *arg)
+{
+	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
+	ScanKeyData keys[2];
+	IndexScanDesc scan;
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_BYTEAGE, PointerGetDatum(varlena_make(prefix, prefix_len)));
+	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
+	index_rescan(scan, keys, 2, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+		bytea	   *key = DatumGetByteaPP(slot_getattr(slot, VERSION_KEY, &isnull));
+		Version		v;
+
+		if (VARSIZE_ANY_EXHDR(key) < prefix_len || memcmp(VARDATA_ANY(key), prefix, prefix_len) != 0)
+			break;
+		v = version_from_slot(slot);
+		fn((uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), &v, arg);
+		CHECK_FOR_INTERRUPTS();
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+void
+unit_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len,
+		  const uint8 *after, size_t after_len, UnitCallback fn, void *arg)
 {
 	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
 	ScanKeyData keys[2];
@@ -208,7 +325,11 @@ unit_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t p
 
 	initStringInfo(&last);
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
-	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_BYTEAGE, PointerGetDatum(varlena_make(prefix, prefix_len)));
+	if (after_len)
+		ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_BYTEAGT, PointerGetDatum(varlena_make(after, after_len)));
+	else
+		ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_BYTEAGE,
+					PointerGetDatum(varlena_make(prefix, prefix_len)));
 	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
 	index_rescan(scan, keys, 2, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, slot))
@@ -224,7 +345,8 @@ unit_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t p
 		first = false;
 		resetStringInfo(&last);
 		appendBinaryStringInfo(&last, VARDATA_ANY(key), (int) len);
-		fn(zone, (uint8 *) last.data, len, arg);
+		if (!fn(zone, (uint8 *) last.data, len, arg))
+			break;
 		CHECK_FOR_INTERRUPTS();
 	}
 	index_endscan(scan);

@@ -33,6 +33,8 @@ typedef struct VersionSet
 	Version    *v;				/* in no order */
 } VersionSet;
 
+typedef struct ZoneRef ZoneRef;
+
 /* The store, open for the time of one piece of work. */
 typedef struct Store
 {
@@ -40,25 +42,83 @@ typedef struct Store
 	Relation	unit_index;		/* (zone, key) */
 	Relation	dot_index;		/* (origin, stamp) */
 	CatalogIndexState indstate; /* NULL if open for reading */
+	struct HTAB *tallies;		/* by zone: what store_close() adds to its row */
+	MemoryContext context;
 } Store;
 
 extern Store *store_open(bool write);
+
+/* Writes what was tallied into the zones' rows, which the caller has locked. */
 extern void store_close(Store *store);
+
+/* The live incarnations of a zone: see live.h. */
+#define MAX_INCARNATIONS 16
+typedef struct Live
+{
+	bool		all;			/* a table without zones: nothing is dead */
+	int			n;
+	uint64		incarnations[MAX_INCARNATIONS]; /* sorted */
+} Live;
+
+/* What a zone's row says besides its name; written by store_close() from what was tallied. */
+typedef struct ZoneState
+{
+	uint64		serial;			/* 64 bits; 0: none yet */
+	uint64		heard;			/* the largest serial that a peer sent with versions not projected yet; 0: none */
+	uint64		served;			/* sum of served_hash() over what is served of its records */
+	uint64		others;			/* and of its units of other tables */
+	uint64		held;			/* sum of version_hash() over its versions */
+	int32		dnames;			/* versions of type DNAME */
+	Live		live;			/* as the tables show it */
+} ZoneState;
+
+typedef struct ZoneTally
+{
+	int32		number;
+	uint64		served,			/* to be added */
+				others,
+				held;
+	int32		dnames;
+	bool		serial_set;
+	uint64		serial,			/* if serial_set: as ZoneState has them */
+				heard;
+	bool		live_set;
+	Live		live;			/* if live_set */
+} ZoneTally;
+
+/* The tally of a zone, made if there is none; written at store_close(). */
+extern ZoneTally *store_tally(Store *store, int32 zone);
+
+/* Adds to what is served of a zone: the difference that a unit made. */
+extern void tally_served(Store *store, int32 zone, const uint8 *key, size_t key_len, uint64 difference);
+
+/* The zone is gone from the tables, or has other incarnations there. */
+extern void tally_live(Store *store, const ZoneRef *zone, const Live *live);
+
+/* One version's part of ZoneState.held. Of this node alone: origins are local numbers. */
+extern uint64 version_hash(const uint8 *key, size_t key_len, const Version *v);
 
 /* The versions of one unit, in the current memory context. */
 extern VersionSet version_read(Store *store, Snapshot snapshot, int32 zone, const uint8 *key, size_t key_len);
 
-extern void version_insert(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
-extern void version_delete(Store *store, const Version *v);
+/* Returns where it is. */
+extern ItemPointerData version_insert(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
+extern void version_delete(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
 extern void version_mark(Store *store, const Version *v, bool seen);
+
+/* Calls fn for each version of a zone whose key begins with `prefix`, in order of key; images in the current context. */
+typedef void (*VersionCallback) (const uint8 *key, size_t key_len, const Version *v, void *arg);
+extern void version_walk(Store *store, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len,
+						 VersionCallback fn, void *arg);
 
 /*
  * Calls fn for each unit of a zone that has versions and whose key begins with `prefix`, in order of key, once each.
- * fn may write the store: the walk does not see it.
+ * Begins after the
+ * key `after` if that is longer than nothing; ends when fn returns false. fn may write the store: the walk does not see it.
  */
-typedef void (*UnitCallback) (int32 zone, const uint8 *key, size_t key_len, void *arg);
+typedef bool (*UnitCallback) (int32 zone, const uint8 *key, size_t key_len, void *arg);
 extern void unit_walk(Store *store, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len,
-					  UnitCallback fn, void *arg);
+					  const uint8 *after, size_t after_len, UnitCallback fn, void *arg);
 
 /*
  * Calls fn for each version whose dot `held` does not cover: unit, dot, and the transaction that wrote it.
@@ -78,19 +138,23 @@ typedef struct LifeRest
 extern LifeRest version_life_rest(Store *store, Snapshot snapshot, int32 origin, const Vector *stored);
 
 /* Zones: the row that stands for each, locked by whoever changes units in it. Names in dnsname's stored form. */
-typedef struct ZoneRef
+struct ZoneRef
 {
+	ZoneState	state;			/* as zone_lock() found it */
 	int32		number;			/* 0: not known */
 	int16		table;			/* 0: a zone; else the units of this table, which has none */
 	size_t		name_len;
 	uint8	   *name;
-} ZoneRef;
+};
 
 /*
  * Finds or makes the zone's row and locks it until the end of the transaction; sets number. Without wait: false if
  * somebody else has it.
  */
 extern bool zone_lock(ZoneRef *zone, bool wait);
+
+/* For store_close(): adds a tally to the zone's row. */
+extern void zone_state_write(const ZoneTally *tally);
 
 /* The order in which everybody locks: tables without zones first, then names. */
 extern int	zone_order(const void *a, const void *b);

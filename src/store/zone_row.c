@@ -13,21 +13,26 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "store/live.h"
 #include "store/schema.h"
 #include "store/version.h"
+#include "store/wire.h"
 
 enum
 {
-	ZONE_NO = 1, ZONE_NAME, ZONE_TAB, ZONE_NATTS = ZONE_TAB
+	ZONE_NO = 1, ZONE_NAME, ZONE_TAB, ZONE_SERIAL, ZONE_HEARD, ZONE_SERVED, ZONE_OTHERS, ZONE_HELD, ZONE_DNAMES,
+	ZONE_LIVE, ZONE_NATTS = ZONE_LIVE
 };
 
 int
@@ -105,6 +110,86 @@ zone_row_make(const ZoneRef *z)
 	CommandCounterIncrement();
 }
 
+static Datum
+live_datum(const Live *live)
+{
+	Datum		values[MAX_INCARNATIONS];
+
+	for (int i = 0; i < live->n; i++)
+		values[i] = Int64GetDatum((int64) live->incarnations[i]);
+	return PointerGetDatum(construct_array(values, live->n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static void
+state_from_values(ZoneState *s, const Datum *values, const bool *nulls)
+{
+	s->serial = nulls[ZONE_SERIAL - 1] ? 0 : (uint64) DatumGetInt64(values[ZONE_SERIAL - 1]);
+	s->heard = nulls[ZONE_HEARD - 1] ? 0 : (uint64) DatumGetInt64(values[ZONE_HEARD - 1]);
+	s->served = (uint64) DatumGetInt64(values[ZONE_SERVED - 1]);
+	s->others = (uint64) DatumGetInt64(values[ZONE_OTHERS - 1]);
+	s->held = (uint64) DatumGetInt64(values[ZONE_HELD - 1]);
+	s->dnames = DatumGetInt32(values[ZONE_DNAMES - 1]);
+	memset(&s->live, 0, sizeof(s->live));
+	if (!nulls[ZONE_LIVE - 1])
+		s->live = live_from_array(DatumGetArrayTypeP(values[ZONE_LIVE - 1]));
+	s->live.all = nulls[ZONE_NAME - 1];
+}
+
+void
+zone_state_write(const ZoneTally *t)
+{
+	Relation	rel = table_open(schema_oid("zone"), RowExclusiveLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Datum		values[ZONE_NATTS];
+	bool		nulls[ZONE_NATTS];
+	bool		replace[ZONE_NATTS] = {0};
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	old;
+	ZoneState	s;
+
+	ScanKeyInit(&key, ZONE_NO, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(t->number));
+	scan = systable_beginscan(rel, schema_oid("zone_pkey"), true, snapshot, 1, &key);
+	old = systable_getnext(scan);
+	if (!HeapTupleIsValid(old))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("zone %d of a version is not known", t->number)));
+	heap_deform_tuple(old, RelationGetDescr(rel), values, nulls);
+	state_from_values(&s, values, nulls);
+	values[ZONE_SERVED - 1] = Int64GetDatum((int64) (s.served + t->served));
+	values[ZONE_OTHERS - 1] = Int64GetDatum((int64) (s.others + t->others));
+	values[ZONE_HELD - 1] = Int64GetDatum((int64) (s.held + t->held));
+	values[ZONE_DNAMES - 1] = Int32GetDatum(s.dnames + t->dnames);
+	for (int i = ZONE_SERVED; i <= ZONE_DNAMES; i++)
+		replace[i - 1] = true;
+	if (t->serial_set)
+	{
+		values[ZONE_SERIAL - 1] = Int64GetDatum((int64) t->serial);
+		nulls[ZONE_SERIAL - 1] = t->serial == 0;
+		values[ZONE_HEARD - 1] = Int64GetDatum((int64) t->heard);
+		nulls[ZONE_HEARD - 1] = t->heard == 0;
+		replace[ZONE_SERIAL - 1] = replace[ZONE_HEARD - 1] = true;
+	}
+	if (t->live_set)
+	{
+		nulls[ZONE_LIVE - 1] = t->live.n == 0;
+		if (t->live.n)
+			values[ZONE_LIVE - 1] = live_datum(&t->live);
+		replace[ZONE_LIVE - 1] = true;
+	}
+	CatalogTupleUpdate(rel, &old->t_self, heap_modify_tuple(old, RelationGetDescr(rel), values, nulls, replace));
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
+}
+
+/* What the row that has been locked says. */
+static void
+state_from_slot(ZoneState *s, TupleTableSlot *slot)
+{
+	slot_getallattrs(slot);
+	state_from_values(s, slot->tts_values, slot->tts_isnull);
+}
+
 bool
 zone_lock(ZoneRef *z, bool wait)
 {
@@ -130,6 +215,8 @@ zone_lock(ZoneRef *z, bool wait)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("could not lock the row of a zone")));
 	}
+	if (result == TM_Ok)
+		state_from_slot(&z->state, slot);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, NoLock);
 	return result == TM_Ok;
@@ -144,6 +231,7 @@ zone_from_tuple(HeapTuple tuple, TupleDesc desc)
 
 	heap_deform_tuple(tuple, desc, values, nulls);
 	z.number = DatumGetInt32(values[ZONE_NO - 1]);
+	state_from_values(&z.state, values, nulls);
 	if (!nulls[ZONE_TAB - 1])
 		z.table = DatumGetInt16(values[ZONE_TAB - 1]);
 	else

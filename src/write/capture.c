@@ -4,12 +4,15 @@
  * Runs in XACT_EVENT_PRE_COMMIT, when all triggers, deferred ones too, have fired:
  *   1. which zones the notes touch; their rows are locked in zone_order (version.h), the only locks;
  *   2. a new snapshot, which shows all that was committed before the locks were had, and this transaction's rows;
- *   3. for each unit noted: its final rows against what is served of the versions seen. Where they differ, one version
- *      of this life replaces those that were seen (so does any edit of a unit that has siblings: it settles them);
- *      versions that are not projected yet stay, as siblings.
+ *   3. for each group of units (store/group.h) that notes name: the final rows of its units against what is served of the
+ *      versions seen. Where they differ, one version of this life replaces those that were seen; versions that are not
+ *      projected yet stay, as siblings. An edit in a group settles it: what had siblings, or was hidden by a rule, becomes
+ *      what the tables show. What the rules would hide of the result is refused;
+ *   4. the serials of zones whose content has changed are raised (zone_serial.c).
  * The stamp is drawn with the first difference, after all locks: it is larger than all that this author saw.
  * Notes that stand for many units are unfolded into notes of units, which are the next lot.
- * Fails: the transaction fails, and nothing is left. Memory: the zones touched, and one unit at a time.
+ * A zone that is deleted costs one version, its own: its units are of an incarnation that lives no more (store/live.h).
+ * Fails: the transaction fails, and nothing is left. Memory: the zones touched, and one group at a time.
  */
 #include "postgres.h"
 
@@ -24,47 +27,42 @@
 #include "compat.h"
 #include "dnsrepl.h"
 #include "store/clock.h"
+#include "store/group.h"
 #include "store/image.h"
-#include "store/origin.h"
-#include "store/resolve.h"
+#include "store/own.h"
 #include "store/schema.h"
-#include "store/version.h"
 #include "write/capture.h"
 #include "write/note.h"
+#include "write/zone_check.h"
+#include "write/zone_keys.h"
+#include "write/zone_serial.h"
 #include "write/zone_touch.h"
+
+/* A name that was written in a zone that has DNAMEs. */
+typedef struct DnameName
+{
+	ZoneTouch  *zone;
+	struct varlena *prefix;		/* of its group */
+} DnameName;
 
 typedef struct Capture
 {
 	Store	   *store;
 	Touched		touched;
-	int32		origin;			/* 0 until the stamp is drawn */
-	int64		stamp,
-				low;
 	const char *user;
-	MemoryContext scratch;		/* reset for each unit */
 	TableDesc  *table;			/* the one that is open */
 	Relation	rel;
 	int			lot;			/* from 1; later ones are unfolded notes: nobody has edited just that unit */
+
+	/* the group at hand; all of it is in `scratch` */
+	MemoryContext scratch;
+	ZoneTouch  *zone;
+	UnitGroup  *group;			/* NULL: none */
+	UnitGroup  *before;
+	bool	   *captured;		/* of group's units: the rows were looked at */
+	bool		written;
+	List	   *dname_names;
 } Capture;
-
-/* The stamp of this transaction, for all lots. */
-static int64 my_stamp = 0;
-static int64 my_low;
-static int32 my_origin;
-
-static void
-capture_draw(Capture *c)
-{
-	if (!my_stamp)
-	{
-		my_origin = origin_current();
-		my_stamp = clock_draw(&my_low);
-	}
-	c->origin = my_origin;
-	c->stamp = my_stamp;
-	c->low = my_low;
-	clock_store_changed();
-}
 
 /* The table of a key, open. */
 static TableDesc *
@@ -103,115 +101,279 @@ seen_by_snapshot(const VersionSet *set)
 static void
 inside_zone(TableDesc *t, const ZoneRef *zone, const uint8 *key, size_t key_len)
 {
-	Datum		values[MAX_KEY_COLUMNS];
-	bool		nulls[MAX_KEY_COLUMNS];
-	struct varlena *name;
+	size_t		len;
+	const uint8 *name = key_name(key, key_len, &len);
 
-	key_decode(t, key, key_len, values, nulls);
-	name = PG_DETOAST_DATUM_PACKED(values[0]);
-	if (VARSIZE_ANY_EXHDR(name) >= zone->name_len && memcmp(VARDATA_ANY(name), zone->name, zone->name_len) == 0)
+	if (len >= zone->name_len && memcmp(name, zone->name, zone->name_len) == 0)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("record \"%s\" is outside its zone \"%s\"", column_text(&t->keys[0], values[0]),
+			 errmsg("record \"%s\" is outside its zone \"%s\"", zone_text(name, len),
 					zone_text(zone->name, zone->name_len)),
 			 errdetail("A zone holds names at or below its own (RFC 1035 section 5)."),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "out-of-zone")));
 }
 
-/* Own stamps beyond `low` that the new version hides: after a crash the vector is read from what is there. */
 static void
-over_add(Version *new, const Version *old)
+zone_look(Capture *c, ZoneTouch *z)
 {
-	StampRange *over;
-
-	if (old->dot.origin != new->dot.origin || old->dot.stamp <= new->low)
+	if (z->looked)
 		return;
-	over = palloc(sizeof(StampRange) * (size_t) (new->nover + old->nover + 1));
-	if (new->nover)
-		memcpy(over, new->over, sizeof(StampRange) * (size_t) new->nover);
-	for (int i = 0; i < old->nover; i++)
-		if (old->over[i].first > new->low)
-			over[new->nover++] = old->over[i];
-	over[new->nover++] = (StampRange) {old->dot.stamp, old->dot.stamp};
-	new->over = over;
+	z->live = live_shown(&z->ref);
+	z->was_live = z->live.all || z->live.n > 0;
+	z->looked = true;
+}
+
+/* ---------- images ---------- */
+
+/* The zone's incarnations, for the image of its domains unit: those that were seen, or a new one. */
+static void
+zone_incarnations(Capture *c, const RowSet *rows)
+{
+	Live	   *live = &c->zone->live;
+
+	if (rows->n == 0)
+		live->n = 0;
+	else if (live->n == 0)
+	{
+		live->n = 1;
+		live->incarnations[0] = (uint64) own_dot().stamp;
+	}
+	tally_live(c->store, &c->zone->ref, live);
+}
+
+/* A private key that is deleted may have to come back: its image keeps it (store/rule.c). */
+static uint8
+deletion_flags(const GroupUnit *u, const RowSet *rows, const RowSet **kept)
+{
+	if (rows->n > 0 || key_number(u->key, u->key_len) != TABLE_CRYPTOKEYS || !u->served.live)
+		return 0;
+	*kept = &u->served.rows;
+	return IMAGE_GONE;
 }
 
 static void
-unit_write(Capture *c, const ZoneRef *zone, TableDesc *t, const uint8 *key, size_t key_len,
-		   const VersionSet *set, StringInfo image)
+unit_image(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows, StringInfo out)
 {
-	Version		new = {.seen = true, .image = (uint8 *) image->data, .image_len = (size_t) image->len};
+	ImageParts	p = {.user = c->user, .ncolumns = t->ncolumns, .rows = rows};
 
-	capture_draw(c);
-	new.dot = (Dot) {c->origin, c->stamp};
-	new.low = c->low;
-	for (int i = 0; i < set->n; i++)
-		if (set->v[i].seen)
-		{
-			over_add(&new, &set->v[i]);
-			version_delete(c->store, &set->v[i]);
-		}
-	version_insert(c->store, zone->number, key, key_len, &new);
+	p.flags = deletion_flags(u, rows, &p.rows);
+	if (t->zone == ZONE_SELF)
+		zone_incarnations(c, rows);
+	if (key_number(u->key, u->key_len) == TABLE_CRYPTOKEYS && !zone_has_active_key(c->rel, t, c->zone->id, GetActiveSnapshot()))
+		p.flags |= IMAGE_UNSIGNED;
+	p.nincarnations = c->zone->live.n;
+	p.incarnations = c->zone->live.incarnations;
+	image_encode(out, &p);
+	if (out->len > MAX_IMAGE_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the rows of one unit of \"%s\" are larger than %d octets", t->name, MAX_IMAGE_SIZE)));
+}
+
+/* ---------- units ---------- */
+
+static void
+unit_write(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows)
+{
+	StringInfoData image;
+	VersionSet	left = {.v = palloc(sizeof(Version) * (size_t) (u->set.n + 1))};
+	Served		now = {.live = rows->n > 0, .ncolumns = t->ncolumns, .rows = *rows};
+	uint64		was_hash = served_hash(u->key, u->key_len, &u->served),
+				now_hash = served_hash(u->key, u->key_len, &now);
+
+	seen_by_snapshot(&u->set);
+	initStringInfo(&image);
+	unit_image(c, t, u, rows, &image);
+	for (int i = 0; i < u->set.n; i++)
+		if (!u->set.v[i].seen)
+			left.v[left.n++] = u->set.v[i];
+	left.v[left.n++] = own_write(c->store, c->zone->ref.number, u->key, u->key_len, &u->set, NULL,
+								 (uint8 *) image.data, (size_t) image.len);
+	u->set = left;
+	u->served = now;
+	u->served.rank = left.v[left.n - 1].dot;
+	c->written = true;
+	if (was_hash != now_hash)
+	{
+		tally_served(c->store, c->zone->ref.number, u->key, u->key_len, now_hash - was_hash);
+		c->zone->changed |= key_number(u->key, u->key_len) == TABLE_RECORDS;
+	}
+}
+
+static RowSet
+unit_now(Capture *c, TableDesc *t, const uint8 *key, size_t key_len)
+{
+	const ZoneTouch *z = c->zone;
+	ZoneValue	at = {.id = z->id, .name = z->ref.name, .name_len = z->ref.name_len};
+	RowSet		rows = {0};
+
+	if (t->zone == ZONE_BY_ID && !z->id)
+		return rows;
+	rows = unit_rows(t, c->rel, GetActiveSnapshot(), &at, key, key_len);
+	if (rows.n && t->inside)
+		inside_zone(t, &z->ref, key, key_len);
+	if (record_type(key, key_len) == TYPE_SOA)
+		zone_serial_hide(z, t, &rows);
+	return rows;
 }
 
 /* An edit of a unit that has siblings settles the conflict, even if it leaves what was served. */
 static bool
-has_siblings(const VersionSet *set)
+has_siblings(const Capture *c, const GroupUnit *u)
 {
 	int			seen = 0;
 
-	for (int i = 0; i < set->n; i++)
-		seen += set->v[i].seen;
+	for (int i = 0; i < u->set.n; i++)
+		seen += u->set.v[i].seen && version_lives(&c->zone->live, u->key, u->key_len, &u->set.v[i]);
 	return seen > 1;
 }
 
-static void
-capture_unit(Capture *c, const ZoneTouch *z, const uint8 *key, size_t key_len)
+static bool
+has_unseen(const VersionSet *set)
 {
-	MemoryContext old = MemoryContextSwitchTo(c->scratch);
-	TableDesc  *t = capture_table(c, key, key_len);
-	ZoneValue	at = {.id = z->id, .name = z->ref.name, .name_len = z->ref.name_len};
-	RowSet		rows = {0};
-	VersionSet	set;
-	const Version *served;
-	Image		now,
-				was;
-	StringInfoData image;
+	for (int i = 0; i < set->n; i++)
+		if (!set->v[i].seen)
+			return true;
+	return false;
+}
 
-	CHECK_FOR_INTERRUPTS();
-	if (!t)
-	{
-		MemoryContextSwitchTo(old);
+static void
+unit_capture(Capture *c, int at)
+{
+	GroupUnit  *u = &c->group->units[at];
+	TableDesc  *t = capture_table(c, u->key, u->key_len);
+	RowSet		rows;
+
+	if (!t || c->captured[at])
 		return;
-	}
-	if (t->zone != ZONE_BY_ID || z->id)
-		rows = unit_rows(t, c->rel, GetActiveSnapshot(), &at, key, key_len);
-	if (rows.n && t->inside)
-		inside_zone(t, &z->ref, key, key_len);
-	set = version_read(c->store, GetActiveSnapshot(), z->ref.number, key, key_len);
-	served = resolve(&set, true);
+	c->captured[at] = true;
+	rows = unit_now(c, t, u->key, u->key_len);
 	/* a unit that is not projected yet still has its old rows: only who edits just that unit means them */
-	if (c->lot > 1 && set.n && !served)
-		rows.n = 0;
-	if (rows.n || served)
+	if (c->lot > 1 && !u->served.live && has_unseen(&u->set))
+		return;
+	if ((rows.n > 0) == u->served.live && rows_same(&rows, &u->served.rows) &&
+		!(c->lot == 1 && (has_siblings(c, u) || u->rule != RULE_NONE)))
+		return;
+	unit_write(c, t, u, &rows);
+}
+
+/* ---------- groups ---------- */
+
+static int
+group_place(Capture *c, const uint8 *key, size_t key_len)
+{
+	int			had = c->group->n;
+	GroupUnit  *u = group_unit(c->group, key, key_len);
+	int			at = (int) (u - c->group->units);
+
+	if (c->group->n > had)		/* new: the others have moved up */
 	{
-		initStringInfo(&image);
-		image_encode(&image, c->user, t->ncolumns, &rows);
-		if (image.len > MAX_IMAGE_SIZE)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("the rows of one unit of \"%s\" are larger than %d octets", t->name, MAX_IMAGE_SIZE)));
-		image_decode((uint8 *) image.data, (size_t) image.len, false, &now);
-		if (!served || !image_decode(served->image, served->image_len, false, &was) || !image_same(&now, &was) ||
-			(c->lot == 1 && has_siblings(&set)))
-		{
-			seen_by_snapshot(&set);
-			unit_write(c, &z->ref, t, key, key_len, &set, &image);
-		}
+		uint8	   *copy = palloc(key_len);
+
+		memcpy(copy, key, key_len);
+		u->key = copy;
+		c->captured = c->captured ? repalloc(c->captured, (size_t) c->group->cap) : palloc0((size_t) c->group->cap);
+		memmove(c->captured + at + 1, c->captured + at, (size_t) (had - at));
+		c->captured[at] = false;
 	}
+	return at;
+}
+
+static void
+group_begin(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len)
+{
+	size_t		len = group_prefix(key, key_len);
+	uint8	   *prefix = palloc(len);
+
+	memcpy(prefix, key, len);
+	c->zone = z;
+	c->written = false;
+	c->group = group_read(c->store, GetActiveSnapshot(), &z->ref, prefix, len);
+	group_judge(c->group, &z->live, true, c->store, GetActiveSnapshot());
+	c->before = group_copy(c->group);
+	c->captured = palloc0(Max(c->group->cap, 1));
+}
+
+/* A name in a zone with DNAMEs: it is checked when all of the lot has been written. */
+static void
+dname_later(Capture *c)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	DnameName  *n = palloc(sizeof(DnameName));
+
+	n->zone = c->zone;
+	n->prefix = varlena_make(c->group->prefix, c->group->prefix_len);
+	c->dname_names = lappend(c->dname_names, n);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+dnames_check(Capture *c)
+{
+	ListCell   *lc;
+
+	foreach(lc, c->dname_names)
+	{
+		DnameName  *n = lfirst(lc);
+		MemoryContext old = MemoryContextSwitchTo(c->scratch);
+
+		dname_check(c->store, GetActiveSnapshot(), n->zone, (uint8 *) VARDATA(n->prefix), VARSIZE(n->prefix) - VARHDRSZ);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(c->scratch);
+	}
+	list_free_deep(c->dname_names);
+	c->dname_names = NIL;
+}
+
+static void
+group_end(Capture *c)
+{
+	MemoryContext old;
+
+	if (!c->group)
+		return;
+	old = MemoryContextSwitchTo(c->scratch);
+	if (c->written)
+	{
+		for (int i = 0; i < c->group->n && c->lot == 1; i++)
+			if (!c->captured[i] && (has_siblings(c, &c->group->units[i]) || c->group->units[i].rule != RULE_NONE))
+				unit_capture(c, i);
+		group_check(c->store, c->zone, c->group);
+		if (key_number(c->group->prefix, c->group->prefix_len) == TABLE_RECORDS && zone_has_dname(c->store, c->zone))
+			dname_later(c);
+	}
+	c->group = c->before = NULL;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(c->scratch);
+}
+
+static bool
+group_has(const Capture *c, const ZoneTouch *z, const uint8 *key, size_t key_len)
+{
+	return c->group && c->zone == z && key_len >= c->group->prefix_len &&
+		memcmp(c->group->prefix, key, c->group->prefix_len) == 0 &&
+		group_prefix(key, key_len) == c->group->prefix_len;
+}
+
+static void
+note_unit(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len)
+{
+	static const uint8 domains[DOMAINS_KEY_SIZE] = {0, TABLE_DOMAINS};
+	MemoryContext old;
+
+	CHECK_FOR_INTERRUPTS();
+	zone_look(c, z);
+	/* what is of no incarnation is dead everywhere: first the zone */
+	if (z->id && z->live.n == 0 && key_number(key, key_len) != TABLE_DOMAINS)
+		note_unit(c, z, domains, sizeof(domains));
+	if (!group_has(c, z, key, key_len))
+		group_end(c);
+	old = MemoryContextSwitchTo(c->scratch);
+	if (!c->group)
+		group_begin(c, z, key, key_len);
+	unit_capture(c, group_place(c, key, key_len));
+	MemoryContextSwitchTo(old);
 }
 
 /* ---------- unfolding ---------- */
@@ -220,7 +382,7 @@ capture_unit(Capture *c, const ZoneTouch *z, const uint8 *key, size_t key_len)
  * As the row's own trigger would note it, so that a unit that is in the store and in the tables is captured once: within
  * one lot nothing shows what was written.
  */
-static void
+static bool
 unfold_stored(int32 zone, const uint8 *key, size_t key_len, void *arg)
 {
 	const ZoneTouch *z = arg;
@@ -229,7 +391,7 @@ unfold_stored(int32 zone, const uint8 *key, size_t key_len, void *arg)
 	.key = key, .key_len = key_len};
 
 	if (!t)
-		return;					/* of a table that is not here */
+		return true;			/* of a table that is not here */
 	if (t->zone == ZONE_SELF)
 	{
 		note.kind = NOTE_DOMAIN;
@@ -242,6 +404,7 @@ unfold_stored(int32 zone, const uint8 *key, size_t key_len, void *arg)
 		note.id = z->id;
 	}
 	note_add(&note);
+	return true;
 }
 
 static void
@@ -280,13 +443,19 @@ unfold_rows(TableDesc *t, const ZoneTouch *z)
 	table_close(rel, NoLock);
 }
 
+/*
+ * A zone whose row was deleted or made in this transaction. One that is gone, or that is new, has nothing of an earlier
+ * incarnation to tell; one that was replaced is the same as before, and what the store has of it is compared.
+ */
 static void
 unfold_zone(Capture *c, ZoneTouch *z, bool rows)
 {
 	TableDesc  *t;
 	int			position = 0;
 
-	unit_walk(c->store, GetActiveSnapshot(), z->ref.number, (const uint8 *) "", 0, unfold_stored, z);
+	zone_look(c, z);
+	if (z->was_live && z->id)
+		unit_walk(c->store, GetActiveSnapshot(), z->ref.number, (const uint8 *) "", 0, NULL, 0, unfold_stored, z);
 	while (rows && z->id && (t = table_next(&position)) != NULL)
 		if (t->zone == ZONE_BY_ID)
 			unfold_rows(t, z);
@@ -299,7 +468,7 @@ unfold_table(Capture *c, int16 number)
 	TableDesc  *t = table_by_number(number);
 
 	for (int i = 0; i < c->touched.n; i++)
-		unit_walk(c->store, GetActiveSnapshot(), c->touched.zones[i].ref.number, prefix, sizeof(prefix),
+		unit_walk(c->store, GetActiveSnapshot(), c->touched.zones[i].ref.number, prefix, sizeof(prefix), NULL, 0,
 				  unfold_stored, &c->touched.zones[i]);
 	if (t)
 		unfold_rows(t, NULL);
@@ -320,7 +489,7 @@ capture_note(Capture *c, const Note *note)
 			break;
 		case NOTE_DOMAIN:
 			(void) domains_key(key);
-			capture_unit(c, z, key, sizeof(key));
+			note_unit(c, z, key, sizeof(key));
 			break;
 		case NOTE_STORED:
 		case NOTE_ZONE:
@@ -328,8 +497,9 @@ capture_note(Capture *c, const Note *note)
 			break;
 		case NOTE_UNIT:
 		case NOTE_NAMED:
-			if (z)				/* else its zone went in this transaction, which NOTE_STORED deals with */
-				capture_unit(c, z, note->key, note->key_len);
+			/* without a zone, or with one that is gone by now: it went in this transaction, and takes all with it */
+			if (z && (z->id || z->ref.table))
+				note_unit(c, z, note->key, note->key_len);
 			break;
 	}
 }
@@ -371,10 +541,15 @@ capture_lot(Capture *c)
 	notes_rewind();
 	while (notes_next(&note))
 		capture_note(c, &note);
+	group_end(c);
+	dnames_check(c);
 	if (c->rel)
 		table_close(c->rel, NoLock);
 	c->rel = NULL;
 	c->table = NULL;
+	for (int i = 0; i < c->touched.n; i++)
+		if (c->touched.zones[i].looked)
+			zone_serial_raise(c->store, &c->touched.zones[i]);
 	store_close(c->store);
 	PopActiveSnapshot();
 	notes_end();
@@ -426,7 +601,6 @@ capture_callback(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
 			notes_forget();
-			my_stamp = 0;
 			break;
 		default:
 			break;

@@ -4,6 +4,7 @@
 #ifndef DNSREPL_ZONE_TOUCH_H
 #define DNSREPL_ZONE_TOUCH_H
 
+#include "store/live.h"
 #include "store/version.h"
 #include "write/note.h"
 
@@ -11,6 +12,10 @@ typedef struct ZoneTouch
 {
 	ZoneRef		ref;
 	int32		id;				/* of its row in domains now; 0: none */
+	bool		looked;			/* the rest is known */
+	Live		live;			/* its incarnations, by what this node has shown */
+	bool		was_live;		/* so it was when this lot of notes began */
+	bool		changed;		/* what is served of it is not what it was */
 } ZoneTouch;
 
 typedef struct ZoneId

@@ -307,7 +307,8 @@ sub misserved
     my ($node) = @_;
     return $node->sql(<<'END');
 WITH last AS (
-  SELECT DISTINCT ON (v.zone, v.key) v.* FROM dnsrepl.version_store v JOIN dnsrepl.origin o ON o.no = v.origin
+  SELECT DISTINCT ON (v.zone, v.key) v.* FROM dnsrepl.version_store v JOIN dnsrepl.origin o ON o.no = v.origin JOIN dnsrepl.zone z ON z.no = v.zone
+   WHERE z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live)
    ORDER BY v.zone, v.key, v.stamp DESC, o.id DESC),
 winner AS (
   SELECT t.name AS tab, z.name AS zone, r.rows,
@@ -319,7 +320,7 @@ expected AS (
    WHERE w.zone IS NULL OR EXISTS (SELECT FROM winner d WHERE d.tab = 'domains' AND d.zone = w.zone AND d.rows IS NOT NULL)),
 served AS (
   SELECT 'domains' AS tab, name::text AS zone, '{}'::jsonb AS key, jsonb_build_object('type', type, 'master', master, 'account', account, 'options', options, 'catalog', catalog) AS row FROM domains
-  UNION ALL SELECT 'records', d.name::text, jsonb_build_object('name', r.name, 'type', r.type), jsonb_build_object('content', r.content, 'ttl', r.ttl, 'prio', r.prio, 'disabled', r.disabled)
+  UNION ALL SELECT 'records', d.name::text, jsonb_build_object('name', r.name, 'type', r.type), jsonb_build_object('content', CASE r.type WHEN 'SOA' THEN regexp_replace(r.content, '^(\S+ \S+) \d+', '\1 0') ELSE r.content END, 'ttl', r.ttl, 'prio', r.prio, 'disabled', r.disabled)
     FROM records r LEFT JOIN domains d ON d.id = r.domain_id WHERE r.type IS NOT NULL
   UNION ALL SELECT 'domainmetadata', d.name::text, jsonb_build_object('kind', m.kind), jsonb_build_object('content', m.content) FROM domainmetadata m LEFT JOIN domains d ON d.id = m.domain_id
   UNION ALL SELECT 'cryptokeys', d.name::text, jsonb_build_object('flags', k.flags, 'content', k.content), jsonb_build_object('active', k.active, 'published', k.published, 'content', k.content)
@@ -357,7 +358,7 @@ sub check_history
     for (split /\n/, stored($node[0]))
     {
         my ($unit, $stamp, $origin, $image) = split /\|/;
-        push @strange, $_ if !$known{"$unit|$stamp|$origin|$image"};
+        push @strange, $_ if $unit !~ / 7fff$/ && !$known{"$unit|$stamp|$origin|$image"};
         $siblings++ if $held{$unit};
         push @{ $held{$unit} }, "$stamp|$origin|$image";
     }

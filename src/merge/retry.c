@@ -1,5 +1,5 @@
 /*
- * parked.c: dnsrepl.project_parked(): what could not be projected when it came is tried again.
+ * retry.c: dnsrepl.project_parked(): what could not be projected when it came is tried again.
  *
  * Called by the manager: soon after a merge, when an author's transaction that stood in the way has ended, and after a
  * growing while. Locks as a merge does: stripe, then the zone's row. It does not wait for a stripe at first: authors who
@@ -16,11 +16,10 @@
 #include "utils/snapmgr.h"
 
 #include "dnsrepl.h"
-#include "merge/project.h"
+#include "merge/zone_work.h"
 #include "store/clock.h"
 #include "store/origin.h"
 #include "store/relation.h"
-#include "store/resolve.h"
 #include "store/schema.h"
 #include "store/stripe.h"
 #include "store/version.h"
@@ -35,6 +34,8 @@ typedef struct ParkedUnit
 	bytea	   *key;			/* empty: all units of the zone */
 	bool		patient;		/* has waited long: authors are made to wait for it */
 	int32		tries;
+	bytea	   *after;			/* where to go on in a zone */
+	bool		goes_on;		/* there is more of it */
 } ParkedUnit;
 
 static ParkedUnit *
@@ -46,10 +47,10 @@ parked_read(int *n)
 
 	SPI_connect();
 	/* what fails for good does not keep the rest from its turn */
-	SPI_execute("SELECT zone, key, since < now() - interval '1 second', tries"
+	SPI_execute("SELECT zone, key, since < now() - interval '1 second', tries, coalesce(after, '')"
 				" FROM (SELECT * FROM dnsrepl.parked ORDER BY tries, since LIMIT 1000) p ORDER BY zone", true, 0);
 	*n = (int) SPI_processed;
-	units = MemoryContextAlloc(caller, sizeof(ParkedUnit) * (size_t) (*n + 1));
+	units = MemoryContextAllocZero(caller, sizeof(ParkedUnit) * (size_t) (*n + 1));
 	for (int i = 0; i < *n; i++)
 	{
 		bool		isnull;
@@ -57,6 +58,7 @@ parked_read(int *n)
 
 		units[i].zone = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 		units[i].key = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		units[i].after = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 5, &isnull));
 		MemoryContextSwitchTo(old);
 		units[i].patient = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull));
 		units[i].tries = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &isnull));
@@ -81,62 +83,42 @@ parked_delete(const ParkedUnit *u)
 	owner_leave(scope);
 }
 
-typedef struct Retry
-{
-	Store	   *store;
-	const ZoneRef *zone;
-} Retry;
-
-/*
- * The unit's versions count as seen before they are projected: what this transaction has written is what
- * project_units() takes back if it fails.
- */
+/* The rest of a large zone is for the next time, soon. */
 static void
-retry_unit(Store *store, const ZoneRef *zone, const uint8 *key, size_t key_len)
+parked_go_on(const ParkedUnit *u, StringInfo last)
 {
-	VersionSet	set;
-	const Version *served;
-	ProjectUnit u = {.zone = zone, .key = key, .key_len = key_len};
+	OwnerScope	scope = owner_enter();
+	Oid			types[2] = {INT4OID, BYTEAOID};
+	Datum		values[2] = {Int32GetDatum(u->zone), PointerGetDatum(varlena_make(last->data, (size_t) last->len))};
 
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetLatestSnapshot());
-	set = version_read(store, GetActiveSnapshot(), zone->number, key, key_len);
-	for (int i = 0; i < set.n; i++)
-		if (!set.v[i].seen)
-			version_mark(store, &set.v[i], true);
-	served = resolve(&set, false);
-	if (served)
-	{
-		u.image = served->image;
-		u.image_len = served->image_len;
-	}
-	project_units(store, GetActiveSnapshot(), &u, 1);
-	PopActiveSnapshot();
+	SPI_connect();
+	SPI_execute_with_args("UPDATE dnsrepl.parked SET after = $2, tries = 0 WHERE zone = $1 AND key = ''", 2, types, values,
+						  NULL, false, 0);
+	SPI_finish();
+	owner_leave(scope);
 }
 
-static void
-retry_walk(int32 zone, const uint8 *key, size_t key_len, void *arg)
-{
-	Retry	   *r = arg;
-
-	retry_unit(r->store, r->zone, key, key_len);
-}
+#define RETRY_GROUPS 5000		/* of a zone that is parked as a whole, in one transaction */
 
 /* A unit that fails again is parked again by project_units(). */
 static void
-retry_parked(Store *store, const ZoneRef *zone, const ParkedUnit *u)
+retry_parked(Work *w, ZoneWork *z, ParkedUnit *u)
 {
-	Retry		r = {store, zone};
+	size_t		len = VARSIZE_ANY_EXHDR(u->key);
+	const uint8 *key = (const uint8 *) VARDATA_ANY(u->key);
+	StringInfoData last;
 
-	if (VARSIZE_ANY_EXHDR(u->key))
-		retry_unit(store, zone, (uint8 *) VARDATA_ANY(u->key), VARSIZE_ANY_EXHDR(u->key));
-	else
+	initStringInfo(&last);
+	if (record_type(key, len) == TYPE_DNAME)	/* and all below: without the 0 that ends the name */
+		(void) work_prefix(w, z, key, group_prefix(key, len) - 1, NULL, 0, 0, NULL);
+	else if (len)
+		(void) work_prefix(w, z, key, group_prefix(key, len), NULL, 0, 0, NULL);
+	else if (work_prefix(w, z, key, 0, (const uint8 *) VARDATA_ANY(u->after), VARSIZE_ANY_EXHDR(u->after),
+						 RETRY_GROUPS, &last))
 	{
-		PushActiveSnapshot(GetLatestSnapshot());
-		unit_walk(store, GetActiveSnapshot(), zone->number, (const uint8 *) "", 0, retry_walk, &r);
-		PopActiveSnapshot();
+		parked_go_on(u, &last);
+		u->goes_on = true;
 	}
-	parked_delete(u);
 }
 
 static int64
@@ -158,7 +140,7 @@ parked_count(void)
 typedef struct ParkedZone
 {
 	ZoneRef		ref;
-	const ParkedUnit *units;
+	ParkedUnit *units;
 	int			n;
 	bool		patient;
 	bool		free;
@@ -172,7 +154,7 @@ parked_order(const void *a, const void *b)
 
 /* Units come sorted by the zone's number; zones go in zone_order, in which they are locked. */
 static ParkedZone *
-parked_zones(const ParkedUnit *units, int n, int *nzones)
+parked_zones(ParkedUnit *units, int n, int *nzones)
 {
 	ParkedZone *zones = palloc0(sizeof(ParkedZone) * (size_t) (n + 1));
 	ParkedZone *z = NULL;
@@ -214,21 +196,38 @@ zones_claim(ParkedZone *zones, int n)
 }
 
 static void
-retry_all(const ParkedUnit *units, int n)
+retry_all(ParkedUnit *units, int n)
 {
 	int			nzones;
 	ParkedZone *zones;
 	Store	   *store;
+	Work	   *work;
+	ZoneWork   *done;
 
 	if (n == 0)
 		return;
 	zones = parked_zones(units, n, &nzones);
 	zones_claim(zones, nzones);
+	PushActiveSnapshot(GetLatestSnapshot());
 	store = store_open(true);
+	work = work_begin(store, GetActiveSnapshot(), NULL, NULL);
+	done = palloc0(sizeof(ZoneWork) * (size_t) nzones);
+	for (int i = 0; i < nzones; i++)
+		if (zones[i].free)
+		{
+			work_zone(work, &done[i], &zones[i].ref);
+			done[i].late = true;
+			for (int k = 0; k < zones[i].n; k++)
+				retry_parked(work, &done[i], &zones[i].units[k]);
+			work_zone_end(work, &done[i]);
+		}
+	work_end(work);
 	for (int i = 0; i < nzones; i++)
 		for (int k = 0; zones[i].free && k < zones[i].n; k++)
-			retry_parked(store, &zones[i].ref, &zones[i].units[k]);
+			if (!zones[i].units[k].goes_on)
+				parked_delete(&zones[i].units[k]);
 	store_close(store);
+	PopActiveSnapshot();
 	CommandCounterIncrement();
 }
 

@@ -1,0 +1,439 @@
+/*
+ * zone_work.c: see zone_work.h.
+ *
+ * A group is projected as a whole where a rule hides something of it: then its units are bound together, and fail together.
+ * The serial of a zone is known when all its content is: so zones are finished after the batch that has the last of it,
+ * and their SOA records are written then, unless the first guess was right.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "merge/zone_work.h"
+#include "store/image.h"
+#include "store/serial.h"
+#include "store/soa.h"
+
+#define BATCH 500				/* units projected together */
+#define BATCH_SIZE (8 * 1024 * 1024)
+
+struct Work
+{
+	Store	   *store;
+	Snapshot	before;
+	void		(*tell) (void *arg);
+	void	   *arg;
+	MemoryContext context,		/* of the work */
+				batch;			/* what the batch's units point to */
+	Size		size;
+	int			n,
+				cap;
+	ProjectUnit *units;
+	List	   *ended;			/* ZoneWorks whose last group is in the batch, or before it */
+};
+
+Work *
+work_begin(Store *store, Snapshot before, void (*tell) (void *arg), void *arg)
+{
+	Work	   *w = palloc0(sizeof(Work));
+
+	w->store = store;
+	w->before = before;
+	w->tell = tell;
+	w->arg = arg;
+	w->context = CurrentMemoryContext;
+	w->batch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl batch", ALLOCSET_DEFAULT_SIZES);
+	w->cap = BATCH;
+	w->units = palloc(sizeof(ProjectUnit) * BATCH);
+	return w;
+}
+
+void
+work_zone(Work *w, ZoneWork *z, ZoneRef *ref)
+{
+	memset(z, 0, sizeof(*z));
+	z->ref = ref;
+	z->was = live_shown(ref);
+	z->now = live_read(w->store, w->before, ref);
+}
+
+/* The store as it is now: what this transaction wrote of it too. */
+static void
+snapshot_now(void)
+{
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+}
+
+static uint64
+zone_known_serial(const ZoneWork *z)
+{
+	return Max(z->ref->state.serial, Max(z->ref->state.heard, z->peer_serial));
+}
+
+/* ---------- serials ---------- */
+
+static bool
+zone_serial_decide(Work *w, ZoneWork *z, uint64 *serial)
+{
+	ZoneTally  *t = store_tally(w->store, z->ref->number);
+	SerialMerge m = {.mine = z->ref->state.serial, .heard = z->ref->state.heard, .theirs = z->peer_serial,
+		.before = z->ref->state.served, .after = z->ref->state.served + t->served, .peer = z->peer_served,
+	.fresh = z->fresh, .fell_back = z->fell_back};
+	bool		carry;
+
+	if (z->late)
+	{
+		/* what the peers serve by now is not known: other than what is here */
+		m.theirs = Max(m.mine, m.heard);
+		m.peer = ~m.after;
+	}
+	*serial = serial_merge(&m, &carry);
+	return carry;
+}
+
+static void
+unit_add(Work *w, const ProjectUnit *u)
+{
+	if (w->n == w->cap)
+	{
+		w->cap *= 2;
+		w->units = repalloc_huge(w->units, sizeof(ProjectUnit) * (size_t) w->cap);
+	}
+	w->units[w->n++] = *u;
+}
+
+static uint8 *
+batch_copy(Work *w, const uint8 *data, size_t len)
+{
+	uint8	   *copy = MemoryContextAlloc(w->batch, Max(len, 1));
+
+	memcpy(copy, data, len);
+	w->size += len;
+	return copy;
+}
+
+/* The unit of the zone's SOA record with another serial, if it is one whose serial this extension keeps. */
+static bool
+soa_add(Work *w, ZoneWork *z, uint32 serial)
+{
+	StringInfoData key;
+	UnitGroup  *g;
+	MemoryContext old = MemoryContextSwitchTo(w->batch);
+	bool		found = false;
+
+	initStringInfo(&key);
+	record_key(&key, z->ref->name, z->ref->name_len, TYPE_SOA);
+	snapshot_now();
+	g = group_read(w->store, GetActiveSnapshot(), z->ref, (uint8 *) key.data,
+				   group_prefix((uint8 *) key.data, (size_t) key.len));
+	group_judge(g, &z->now, true, w->store, GetActiveSnapshot());
+	PopActiveSnapshot();
+	for (int i = 0; i < g->n; i++)
+	{
+		const GroupUnit *u = &g->units[i];
+		TableDesc  *t = key_table(u->key, u->key_len);
+		ProjectUnit p = {.zone = z->ref, .key = u->key, .key_len = u->key_len, .ncolumns = u->served.ncolumns,
+		.rows = u->served.rows};
+		uint32		in_image;
+
+		if (record_type(u->key, u->key_len) != TYPE_SOA || !u->served.live || !t ||
+			u->served.ncolumns != t->ncolumns || !soa_row_serial(t, &u->served.rows.rows[0], &in_image) || in_image != 0)
+			continue;
+		for (int k = 0; k < p.rows.n; k++)
+			p.rows.rows[k] = soa_row_with_serial(t, &p.rows.rows[k], serial);
+		found = true;
+		if (z->soa_serial != serial)
+			unit_add(w, &p);
+	}
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+static void
+zone_finish(Work *w, ZoneWork *z)
+{
+	uint64		serial;
+	bool		carry;
+	ZoneTally  *t;
+
+	if (z->ref->table)
+		return;
+	carry = zone_serial_decide(w, z, &serial);
+	if (serial == z->ref->state.serial && z->ref->state.heard == 0)
+		return;
+	if (!soa_add(w, z, (uint32) serial))
+	{
+		/* no SOA record, or its serial is its author's affair: what is known is kept */
+		serial = zone_known_serial(z);
+		carry = false;
+	}
+	t = store_tally(w->store, z->ref->number);
+	t->serial_set = true;
+	t->serial = serial;
+	t->heard = 0;
+	if (carry)
+		serial_unit_write(w->store, z->ref->number, serial);
+}
+
+/* ---------- batches ---------- */
+
+static void
+batch_project(Work *w)
+{
+	CommandCounterIncrement();
+	project_units(w->store, w->units, w->n);
+	w->n = 0;
+	w->size = 0;
+	MemoryContextReset(w->batch);
+	if (w->tell)
+		w->tell(w->arg);
+}
+
+static void
+work_flush(Work *w)
+{
+	ListCell   *lc;
+	List	   *ended = w->ended;
+
+	batch_project(w);
+	w->ended = NIL;
+	foreach(lc, ended)
+		zone_finish(w, lfirst(lc));
+	list_free(ended);
+	if (w->n)
+		batch_project(w);
+}
+
+static void
+group_room(Work *w, const UnitGroup *g)
+{
+	if (w->n > 0 && (w->n + g->n > BATCH || w->size > BATCH_SIZE))
+		work_flush(w);
+}
+
+static const GroupUnit *
+unit_in(const UnitGroup *g, const GroupUnit *u)
+{
+	for (int i = 0; i < g->n; i++)
+		if (g->units[i].key_len == u->key_len && memcmp(g->units[i].key, u->key, u->key_len) == 0)
+			return &g->units[i];
+	return NULL;
+}
+
+static bool
+mark_seen(Work *w, GroupUnit *u)
+{
+	bool		any = false;
+
+	for (int i = 0; i < u->set.n; i++)
+		if (!u->set.v[i].seen)
+		{
+			version_mark(w->store, &u->set.v[i], true);
+			u->set.v[i].seen = true;
+			any = true;
+		}
+	return any;
+}
+
+static bool
+has_rule(const UnitGroup *g)
+{
+	for (int i = 0; i < g->n; i++)
+		if (g->units[i].rule != RULE_NONE)
+			return true;
+	return false;
+}
+
+static void
+unit_rows_copy(Work *w, ZoneWork *z, const GroupUnit *u, ProjectUnit *p)
+{
+	TableDesc  *t = key_table(u->key, u->key_len);
+	uint32		in_image;
+
+	p->ncolumns = u->served.ncolumns;
+	p->rows.n = u->served.rows.n;
+	p->rows.rows = MemoryContextAlloc(w->batch, sizeof(Row) * (size_t) (p->rows.n + 1));
+	for (int i = 0; i < p->rows.n; i++)
+	{
+		Row			row = u->served.rows.rows[i];
+
+		if (record_type(u->key, u->key_len) == TYPE_SOA && t && t->ncolumns == p->ncolumns &&
+			soa_row_serial(t, &row, &in_image) && in_image == 0)
+		{
+			z->soa_serial = (uint32) zone_known_serial(z);
+			row = soa_row_with_serial(t, &row, z->soa_serial);
+		}
+		p->rows.rows[i] = row;
+		p->rows.rows[i].data = batch_copy(w, row.data, row.len);
+	}
+}
+
+static bool
+bytes_begin(const bytea *b, const uint8 *prefix, size_t len)
+{
+	return VARSIZE(b) - VARHDRSZ >= len && memcmp(VARDATA(b), prefix, len) == 0;
+}
+
+/* A subtree that is to be looked at; one that contains others takes their place. */
+static void
+remember_subtree(const uint8 *name, size_t name_len, void *arg)
+{
+	ZoneWork   *z = arg;
+	StringInfoData prefix;
+	ListCell   *lc;
+
+	z->found = true;
+	initStringInfo(&prefix);
+	wire_put_u16(&prefix, TABLE_RECORDS);
+	appendBinaryStringInfo(&prefix, (const char *) name, (int) name_len);
+	foreach(lc, z->subtrees)
+	{
+		bytea	   *b = lfirst(lc);
+
+		if ((size_t) prefix.len >= VARSIZE(b) - VARHDRSZ && memcmp(prefix.data, VARDATA(b), VARSIZE(b) - VARHDRSZ) == 0)
+			return;
+		if (bytes_begin(b, (uint8 *) prefix.data, (size_t) prefix.len))
+			z->subtrees = foreach_delete_current(z->subtrees, lc);
+	}
+	z->subtrees = lappend(z->subtrees, varlena_make(prefix.data, (size_t) prefix.len));
+}
+
+/* Does it depend on more of the zone than is known yet? Then it is looked at when all of the zone has been written. */
+static bool
+group_waits(Work *w, ZoneWork *z, const UnitGroup *after)
+{
+	MemoryContext old;
+
+	if (z->walking || z->walk)
+		return z->walk && !z->walking;
+	z->found = false;
+	old = MemoryContextSwitchTo(w->context);
+	snapshot_now();
+	dnames_above(after, w->store, w->before, remember_subtree, z);
+	dnames_above(after, w->store, GetActiveSnapshot(), remember_subtree, z);
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
+	return z->found;
+}
+
+void
+work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
+{
+	bool		bound = has_rule(before) || has_rule(after);
+	bool		first = true;
+	bool		other_life = false;
+
+	if (key_number(after->prefix, after->prefix_len) == TABLE_DOMAINS && !z->walking)
+	{
+		z->now = live_of(z->ref, after->n ? &after->units[0].set : &(VersionSet) {0});
+		other_life = !live_same(&z->was, &z->now);
+		z->walk = other_life && z->now.n > 0 && z->ref->state.held != 0;
+	}
+	else if (group_waits(w, z, after))
+		return;
+	group_room(w, after);
+	for (int i = 0; i < after->n; i++)
+	{
+		GroupUnit  *u = &after->units[i];
+		const GroupUnit *b = unit_in(before, u);
+		bool		unseen = mark_seen(w, u);
+		uint64		was = b ? served_hash(u->key, u->key_len, &b->served) : 0;
+		uint64		is = served_hash(u->key, u->key_len, &u->served);
+		ProjectUnit p = {.zone = z->ref, .was = was, .is = is, .expected = u->served.live};
+
+		for (int k = 0; b && k < b->set.n; k++)
+			unseen |= !b->set.v[k].seen;
+		/* of a unit that had to wait, nobody knows what the tables show */
+		if (key_number(u->key, u->key_len) == TABLE_SERIAL || (was == is && !unseen && !z->late && !other_life))
+			continue;
+		p.key = batch_copy(w, u->key, u->key_len);
+		p.key_len = u->key_len;
+		p.bound = bound && !first;
+		if (key_number(u->key, u->key_len) == TABLE_DOMAINS)
+			p.live = &z->now;
+		unit_rows_copy(w, z, u, &p);
+		unit_add(w, &p);
+		first = false;
+	}
+}
+
+/* ---------- looking at groups anew ---------- */
+
+typedef struct PrefixWalk
+{
+	Work	   *w;
+	ZoneWork   *z;
+	MemoryContext scratch;
+	int			left;			/* groups; -1: no bound */
+	StringInfo	last;
+} PrefixWalk;
+
+static bool
+group_anew(const uint8 *prefix, size_t prefix_len, void *arg)
+{
+	PrefixWalk *p = arg;
+	MemoryContext old = MemoryContextSwitchTo(p->scratch);
+	UnitGroup  *before = group_read(p->w->store, p->w->before, p->z->ref, prefix, prefix_len);
+	UnitGroup  *now;
+
+	group_judge(before, &p->z->was, true, p->w->store, p->w->before);
+	snapshot_now();
+	now = group_read(p->w->store, GetActiveSnapshot(), p->z->ref, prefix, prefix_len);
+	group_judge(now, &p->z->now, false, p->w->store, GetActiveSnapshot());
+	PopActiveSnapshot();
+	work_group(p->w, p->z, before, now);
+	if (p->last)
+	{
+		resetStringInfo(p->last);
+		appendBinaryStringInfo(p->last, (const char *) prefix, (int) prefix_len);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(p->scratch);
+	return p->left < 0 || --p->left > 0;
+}
+
+bool
+work_prefix(Work *w, ZoneWork *z, const uint8 *prefix, size_t len, const uint8 *after, size_t after_len,
+			int most, StringInfo last)
+{
+	PrefixWalk	p = {.w = w, .z = z, .left = most > 0 ? most : -1, .last = last};
+
+	p.scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl group", ALLOCSET_DEFAULT_SIZES);
+	z->walking = true;
+	snapshot_now();
+	group_walk(w->store, GetActiveSnapshot(), z->ref->number, prefix, len, after, after_len, group_anew, &p);
+	PopActiveSnapshot();
+	z->walking = false;
+	MemoryContextDelete(p.scratch);
+	return p.left == 0;
+}
+
+void
+work_zone_end(Work *w, ZoneWork *z)
+{
+	ListCell   *lc;
+	MemoryContext old;
+
+	if (z->walk)
+		(void) work_prefix(w, z, (const uint8 *) "", 0, NULL, 0, 0, NULL);
+	else
+		foreach(lc, z->subtrees)
+		{
+			bytea	   *b = lfirst(lc);
+
+			(void) work_prefix(w, z, (uint8 *) VARDATA(b), VARSIZE(b) - VARHDRSZ, NULL, 0, 0, NULL);
+		}
+	old = MemoryContextSwitchTo(w->context);
+	w->ended = lappend(w->ended, z);
+	MemoryContextSwitchTo(old);
+}
+
+void
+work_end(Work *w)
+{
+	work_flush(w);
+	MemoryContextDelete(w->batch);
+}

@@ -1,0 +1,176 @@
+/*
+ * zone_check.c: see zone_check.h.
+ *
+ * Rules that hide a loser when two nodes' edits meet are errors where one author would break them by himself: or else his
+ * tables would show what every other node hides.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/snapmgr.h"
+
+#include "store/own.h"
+#include "store/parked.h"
+#include "store/relation.h"
+#include "write/zone_check.h"
+
+static void
+refuse(const ZoneRef *zone, const uint8 *name, size_t len, Rule rule)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("records at \"%s\" in zone \"%s\" break the rule \"%s\"", zone_text(name, len),
+					zone_text(zone->name, zone->name_len), rule_name(rule)),
+			 errdetail("%s", rule_sentence(rule)),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, rule_name(rule))));
+}
+
+static void
+snapshot_now(void)
+{
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+}
+
+void
+group_check(Store *store, const ZoneTouch *z, const UnitGroup *left)
+{
+	UnitGroup  *g;
+
+	if (key_number(left->prefix, left->prefix_len) != TABLE_RECORDS)
+		return;
+	g = group_copy(left);
+	snapshot_now();
+	group_judge(g, &z->live, true, NULL, GetActiveSnapshot());
+	PopActiveSnapshot();
+	for (int i = 0; i < g->n; i++)
+		if (g->units[i].rule != RULE_NONE && left->units[i].served.live)
+			refuse(g->zone, g->prefix + 2, g->prefix_len - 3, g->units[i].rule);
+}
+
+bool
+zone_has_dname(Store *store, const ZoneTouch *z)
+{
+	return z->ref.state.dnames > 0 || store_tally(store, z->ref.number)->dnames > 0;
+}
+
+typedef struct DnameCheck
+{
+	Store	   *store;
+	Snapshot	before;
+	const ZoneTouch *zone;
+	size_t		own;			/* length of the DNAME's prefix */
+	const uint8 *name;			/* that of the DNAME */
+	size_t		name_len;
+} DnameCheck;
+
+/* The units of a group as they are now, with no regard to DNAMEs elsewhere. */
+static UnitGroup *
+group_now(const DnameCheck *c, const uint8 *prefix, size_t len)
+{
+	UnitGroup  *g;
+
+	snapshot_now();
+	g = group_read(c->store, GetActiveSnapshot(), &c->zone->ref, prefix, len);
+	group_judge(g, &c->zone->live, true, NULL, GetActiveSnapshot());
+	PopActiveSnapshot();
+	return g;
+}
+
+/* Do the tables show it? It was written by this transaction, or it was shown before. */
+static bool
+unit_shown(const DnameCheck *c, const UnitGroup *g, const GroupUnit *u)
+{
+	UnitGroup  *was;
+
+	for (int i = 0; i < u->set.n; i++)
+		if (own_dot_drawn() && u->set.v[i].dot.origin == own_dot().origin && u->set.v[i].dot.stamp == own_dot().stamp)
+			return true;
+	was = group_read(c->store, c->before, &c->zone->ref, g->prefix, g->prefix_len);
+	group_judge(was, &c->zone->ref.state.live, true, c->store, c->before);
+	for (int i = 0; i < was->n; i++)
+		if (was->units[i].key_len == u->key_len && memcmp(was->units[i].key, u->key, u->key_len) == 0)
+			return was->units[i].served.live;
+	return false;
+}
+
+static bool
+below_check(const uint8 *prefix, size_t len, void *arg)
+{
+	DnameCheck *c = arg;
+	UnitGroup  *g;
+
+	if (len == c->own)
+		return true;
+	g = group_now(c, prefix, len);
+	for (int i = 0; i < g->n; i++)
+		if (unit_present(&g->units[i]) && unit_shown(c, g, &g->units[i]))
+			refuse(&c->zone->ref, prefix + 2, len - 3, RULE_DNAME_ALONE);
+	return true;
+}
+
+/* What was hidden of a group is not shown by the tables: until it has been looked at, it counts as not seen. */
+static bool
+hidden_unsee(const uint8 *prefix, size_t len, void *arg)
+{
+	const DnameCheck *c = arg;
+	UnitGroup  *was = group_read(c->store, c->before, &c->zone->ref, prefix, len);
+	UnitGroup  *now;
+
+	group_judge(was, &c->zone->ref.state.live, true, c->store, c->before);
+	now = group_now(c, prefix, len);
+	for (int i = 0; i < was->n; i++)
+		for (int k = 0; was->units[i].rule == RULE_DNAME_ALONE && k < now->n; k++)
+		{
+			const GroupUnit *u = &now->units[k];
+
+			if (u->key_len != was->units[i].key_len || memcmp(u->key, was->units[i].key, u->key_len) != 0)
+				continue;
+			for (int v = 0; v < u->set.n; v++)
+				if (u->set.v[v].seen && u->set.v[v].dot.stamp != own_dot().stamp)
+					version_mark(c->store, &u->set.v[v], false);
+		}
+	return true;
+}
+
+/* What a DNAME hides, or what hides it, may be another thing now: projection looks at it, when this has been committed. */
+static void
+dname_look_again(const uint8 *name, size_t len, void *arg)
+{
+	const DnameCheck *c = arg;
+	StringInfoData key;
+
+	initStringInfo(&key);
+	record_key(&key, name, len, TYPE_DNAME);
+	group_walk(c->store, c->before, c->zone->ref.number, (uint8 *) key.data,
+			   group_prefix((uint8 *) key.data, (size_t) key.len) - 1, NULL, 0, hidden_unsee, arg);
+	unit_park(&c->zone->ref, (uint8 *) key.data, (size_t) key.len, "what is at or below a DNAME record has been edited");
+}
+
+void
+dname_check(Store *store, Snapshot before, const ZoneTouch *z, const uint8 *prefix, size_t len)
+{
+	DnameCheck	c = {.store = store, .before = before, .zone = z, .own = len};
+	UnitGroup  *g = group_now(&c, prefix, len);
+	uint8		above[MAX_KEY_SIZE + 4];
+	size_t		above_len = len;
+	bool		any = false;
+
+	for (int i = 0; i < g->n; i++)
+		any |= unit_present(&g->units[i]);
+	if (group_dname(g))
+	{
+		snapshot_now();
+		group_walk(store, GetActiveSnapshot(), z->ref.number, prefix, len - 1, NULL, 0, below_check, &c);
+		PopActiveSnapshot();
+	}
+	while (any && (above_len = group_ancestor(g, above_len, above)) > 0)
+	{
+		UnitGroup  *a = group_now(&c, above, above_len);
+		GroupUnit  *dname = group_dname(a);
+
+		if (dname && unit_shown(&c, a, dname))
+			refuse(&z->ref, prefix + 2, len - 3, RULE_DNAME_ALONE);
+	}
+	dnames_above(g, store, before, dname_look_again, &c);
+}
