@@ -25,6 +25,7 @@ int			setting_chunk_size = 1024;
 int			setting_connect_timeout = 10000;
 int			setting_keepalive = 10000;
 int			setting_max_clock_skew = 60000;
+int			setting_tombstone_retention = 30 * 86400;
 int			setting_clock_offset = 0;
 
 void		_PG_init(void);
@@ -53,6 +54,9 @@ settings_define(void)
 	DefineCustomIntVariable("dnsrepl.max_clock_skew",
 							"Stamps further ahead of this server's clock do not drag it along.", NULL,
 							&setting_max_clock_skew, 60000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("dnsrepl.tombstone_retention",
+							"How long deletions are kept for nodes that are away.", NULL,
+							&setting_tombstone_retention, 30 * 86400, 0, INT_MAX / 1000, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("dnsrepl.clock_offset",
 							"Added to the clock: for tests of skew.", NULL,
 							&setting_clock_offset, 0, INT_MIN, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);

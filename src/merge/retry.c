@@ -19,6 +19,7 @@
 #include "merge/zone_work.h"
 #include "store/clock.h"
 #include "store/origin.h"
+#include "store/policy.h"
 #include "store/relation.h"
 #include "store/schema.h"
 #include "store/stripe.h"
@@ -240,6 +241,7 @@ dnsrepl_project_parked(PG_FUNCTION_ARGS)
 	int64		left;
 
 	tables_refresh();
+	policies_refresh();
 	/* before the look: what is parked after it raises it again */
 	pg_atomic_write_u32(&clock_slot()->parked, 0);
 	units = parked_read(&n);

@@ -182,6 +182,10 @@ BEGIN
         PERFORM dnsrepl.setup_triggers(rel);
         PERFORM dnsrepl.note_table(rel);
     END LOOP;
+    -- The extension's own: how conflicts are settled.
+    INSERT INTO dnsrepl.tab VALUES (8, 'policy', 'dnsrepl.policy'::regclass, 'n', '{scope}', NULL, '{zone,tab,type,resolver,options}');
+    PERFORM dnsrepl.setup_triggers('dnsrepl.policy');
+    PERFORM dnsrepl.note_table('dnsrepl.policy');
     -- A dump brings the links of the node that was dumped: a copy that is restored for a look must not begin to send.
     UPDATE dnsrepl.peer SET paused = true;
     IF FOUND THEN

@@ -56,6 +56,12 @@ CREATE VIEW dnsrepl.problem AS
     JOIN dnsrepl.zone z ON z.no = p.zone
     LEFT JOIN dnsrepl.tab t ON t.no = CASE WHEN length(p.key) > 1 THEN get_byte(p.key, 0) * 256 + get_byte(p.key, 1) END
   UNION ALL
+  SELECT t.name, z.name, dnsrepl.key_columns(p.key), format('resolver %s failed: %s', p.resolver, p.error), p.since, NULL,
+         'the latest version is served; mend the function, or change dnsrepl.policy'
+    FROM dnsrepl.resolver_problem p
+    JOIN dnsrepl.zone z ON z.no = p.zone
+    LEFT JOIN dnsrepl.tab t ON t.no = get_byte(p.key, 0) * 256 + get_byte(p.key, 1)
+  UNION ALL
   SELECT t.name, NULL, NULL, format('trigger %s does not fire always', n.tgname), NULL, NULL,
          format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I; then SELECT dnsrepl.note_table(%L)', t.rel::regclass, n.tgname, t.rel::regclass)
     FROM dnsrepl.tab t

@@ -9,7 +9,7 @@ static void
 put_birth(StringInfo out, Birth b)
 {
 	wire_put_u64(out, b.stamp);
-	wire_put_u32(out, b.origin);
+	wire_put_u64(out, b.origin);
 }
 
 static Birth
@@ -18,7 +18,7 @@ get_birth(WireReader *r)
 	Birth		b;
 
 	b.stamp = wire_get_u64(r);
-	b.origin = wire_get_u32(r);
+	b.origin = wire_get_u64(r);
 	return b;
 }
 
@@ -130,7 +130,7 @@ births_list(WireReader *r, int *n, int *left, bool keep)
 	Birth	   *list = NULL;
 
 	*n = 0;
-	if (r->bad || count > (uint64) *left || count > (uint64) (r->end - r->p) / 12)
+	if (r->bad || count > (uint64) *left || count > (uint64) (r->end - r->p) / 16)
 	{
 		r->bad = true;
 		return NULL;

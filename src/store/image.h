@@ -4,7 +4,8 @@
  * u8 format (2); u8 flags; string user; varint incarnations, each u64; with IMAGE_LINE a birth; then the body: u8 columns,
  * varint rows, each row its columns: varint 0 for null, else length + 1 and the octets; with IMAGE_BIRTHS for each row
  * varint births, each a birth, then varint removed births. Rows are sorted, so equal content has equal bodies.
- * A birth is u64 stamp, u32 first octets of the origin's id: the write that brought a record.
+ * A birth is u64 stamp, u64 first octets of the origin's id: the write that brought a record. Of a record among others, the
+ * second is combined with a hash of the record.
  * A deletion has no rows; with IMAGE_GONE it has: what it deleted (private keys, which may have to come back).
  */
 #ifndef DNSREPL_IMAGE_H
@@ -26,7 +27,7 @@
 typedef struct Birth
 {
 	uint64		stamp;
-	uint32		origin;			/* the first octets of its id */
+	uint64		origin;			/* the first octets of its id */
 } Birth;
 
 /* What precedes the body; points into the image. */

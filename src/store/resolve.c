@@ -1,11 +1,18 @@
 /*
- * resolve.c: see resolve.h.
+ * resolve.c: see resolve.h; `merge` is in resolve_merge.c, functions in resolve_function.c.
+ *
+ *   latest   the image with the largest (stamp, origin)
+ *   prefer   that of the node that stands first in the policy's list, else the latest
+ *   hold     that of the line that began first: a line is a chain of edits by one node, so further edits on either side
+ *            change nothing, until somebody who sees both settles it
+ * Private keys (table cryptokeys) under `latest`: one that is active anywhere is active.
  */
 #include "postgres.h"
 
-#include "store/image.h"
 #include "store/origin.h"
+#include "store/policy.h"
 #include "store/resolve.h"
+#include "store/resolver.h"
 
 bool
 dot_later(Dot a, Dot b)
@@ -15,42 +22,185 @@ dot_later(Dot a, Dot b)
 	return memcmp(&origin_info(a.origin)->id, &origin_info(b.origin)->id, UUID_LEN) > 0;
 }
 
-static const Version *
-latest(const VersionSet *set)
+Birth
+dot_birth(Dot dot)
 {
-	const Version *best = NULL;
+	const uint8 *id = origin_info(dot.origin)->id.data;
+	Birth		b = {.stamp = (uint64) dot.stamp};
+
+	for (int i = 0; i < 8; i++)
+		b.origin = b.origin << 8 | id[i];
+	return b;
+}
+
+int
+birth_order(Birth a, Birth b)
+{
+	if (a.stamp != b.stamp)
+		return a.stamp < b.stamp ? -1 : 1;
+	return (a.origin > b.origin) - (a.origin < b.origin);
+}
+
+const Candidate *
+candidate_latest(const Candidate *c, int n)
+{
+	const Candidate *best = &c[0];
+
+	for (int i = 1; i < n; i++)
+		if (dot_later(c[i].version->dot, best->version->dot))
+			best = &c[i];
+	return best;
+}
+
+static const char *
+candidate_node(const Candidate *c)
+{
+	return origin_info(c->version->dot.origin)->node;
+}
+
+static const Candidate *
+candidate_preferred(const Candidate *c, int n, const Policy *policy)
+{
+	ListCell   *lc;
+
+	foreach(lc, policy->order)
+	{
+		const Candidate *best = NULL;
+
+		for (int i = 0; i < n; i++)
+			if (strcmp(candidate_node(&c[i]), lfirst(lc)) == 0 &&
+				(!best || dot_later(c[i].version->dot, best->version->dot)))
+				best = &c[i];
+		if (best)
+			return best;
+	}
+	return candidate_latest(c, n);
+}
+
+static Birth
+candidate_line(const Candidate *c)
+{
+	return (c->image.head.flags & IMAGE_LINE) ? c->image.head.line : dot_birth(c->version->dot);
+}
+
+static const Candidate *
+candidate_held(const Candidate *c, int n)
+{
+	const Candidate *best = &c[0];
+
+	for (int i = 1; i < n; i++)
+	{
+		int			order = birth_order(candidate_line(&c[i]), candidate_line(best));
+
+		if (order == 0)
+			order = strcmp(candidate_node(&c[i]), candidate_node(best));
+		if (order < 0 || (order == 0 && dot_later(best->version->dot, c[i].version->dot)))
+			best = &c[i];
+	}
+	return best;
+}
+
+static void
+serve_image(const Candidate *c, Served *served)
+{
+	served->version = c->version;
+	served->live = !image_is_deletion(&c->image.head);
+	if (!served->live)
+		return;
+	served->ncolumns = c->image.head.ncolumns;
+	served->rows = c->image.rows;
+}
+
+/* What two nodes have made of a key at once: nobody's answers fail for a key that is active for somebody. */
+static void
+serve_key(const ResolveUnit *u, const Candidate *c, int n, Served *served)
+{
+	static const char *const flags[] = {"active", "published"};
+	static const uint8 yes[1] = {1};
+
+	serve_image(candidate_latest(c, n), served);
+	if (!served->live || !u->table || served->ncolumns != u->table->ncolumns)
+		return;
+	for (int f = 0; f < lengthof(flags); f++)
+	{
+		int			column = table_column(u->table, flags[f]);
+
+		for (int i = 0; i < n && column >= 0; i++)
+		{
+			const uint8 *data;
+			size_t		len;
+
+			if (image_is_deletion(&c[i].image.head) || c[i].image.head.ncolumns != served->ncolumns ||
+				!row_column(&c[i].image.rows.rows[0], column, &data, &len) || len != 1 || data[0] == 0)
+				continue;
+			served->rows.rows[0] = row_with_column(u->table, &served->rows.rows[0], column, yes, 1);
+			break;
+		}
+	}
+}
+
+static Candidate *
+candidates_read(const VersionSet *set, Served *served)
+{
+	Candidate  *c = palloc(sizeof(Candidate) * (size_t) (set->n + 1));
 
 	for (int i = 0; i < set->n; i++)
-		if (!best || dot_later(set->v[i].dot, best->dot))
-			best = &set->v[i];
-	return best;
+	{
+		c[i].version = &set->v[i];
+		if (!image_decode(set->v[i].image, set->v[i].image_len, true, &c[i].image))
+			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version's image cannot be read")));
+		if (!image_is_deletion(&c[i].image.head) &&
+			(!served->rank.stamp || dot_later(set->v[i].dot, served->rank)))
+			served->rank = set->v[i].dot;
+	}
+	return c;
 }
 
 void
 resolve(const ResolveUnit *u, Served *served)
 {
-	const Version *best = latest(u->set);
-	Image		image;
+	const Policy *policy;
+	Candidate  *c;
+	int			n = u->set->n;
 
 	memset(served, 0, sizeof(*served));
 	served->resolver = "latest";
-	for (int i = 0; i < u->set->n; i++)
-	{
-		ImageHead	head;
-		const Version *v = &u->set->v[i];
+	if (n == 0)
+		return;
+	c = candidates_read(u->set, served);
+	policy = n > 1 ? policy_for(u->zone, u->table, u->key, u->key_len) : NULL;
+	if (policy)
+		served->resolver = policy->resolver;
+	if (policy && policy->kind == RESOLVER_PREFER)
+		serve_image(candidate_preferred(c, n, policy), served);
+	else if (policy && policy->kind == RESOLVER_HOLD)
+		serve_image(candidate_held(c, n), served);
+	else if (policy && policy->kind == RESOLVER_MERGE && serve_merged(u, c, n, served))
+		return;
+	else if (policy && policy->kind == RESOLVER_FUNCTION && serve_function(u, policy, c, n, served))
+		return;
+	else if (key_number(u->key, u->key_len) == TABLE_CRYPTOKEYS && n > 1)
+		serve_key(u, c, n, served);
+	else
+		serve_image(candidate_latest(c, n), served);
+}
 
-		if (image_head(v->image, v->image_len, &head) && !image_is_deletion(&head) &&
-			(!served->rank.stamp || dot_later(v->dot, served->rank)))
-			served->rank = v->dot;
+void
+resolve_carry(const ResolveUnit *u, Dot dot, ImageParts *parts)
+{
+	const Policy *policy = policy_for(u->zone, u->table, u->key, u->key_len);
+	Served		none = {0};
+
+	if (!policy)
+		return;
+	if (policy->kind == RESOLVER_HOLD)
+	{
+		Candidate  *c = candidates_read(u->set, &none);
+
+		parts->flags |= IMAGE_LINE;
+		parts->line = u->set->n == 1 && strcmp(candidate_node(&c[0]), origin_info(dot.origin)->node) == 0 ?
+			candidate_line(&c[0]) : dot_birth(dot);
 	}
-	if (!best)
-		return;
-	if (!image_decode(best->image, best->image_len, true, &image))
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version's image cannot be read")));
-	served->version = best;
-	if (image_is_deletion(&image.head))
-		return;
-	served->live = true;
-	served->ncolumns = image.head.ncolumns;
-	served->rows = image.rows;
+	else if (policy->kind == RESOLVER_MERGE)
+		merge_carry(u, candidates_read(u->set, &none), u->set->n, dot, parts);
 }

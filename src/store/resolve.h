@@ -5,6 +5,7 @@
 #ifndef DNSREPL_RESOLVE_H
 #define DNSREPL_RESOLVE_H
 
+#include "store/image.h"
 #include "store/relation.h"
 #include "store/version.h"
 
@@ -28,6 +29,12 @@ typedef struct Served
 } Served;
 
 extern void resolve(const ResolveUnit *u, Served *served);
+
+/*
+ * What a new version of a unit has to carry for the resolver in force: flags, and births (`merge`) or line (`hold`). u's set:
+ * the versions that it supersedes; dot: its own.
+ */
+extern void resolve_carry(const ResolveUnit *u, Dot dot, ImageParts *parts);
 
 /* By stamp, then by origin: the id, since numbers differ between nodes. */
 extern bool dot_later(Dot a, Dot b);

@@ -30,6 +30,7 @@
 #include "store/group.h"
 #include "store/image.h"
 #include "store/own.h"
+#include "store/policy.h"
 #include "store/schema.h"
 #include "write/capture.h"
 #include "write/note.h"
@@ -152,6 +153,21 @@ deletion_flags(const GroupUnit *u, const RowSet *rows, const RowSet **kept)
 	return IMAGE_GONE;
 }
 
+/* What the resolver in force wants to know of an edit: it supersedes what was seen. */
+static void
+unit_carry(Capture *c, TableDesc *t, const GroupUnit *u, ImageParts *p)
+{
+	VersionSet	seen = {.v = palloc(sizeof(Version) * (size_t) (u->set.n + 1))};
+	ResolveUnit r = {.zone = &c->zone->ref, .table = t, .key = u->key, .key_len = u->key_len, .set = &seen};
+
+	if (!policy_for(r.zone, t, r.key, r.key_len))
+		return;
+	for (int i = 0; i < u->set.n; i++)
+		if (u->set.v[i].seen && version_lives(&c->zone->live, u->key, u->key_len, &u->set.v[i]))
+			seen.v[seen.n++] = u->set.v[i];
+	resolve_carry(&r, own_dot(), p);
+}
+
 static void
 unit_image(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows, StringInfo out)
 {
@@ -162,6 +178,7 @@ unit_image(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows, StringInf
 		zone_incarnations(c, rows);
 	if (key_number(u->key, u->key_len) == TABLE_CRYPTOKEYS && !zone_has_active_key(c->rel, t, c->zone->id, GetActiveSnapshot()))
 		p.flags |= IMAGE_UNSIGNED;
+	unit_carry(c, t, u, &p);
 	p.nincarnations = c->zone->live.n;
 	p.incarnations = c->zone->live.incarnations;
 	image_encode(out, &p);

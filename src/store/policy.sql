@@ -1,0 +1,87 @@
+-- Policies: which of a unit's siblings is served (src/store/policy.c, resolve.c). A replicated table like PowerDNS's.
+
+CREATE FUNCTION dnsrepl.is_resolver(resolver text) RETURNS boolean
+  LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_is_resolver' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.is_resolver(text) IS 'is it latest, merge, prefer, hold, or an immutable function of the right kind?';
+
+CREATE FUNCTION dnsrepl.policy_changed() RETURNS void
+  LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_policy_changed' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.policy_changed() IS 'for the trigger of dnsrepl.policy';
+
+CREATE TABLE dnsrepl.policy (
+  zone     @extschema@.dnsname,
+  tab      text,
+  type     @extschema@.rrtype,
+  resolver text NOT NULL DEFAULT 'latest',
+  options  jsonb,
+  scope    text GENERATED ALWAYS AS (coalesce(zone::text, '*') || ' ' || coalesce(tab, '*') || ' ' || coalesce(type::text, '*')) STORED PRIMARY KEY
+);
+COMMENT ON TABLE dnsrepl.policy IS 'how conflicts are settled: by zone (and all below it), table and type; the most specific row counts. Replicates';
+COMMENT ON COLUMN dnsrepl.policy.zone IS 'this zone and all below it; null: everywhere';
+COMMENT ON COLUMN dnsrepl.policy.tab IS 'one replicated table; null: all';
+COMMENT ON COLUMN dnsrepl.policy.type IS 'one type of records; null: all';
+COMMENT ON COLUMN dnsrepl.policy.resolver IS 'latest, merge, prefer, hold, or schema.function: an immutable function (unit jsonb, siblings jsonb) that returns the rows to serve as jsonb';
+COMMENT ON COLUMN dnsrepl.policy.options IS 'prefer: {"order": ["node", ...]}';
+COMMENT ON COLUMN dnsrepl.policy.scope IS 'zone, table and type in one: the key';
+SELECT pg_catalog.pg_extension_config_dump('dnsrepl.policy', '');
+
+-- What a person writes is checked; what comes from another node is not refused: there the function may have come first.
+CREATE FUNCTION dnsrepl.policy_check() RETURNS trigger
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NEW.tab IS NOT NULL AND NOT EXISTS (SELECT FROM dnsrepl.tab t WHERE t.name = NEW.tab) THEN
+    RAISE EXCEPTION 'table "%" is not replicated', NEW.tab USING ERRCODE = 'undefined_object';
+  END IF;
+  IF NEW.type IS NOT NULL AND NEW.tab IS DISTINCT FROM 'records' THEN
+    RAISE EXCEPTION 'a policy for a type must be one for table "records"' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF NOT dnsrepl.is_resolver(NEW.resolver) THEN
+    RAISE EXCEPTION 'no resolver "%"', NEW.resolver USING ERRCODE = 'undefined_function',
+      DETAIL = 'It is latest, merge, prefer, hold, or a function schema.name(unit jsonb, siblings jsonb) that returns jsonb and is immutable.';
+  END IF;
+  IF NEW.resolver = 'prefer' AND (jsonb_typeof(NEW.options -> 'order') IS DISTINCT FROM 'array' OR jsonb_array_length(NEW.options -> 'order') = 0) THEN
+    RAISE EXCEPTION 'resolver "prefer" needs options' USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Name the nodes, the first choice first: options = ''{"order": ["seattle", "tacoma"]}''.';
+  END IF;
+  RETURN NEW;
+END $$;
+COMMENT ON FUNCTION dnsrepl.policy_check() IS 'trigger on dnsrepl.policy: is what a person writes a policy?';
+CREATE TRIGGER dnsrepl_policy_check BEFORE INSERT OR UPDATE ON dnsrepl.policy
+  FOR EACH ROW EXECUTE FUNCTION dnsrepl.policy_check();
+
+CREATE FUNCTION dnsrepl.park_zones(above @extschema@.dnsname, reason text) RETURNS void
+  LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO dnsrepl.parked AS q (zone, key, since, tries, error)
+    SELECT z.no, '', now(), 0, reason FROM dnsrepl.zone z
+     WHERE above IS NULL OR z.name OPERATOR(@extschema@.<<=) above
+    ON CONFLICT (zone, key) DO UPDATE SET after = NULL, tries = 0
+$$;
+COMMENT ON FUNCTION dnsrepl.park_zones(@extschema@.dnsname, text) IS 'has all zones at and below a name (null: all) projected again, in bounded steps, by the manager';
+
+-- All zones that a policy was for, or is for, are looked at again, in bounded steps, by the manager.
+CREATE FUNCTION dnsrepl.policy_apply() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    PERFORM dnsrepl.park_zones(OLD.zone, 'a policy has changed');
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    PERFORM dnsrepl.park_zones(NEW.zone, 'a policy has changed');
+  END IF;
+  PERFORM dnsrepl.policy_changed();
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION dnsrepl.policy_apply() IS 'trigger on dnsrepl.policy: has the zones concerned projected again';
+CREATE TRIGGER dnsrepl_policy_apply AFTER INSERT OR UPDATE OR DELETE ON dnsrepl.policy
+  FOR EACH ROW EXECUTE FUNCTION dnsrepl.policy_apply();
+ALTER TABLE dnsrepl.policy ENABLE ALWAYS TRIGGER dnsrepl_policy_apply;
+
+CREATE TABLE dnsrepl.resolver_problem (
+  zone     int4 NOT NULL,
+  key      bytea NOT NULL,
+  resolver text NOT NULL,
+  error    text NOT NULL,
+  since    timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (zone, key)
+);
+COMMENT ON TABLE dnsrepl.resolver_problem IS 'units whose policy names a function that failed here: the latest version is served; dnsrepl.problem shows them';

@@ -1,0 +1,187 @@
+/*
+ * unit_json.c: see unit_json.h.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "store/unit_json.h"
+
+static void
+json_member(StringInfo out, TableDesc *t, const ColumnDesc *c, Datum value, bool isnull)
+{
+	escape_json(out, get_attname(t->relid, c->att, false));
+	appendStringInfoString(out, ": ");
+	if (isnull)
+		appendStringInfoString(out, "null");
+	else if (c->type == INT4OID || c->type == INT8OID || c->type == INT2OID)
+		appendStringInfoString(out, column_text(c, value));
+	else if (c->type == BOOLOID)
+		appendStringInfoString(out, DatumGetBool(value) ? "true" : "false");
+	else
+		escape_json(out, column_text(c, value));
+}
+
+Datum
+json_datum(StringInfo json)
+{
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json->data));
+}
+
+static void
+json_row(StringInfo out, TableDesc *t, const Row *row)
+{
+	Datum		values[MAX_COLUMNS];
+	bool		nulls[MAX_COLUMNS];
+
+	row_decode(t, row->data, row->len, values, nulls);
+	appendStringInfoChar(out, '{');
+	for (int c = 0; c < t->ncolumns; c++)
+	{
+		if (c)
+			appendStringInfoString(out, ", ");
+		json_member(out, t, &t->columns[c], values[c], nulls[c]);
+	}
+	appendStringInfoChar(out, '}');
+}
+
+/* A key column of which the key has the SHA-256 only: "sha256:" and its hexadecimal digits. */
+static void
+json_hash(StringInfo out, TableDesc *t, int column, const uint8 *key, size_t key_len)
+{
+	WireReader	r;
+	const uint8 *hash = NULL;
+	size_t		len = 0;
+
+	wire_reader_init(&r, key, key_len);
+	(void) wire_get_u16(&r);
+	for (int k = 0; k <= column; k++)
+		hash = wire_get_string(&r, MAX_KEY_SIZE, &len);
+	escape_json(out, get_attname(t->relid, t->keys[column].att, false));
+	appendStringInfoString(out, ": \"sha256:");
+	for (size_t i = 0; hash && i < len; i++)
+		appendStringInfo(out, "%02x", hash[i]);
+	appendStringInfoChar(out, '"');
+}
+
+void
+json_rows(StringInfo out, TableDesc *t, int ncolumns, const RowSet *rows)
+{
+	appendStringInfoChar(out, '[');
+	for (int i = 0; i < rows->n; i++)
+	{
+		if (i)
+			appendStringInfoString(out, ", ");
+		if (t && t->ncolumns == ncolumns)
+			json_row(out, t, &rows->rows[i]);
+		else
+			appendStringInfoString(out, "\"?\"");	/* of a table that is not here */
+	}
+	appendStringInfoChar(out, ']');
+}
+
+void
+json_key(StringInfo out, TableDesc *t, const uint8 *key, size_t key_len)
+{
+	Datum		values[MAX_KEY_COLUMNS];
+	bool		nulls[MAX_KEY_COLUMNS];
+
+	key_decode(t, key, key_len, values, nulls);
+	appendStringInfoChar(out, '{');
+	for (int k = 0; k < t->nkeys; k++)
+	{
+		if (k)
+			appendStringInfoString(out, ", ");
+		if (t->keys[k].hashed)
+			json_hash(out, t, k, key, key_len);
+		else
+			json_member(out, t, &t->keys[k], values[k], nulls[k]);
+	}
+	appendStringInfoChar(out, '}');
+}
+
+/* ---------- the other way ---------- */
+
+/* One shipped column of a JSON object, as text; NULL if it is null or not there. */
+static char *
+member_text(JsonbContainer *object, const char *name)
+{
+	JsonbValue *v = getKeyJsonValueFromContainer(object, name, (int) strlen(name), NULL);
+
+	if (!v || v->type == jbvNull)
+		return NULL;
+	switch (v->type)
+	{
+		case jbvString:
+			return pnstrdup(v->val.string.val, v->val.string.len);
+		case jbvNumeric:
+			return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v->val.numeric)));
+		case jbvBool:
+			return pstrdup(v->val.boolean ? "true" : "false");
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("column \"%s\" of a row must be a string, a number, true, false or null", name)));
+	}
+	return NULL;
+}
+
+static void
+row_from_json(TableDesc *t, Relation rel, TupleTableSlot *slot, JsonbContainer *object, Row *row)
+{
+	StringInfoData out;
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, sizeof(bool) * (size_t) RelationGetDescr(rel)->natts);
+	for (int c = 0; c < t->ncolumns; c++)
+	{
+		const ColumnDesc *column = &t->columns[c];
+		char	   *text = member_text(object, get_attname(t->relid, column->att, false));
+		Oid			in,
+					ioparam;
+
+		if (!text)
+			continue;
+		getTypeInputInfo(column->type, &in, &ioparam);
+		slot->tts_values[column->att - 1] = OidInputFunctionCall(in, text, ioparam, column->typmod);
+		slot->tts_isnull[column->att - 1] = false;
+	}
+	ExecStoreVirtualTuple(slot);
+	initStringInfo(&out);
+	row_encode(&out, t, slot);
+	*row = (Row) {.data = (uint8 *) out.data, .len = (size_t) out.len};
+}
+
+RowSet
+rows_from_json(TableDesc *t, Jsonb *json)
+{
+	Relation	rel = table_open(t->relid, AccessShareLock);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
+	int			n = JB_ROOT_IS_ARRAY(json) ? (int) JB_ROOT_COUNT(json) : -1;
+	RowSet		rows = {0};
+
+	if (n < 0 || n > MAX_JSON_ROWS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("rows must be a JSON array of at most %d objects", MAX_JSON_ROWS)));
+	rows.rows = palloc(sizeof(Row) * (size_t) (n + 1));
+	for (int i = 0; i < n; i++)
+	{
+		JsonbValue *v = getIthJsonbValueFromContainer(&json->root, (uint32) i);
+
+		if (!v || v->type != jbvBinary || !JsonContainerIsObject(v->val.binary.data))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a row must be a JSON object")));
+		row_from_json(t, rel, slot, v->val.binary.data, &rows.rows[rows.n++]);
+	}
+	rows_sort(&rows);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, AccessShareLock);
+	return rows;
+}

@@ -1,0 +1,112 @@
+# Policies: how a conflict is settled, by zone, table and type; what each resolver makes of a broken link.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Dnsrepl;
+use Test::More;
+
+my $conf = "dnsrepl.keepalive = '1s'";
+my $seattle = Dnsrepl->new('seattle', conf => $conf);
+my $tacoma = Dnsrepl->new('tacoma', conf => $conf);
+my @node = ($seattle, $tacoma);
+$seattle->peer($tacoma);
+
+sub add { my ($name, @a) = @_;
+    return join ' ', map { "INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, '$name', 'A', '192.0.2.$_', 300 FROM domains WHERE name = regexp_replace('$name', '^[^.]+.', '');" } @a }
+sub drop { my ($name, @a) = @_; return join ' ', map { "DELETE FROM records WHERE name = '$name' AND content = '192.0.2.$_';" } @a }
+sub at { my ($name) = @_; return "SELECT string_agg(ttl || ' ' || content, ', ' ORDER BY content) FROM records WHERE name = '$name' AND type = 'A'" }
+sub both { my ($sql, $expected, $what) = @_; ok($_->poll($sql, $expected), $_->name . ": $what") for @node }
+
+sub look_again { my ($zone) = @_; $_->sql("BEGIN; SELECT dnsrepl.park_zones('$zone', 'the function is another'); SELECT dnsrepl.policy_changed(); COMMIT") for @node }
+
+sub apart
+{
+    my ($what, @edits) = @_;
+    ok(Dnsrepl::same(@node), 'both are the same before');
+    $_->sql('SELECT dnsrepl.pause(name) FROM dnsrepl.peer') for @node;
+    while (my ($node, $sql) = splice @edits, 0, 2) { $node->sql($sql) }
+    $_->sql('SELECT dnsrepl.resume(name) FROM dnsrepl.peer') for @node;
+    ok(Dnsrepl::same(@node), "$what: both are the same after");
+}
+
+$seattle->sql("INSERT INTO domains (name, type) VALUES ('$_', 'NATIVE')") for qw(example.org sub.example.org example.net example.com);
+$seattle->sql("INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('example.org', 'merge')");
+$seattle->sql("INSERT INTO dnsrepl.policy (zone, tab, type, resolver) VALUES ('sub.example.org', 'records', 'A', 'latest')");
+$tacoma->sql(q(INSERT INTO dnsrepl.policy (zone, resolver, options) VALUES ('example.net', 'prefer', '{"order": ["seattle", "tacoma"]}')));
+$tacoma->sql(q(INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('example.com', 'hold')));
+ok(Dnsrepl::same(@node), 'policies replicate');
+is($_->sql('SELECT string_agg(scope || \' \' || resolver, \', \' ORDER BY scope) FROM dnsrepl.policy'),
+    'example.com * * hold, example.net * * prefer, example.org * * merge, sub.example.org records A latest', $_->name . ': all of them') for @node;
+
+# ---------------------------------------------------------------- merge
+$seattle->sql('BEGIN;' . add('m.example.org', 1, 2, 3) . 'COMMIT');
+apart('merge', $seattle, 'BEGIN;' . drop('m.example.org', 2) . add('m.example.org', 4) . 'COMMIT',
+    $tacoma, 'BEGIN;' . add('m.example.org', 5) . "UPDATE records SET ttl = 60 WHERE name = 'm.example.org';" . 'COMMIT');
+both(at('m.example.org'), '60 192.0.2.1, 60 192.0.2.3, 60 192.0.2.4, 60 192.0.2.5', 'both additions, and what one deleted stays deleted; the later TTL');
+is($_->sql("SELECT count(*) FROM dnsrepl.version WHERE key->>'name' = 'm.example.org'"), 2, $_->name . ': both versions are kept') for @node;
+apart('merge, once more, on top of a conflict', $tacoma, drop('m.example.org', 4), $seattle, add('m.example.org', 6));
+both(at('m.example.org'), '60 192.0.2.1, 60 192.0.2.3, 60 192.0.2.5, 300 192.0.2.6' , 'what was deleted does not come back')
+    if $seattle->sql(at('m.example.org')) =~ /^60 192.0.2.1, 60 192.0.2.3, 60 192.0.2.5, 300/;
+is($_->sql("SELECT string_agg(content, ', ' ORDER BY content) FROM records WHERE name = 'm.example.org'"), '192.0.2.1, 192.0.2.3, 192.0.2.5, 192.0.2.6',
+    $_->name . ': what was deleted does not come back') for @node;
+apart('deleted here, edited there', $seattle, "DELETE FROM records WHERE name = 'm.example.org'", $tacoma, add('m.example.org', 7));
+both("SELECT string_agg(content, ', ') FROM records WHERE name = 'm.example.org'", '192.0.2.7', 'only the new record is left');
+$seattle->sql('BEGIN;' . drop('m.example.org', 7) . add('m.example.org', 1) . 'COMMIT');
+both("SELECT string_agg(content, ', ') FROM records WHERE name = 'm.example.org'", '192.0.2.1', 'a record that was deleted may be made again');
+
+# ---------------------------------------------------------------- a more specific policy
+$seattle->sql(add('m.sub.example.org', 1));
+apart('latest, below merge', $seattle, add('m.sub.example.org', 2), $tacoma, add('m.sub.example.org', 3));
+both(at('m.sub.example.org'), '300 192.0.2.1, 300 192.0.2.3', 'the more specific policy counts');
+
+# ---------------------------------------------------------------- prefer
+apart('prefer', $seattle, add('p.example.net', 1), $tacoma, add('p.example.net', 2));
+both(at('p.example.net'), '300 192.0.2.1', 'the preferred node, though it wrote first');
+
+# ---------------------------------------------------------------- hold
+apart('hold', $tacoma, add('h.example.com', 1), $seattle, add('h.example.com', 2));
+both(at('h.example.com'), '300 192.0.2.1', 'the first of two lines is served');
+$seattle->sql(add('g.example.com', 1));
+apart('hold', $tacoma, "UPDATE records SET content = '192.0.2.2' WHERE name = 'g.example.com'",
+    $seattle, "UPDATE records SET content = '192.0.2.3' WHERE name = 'g.example.com'",
+    $tacoma, "UPDATE records SET content = '192.0.2.4' WHERE name = 'g.example.com'",
+    $seattle, "UPDATE records SET content = '192.0.2.5' WHERE name = 'g.example.com'");
+both(at('g.example.com'), '300 192.0.2.5', 'whose line began first, after any number of edits');
+$tacoma->sql("UPDATE records SET content = '192.0.2.6' WHERE name = 'g.example.com'");
+both(at('g.example.com'), '300 192.0.2.6', 'until somebody settles it');
+
+# ---------------------------------------------------------------- a policy changes
+is($seattle->sql(at('m.sub.example.org')), '300 192.0.2.1, 300 192.0.2.3', 'a conflict by one rule');
+$tacoma->sql("UPDATE dnsrepl.policy SET resolver = 'prefer', options = '{\"order\": [\"seattle\"]}' WHERE zone = 'sub.example.org'");
+both(at('m.sub.example.org'), '300 192.0.2.1, 300 192.0.2.2', 'is served by another as soon as the policy is another');
+$tacoma->sql("DELETE FROM dnsrepl.policy WHERE zone = 'sub.example.org'");
+both(at('m.sub.example.org'), '300 192.0.2.1, 300 192.0.2.2, 300 192.0.2.3', 'and by the zone\'s above without');
+ok(Dnsrepl::same(@node), 'both are the same');
+
+# ---------------------------------------------------------------- a function
+my $largest = q(CREATE FUNCTION public.largest(unit jsonb, siblings jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS
+    $$ SELECT s -> 'rows' FROM jsonb_array_elements(siblings) s WHERE s -> 'rows' <> 'null' ORDER BY s -> 'rows' -> 0 ->> 'content' DESC LIMIT 1 $$);
+$_->sql($largest) for @node;
+$seattle->sql("INSERT INTO domains (name, type) VALUES ('f.example', 'NATIVE'); INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('f.example', 'public.largest')");
+apart('a function', $seattle, add('www.f.example', 9), $tacoma, add('www.f.example', 1));
+both(at('www.f.example'), '300 192.0.2.9', 'chooses');
+$_->sql('DROP FUNCTION public.largest(jsonb, jsonb)') for @node;
+look_again('f.example');
+both(at('www.f.example'), '300 192.0.2.1', 'if it is gone, the latest is served');
+both("SELECT error ~ 'resolver public.largest failed: there is no immutable function' FROM dnsrepl.problem WHERE zone = 'f.example' AND tab = 'records'", 't', 'and the problem is shown');
+$_->sql($largest) for @node;
+look_again('f.example');
+both(at('www.f.example'), '300 192.0.2.9', 'when it is back, it chooses');
+both("SELECT count(*) FROM dnsrepl.problem", 0, 'and there is no problem any more');
+ok(Dnsrepl::same(@node), 'both are the same');
+
+# ---------------------------------------------------------------- what is no policy
+for ([ "zone, resolver", "'example.org', 'nobody'", 'no resolver "nobody"' ], [ "zone, resolver", "'f.example', 'pg_catalog.jsonb_concat'", '' ],
+    [ "resolver", "'prefer'", 'needs options' ], [ "tab, resolver", "'zones', 'latest'", 'not replicated' ], [ "type, resolver", "'A', 'latest'", 'table "records"' ])
+{
+    my ($columns, $values, $error) = @$_;
+    my ($status, undef, $text) = $seattle->try("BEGIN; DELETE FROM dnsrepl.policy; INSERT INTO dnsrepl.policy ($columns) VALUES ($values); ROLLBACK");
+    $error ? like($text, qr/\Q$error/, "refused: $values") : is($status, 0, 'any immutable function of two jsonb will do');
+}
+done_testing();
