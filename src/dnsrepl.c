@@ -26,6 +26,7 @@ int			setting_connect_timeout = 10000;
 int			setting_keepalive = 10000;
 int			setting_max_clock_skew = 60000;
 int			setting_tombstone_retention = 30 * 86400;
+int			setting_conflict_retention = 90 * 86400;
 int			setting_clock_offset = 0;
 
 void		_PG_init(void);
@@ -57,6 +58,9 @@ settings_define(void)
 	DefineCustomIntVariable("dnsrepl.tombstone_retention",
 							"How long deletions are kept for nodes that are away.", NULL,
 							&setting_tombstone_retention, 30 * 86400, 0, INT_MAX / 1000, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("dnsrepl.conflict_retention",
+							"How long the history of settled conflicts is kept.", NULL,
+							&setting_conflict_retention, 90 * 86400, 0, INT_MAX / 1000, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("dnsrepl.clock_offset",
 							"Added to the clock: for tests of skew.", NULL,
 							&setting_clock_offset, 0, INT_MIN, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);

@@ -27,6 +27,7 @@ extern int	setting_connect_timeout;	/* ms */
 extern int	setting_keepalive;			/* ms */
 extern int	setting_max_clock_skew;		/* ms */
 extern int	setting_tombstone_retention;	/* s */
+extern int	setting_conflict_retention; /* s */
 extern int	setting_clock_offset;		/* ms, added to the clock: for tests of skew */
 
 #endif

@@ -10,6 +10,7 @@ GRANT EXECUTE ON FUNCTION dnsrepl.hello(int, uuid, uuid, text, text), dnsrepl.me
 
 -- Monitoring: whoever may monitor the server.
 GRANT USAGE ON SCHEMA dnsrepl TO pg_monitor;
-GRANT SELECT ON dnsrepl.status, dnsrepl.member, dnsrepl.problem TO pg_monitor;
+GRANT SELECT ON dnsrepl.status, dnsrepl.member, dnsrepl.problem, dnsrepl.conflict, dnsrepl.conflict_history TO pg_monitor;
 GRANT EXECUTE ON FUNCTION dnsrepl.link_status(text, boolean), dnsrepl.wait_for_peers(interval), dnsrepl.digest(),
-  dnsrepl.digest(@extschema@.dnsname), dnsrepl.key_columns(bytea) TO pg_monitor;
+  dnsrepl.digest(@extschema@.dnsname), dnsrepl.key_columns(bytea), dnsrepl.conflict_now(int, bytea),
+  dnsrepl.rows_text(text, jsonb, jsonb), dnsrepl.siblings_text(text, jsonb, jsonb) TO pg_monitor;

@@ -12,6 +12,7 @@
 #include "utils/snapmgr.h"
 
 #include "merge/zone_work.h"
+#include "store/conflict.h"
 #include "store/image.h"
 #include "store/serial.h"
 #include "store/soa.h"
@@ -335,6 +336,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 	else if (group_waits(w, z, after))
 		return;
 	group_room(w, after);
+	conflict_note(before, &z->was, after, &z->now);
 	for (int i = 0; i < after->n; i++)
 	{
 		GroupUnit  *u = &after->units[i];

@@ -60,7 +60,7 @@ static const struct
 static ResolverKind
 resolver_kind(const char *name)
 {
-	for (int i = 0; i < lengthof(resolvers); i++)
+	for (int i = 0; i < (int) lengthof(resolvers); i++)
 		if (strcmp(resolvers[i].name, name) == 0)
 			return resolvers[i].kind;
 	return RESOLVER_FUNCTION;

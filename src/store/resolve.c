@@ -121,7 +121,7 @@ serve_key(const ResolveUnit *u, const Candidate *c, int n, Served *served)
 	serve_image(candidate_latest(c, n), served);
 	if (!served->live || !u->table || served->ncolumns != u->table->ncolumns)
 		return;
-	for (int f = 0; f < lengthof(flags); f++)
+	for (int f = 0; f < (int) lengthof(flags); f++)
 	{
 		int			column = table_column(u->table, flags[f]);
 
@@ -177,7 +177,7 @@ resolve(const ResolveUnit *u, Served *served)
 		serve_image(candidate_held(c, n), served);
 	else if (policy && policy->kind == RESOLVER_MERGE && serve_merged(u, c, n, served))
 		return;
-	else if (policy && policy->kind == RESOLVER_FUNCTION && serve_function(u, policy, c, n, served))
+	else if (policy && policy->kind == RESOLVER_FUNCTION && serve_function(u, policy, served))
 		return;
 	else if (key_number(u->key, u->key_len) == TABLE_CRYPTOKEYS && n > 1)
 		serve_key(u, c, n, served);

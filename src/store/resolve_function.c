@@ -16,10 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
-#include "store/clock.h"
-#include "store/origin.h"
 #include "store/resolver.h"
 #include "store/schema.h"
 #include "store/unit_json.h"
@@ -43,49 +40,18 @@ unit_jsonb(const ResolveUnit *u)
 	return DatumGetJsonbP(json_datum(&out));
 }
 
-static int
-candidate_order(const void *a, const void *b)
-{
-	Dot			x = (*(const Candidate *const *) a)->version->dot,
-				y = (*(const Candidate *const *) b)->version->dot;
-
-	return dot_later(x, y) ? 1 : -1;
-}
-
 static Jsonb *
-siblings_jsonb(const ResolveUnit *u, const Candidate *c, int n)
+siblings_jsonb(const ResolveUnit *u)
 {
 	StringInfoData out;
-	const Candidate **sorted = palloc(sizeof(Candidate *) * (size_t) n);
 
-	for (int i = 0; i < n; i++)
-		sorted[i] = &c[i];
-	qsort(sorted, (size_t) n, sizeof(Candidate *), candidate_order);
 	initStringInfo(&out);
-	appendStringInfoChar(&out, '[');
-	for (int i = 0; i < n; i++)
-	{
-		const ImageHead *head = &sorted[i]->image.head;
-
-		appendStringInfoString(&out, i ? ", {\"node\": " : "{\"node\": ");
-		escape_json(&out, origin_info(sorted[i]->version->dot.origin)->node);
-		appendStringInfoString(&out, ", \"user\": ");
-		escape_json(&out, pnstrdup((const char *) head->user, head->user_len));
-		appendStringInfo(&out, ", \"stamp\": " INT64_FORMAT ", \"written_at\": ", sorted[i]->version->dot.stamp);
-		escape_json(&out, timestamptz_to_str(stamp_time(sorted[i]->version->dot.stamp)));
-		appendStringInfoString(&out, ", \"rows\": ");
-		if (image_is_deletion(head))
-			appendStringInfoString(&out, "null");
-		else
-			json_rows(&out, u->table, head->ncolumns, &sorted[i]->image.rows);
-		appendStringInfoChar(&out, '}');
-	}
-	appendStringInfoChar(&out, ']');
+	json_versions(&out, u->table, u->set, true);
 	return DatumGetJsonbP(json_datum(&out));
 }
 
 static void
-function_call(const ResolveUnit *u, const Policy *policy, const Candidate *c, int n, RowSet *rows)
+function_call(const ResolveUnit *u, const Policy *policy, RowSet *rows)
 {
 	Oid			function;
 	FmgrInfo	info;
@@ -107,7 +73,7 @@ function_call(const ResolveUnit *u, const Policy *policy, const Candidate *c, in
 	InitFunctionCallInfoData(*fcinfo, &info, 2, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = JsonbPGetDatum(unit_jsonb(u));
 	fcinfo->args[0].isnull = false;
-	fcinfo->args[1].value = JsonbPGetDatum(siblings_jsonb(u, c, n));
+	fcinfo->args[1].value = JsonbPGetDatum(siblings_jsonb(u));
 	fcinfo->args[1].isnull = false;
 	result = FunctionCallInvoke(fcinfo);
 	rows->n = 0;
@@ -128,7 +94,7 @@ error_is_its(int code)
 
 /* The error of the function, or NULL. */
 static char *
-function_try(const ResolveUnit *u, const Policy *policy, const Candidate *c, int n, RowSet *rows)
+function_try(const ResolveUnit *u, const Policy *policy, RowSet *rows)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -138,7 +104,7 @@ function_try(const ResolveUnit *u, const Policy *policy, const Candidate *c, int
 	PG_TRY();
 	{
 		MemoryContextSwitchTo(context);
-		function_call(u, policy, c, n, rows);
+		function_call(u, policy, rows);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -188,13 +154,13 @@ complain(const ResolveUnit *u, const Policy *policy, const char *error)
 }
 
 bool
-serve_function(const ResolveUnit *u, const Policy *policy, const Candidate *c, int n, Served *served)
+serve_function(const ResolveUnit *u, const Policy *policy, Served *served)
 {
 	char	   *error;
 
 	if (!u->table)
 		return false;
-	error = function_try(u, policy, c, n, &served->rows);
+	error = function_try(u, policy, &served->rows);
 	complain(u, policy, error);
 	if (error)
 	{

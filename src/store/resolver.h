@@ -22,6 +22,6 @@ extern bool serve_merged(const ResolveUnit *u, const Candidate *c, int n, Served
 extern void merge_carry(const ResolveUnit *u, const Candidate *c, int n, Dot dot, ImageParts *parts);
 
 /* resolve_function.c. False: it failed, which dnsrepl.resolver_problem says. */
-extern bool serve_function(const ResolveUnit *u, const Policy *policy, const Candidate *c, int n, Served *served);
+extern bool serve_function(const ResolveUnit *u, const Policy *policy, Served *served);
 
 #endif

@@ -102,6 +102,28 @@ CREATE TABLE dnsrepl.parked (
 COMMENT ON COLUMN dnsrepl.parked.after IS 'a zone as a whole: how far it has been looked at';
 COMMENT ON TABLE dnsrepl.parked IS 'units whose versions are in the store and not yet in the serving tables; dnsrepl.problem shows them';
 
+CREATE TABLE dnsrepl.conflict_open (
+  zone  int4 NOT NULL,
+  key   bytea NOT NULL,
+  since timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (zone, key)
+);
+COMMENT ON TABLE dnsrepl.conflict_open IS 'units in conflict; dnsrepl.conflict shows them';
+
+CREATE TABLE dnsrepl.conflict_log (
+  no       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  zone     int4 NOT NULL,
+  key      bytea NOT NULL,
+  rule     text NOT NULL,
+  siblings jsonb NOT NULL,
+  since    timestamptz NOT NULL,
+  settled  timestamptz NOT NULL DEFAULT now(),
+  node     text,
+  author   text
+);
+CREATE INDEX conflict_log_settled ON dnsrepl.conflict_log (settled);
+COMMENT ON TABLE dnsrepl.conflict_log IS 'conflicts that are settled, as they were; dnsrepl.conflict_history shows them';
+
 CREATE TABLE dnsrepl.staging (
   node    uuid NOT NULL,
   delta   int8 NOT NULL,

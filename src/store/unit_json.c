@@ -12,7 +12,12 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
+#include "store/clock.h"
+#include "store/image.h"
+#include "store/origin.h"
+#include "store/resolve.h"
 #include "store/unit_json.h"
 
 static void
@@ -106,6 +111,65 @@ json_key(StringInfo out, TableDesc *t, const uint8 *key, size_t key_len)
 			json_member(out, t, &t->keys[k], values[k], nulls[k]);
 	}
 	appendStringInfoChar(out, '}');
+}
+
+RowSet
+rows_without_secrets(TableDesc *t, int ncolumns, const RowSet *rows)
+{
+	static const uint8 hidden[] = "(hidden)";
+	int			column = !t || ncolumns != t->ncolumns ? -1 :
+		t->number == TABLE_CRYPTOKEYS ? table_column(t, "content") :
+		t->number == TABLE_TSIGKEYS ? table_column(t, "secret") : -1;
+	RowSet		shown = *rows;
+
+	if (column < 0)
+		return shown;
+	shown.rows = palloc(sizeof(Row) * (size_t) (rows->n + 1));
+	for (int i = 0; i < rows->n; i++)
+		shown.rows[i] = row_with_column(t, &rows->rows[i], column, hidden, sizeof(hidden) - 1);
+	return shown;
+}
+
+static int
+version_order(const void *a, const void *b)
+{
+	return dot_later((*(const Version *const *) a)->dot, (*(const Version *const *) b)->dot) ? 1 : -1;
+}
+
+void
+json_versions(StringInfo out, TableDesc *t, const VersionSet *set, bool secrets)
+{
+	const Version **sorted = palloc(sizeof(Version *) * (size_t) (set->n + 1));
+
+	for (int i = 0; i < set->n; i++)
+		sorted[i] = &set->v[i];
+	qsort(sorted, (size_t) set->n, sizeof(Version *), version_order);
+	appendStringInfoChar(out, '[');
+	for (int i = 0; i < set->n; i++)
+	{
+		const Version *v = sorted[i];
+		Image		image;
+
+		if (!image_decode(v->image, v->image_len, true, &image))
+			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version's image cannot be read")));
+		appendStringInfoString(out, i ? ", {\"node\": " : "{\"node\": ");
+		escape_json(out, origin_info(v->dot.origin)->node);
+		appendStringInfoString(out, ", \"user\": ");
+		escape_json(out, pnstrdup((const char *) image.head.user, image.head.user_len));
+		appendStringInfo(out, ", \"stamp\": " INT64_FORMAT ", \"written_at\": ", v->dot.stamp);
+		escape_json(out, timestamptz_to_str(stamp_time(v->dot.stamp)));
+		appendStringInfoString(out, ", \"rows\": ");
+		if (image_is_deletion(&image.head))
+			appendStringInfoString(out, "null");
+		else
+		{
+			RowSet		rows = secrets ? image.rows : rows_without_secrets(t, image.head.ncolumns, &image.rows);
+
+			json_rows(out, t, image.head.ncolumns, &rows);
+		}
+		appendStringInfoChar(out, '}');
+	}
+	appendStringInfoChar(out, ']');
 }
 
 /* ---------- the other way ---------- */

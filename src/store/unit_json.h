@@ -7,6 +7,7 @@
 #include "utils/jsonb.h"
 
 #include "store/relation.h"
+#include "store/version.h"
 
 #define MAX_JSON_ROWS 10000		/* rows that a function may give for one unit */
 
@@ -15,6 +16,15 @@ extern void json_rows(StringInfo out, TableDesc *t, int ncolumns, const RowSet *
 
 /* Appends an object: the key columns. */
 extern void json_key(StringInfo out, TableDesc *t, const uint8 *key, size_t key_len);
+
+/*
+ * Appends an array of {"node", "user", "stamp", "written_at", "rows"}, by (stamp, origin); rows: null for a deletion.
+ * t: NULL if the table is not replicated here. Without `secrets`, private keys are hidden.
+ */
+extern void json_versions(StringInfo out, TableDesc *t, const VersionSet *set, bool secrets);
+
+/* The same rows without private keys and shared secrets. */
+extern RowSet rows_without_secrets(TableDesc *t, int ncolumns, const RowSet *rows);
 
 /* The text as a jsonb. */
 extern Datum json_datum(StringInfo json);

@@ -27,6 +27,7 @@
 #include "compat.h"
 #include "dnsrepl.h"
 #include "store/clock.h"
+#include "store/conflict.h"
 #include "store/group.h"
 #include "store/image.h"
 #include "store/own.h"
@@ -343,6 +344,17 @@ dnames_check(Capture *c)
 	c->dname_names = NIL;
 }
 
+/* What was in conflict is not any more, as far as it was seen. */
+static void
+conflict_settle(Capture *c)
+{
+	Live		was = live_shown(&c->zone->ref);
+
+	for (int i = 0; i < c->group->n; i++)
+		c->group->units[i].rule = RULE_NONE;	/* group_check() has seen to it */
+	conflict_note(c->before, &was, c->group, &c->zone->live);
+}
+
 static void
 group_end(Capture *c)
 {
@@ -357,6 +369,7 @@ group_end(Capture *c)
 			if (!c->captured[i] && (has_siblings(c, &c->group->units[i]) || c->group->units[i].rule != RULE_NONE))
 				unit_capture(c, i);
 		group_check(c->store, c->zone, c->group);
+		conflict_settle(c);
 		if (key_number(c->group->prefix, c->group->prefix_len) == TABLE_RECORDS && zone_has_dname(c->store, c->zone))
 			dname_later(c);
 	}

@@ -1,0 +1,185 @@
+/*
+ * conflict.c: see conflict.h.
+ *
+ * conflict_open has a row per unit in conflict: its key and since when; what is in conflict is read from the store when
+ * somebody looks. conflict_log keeps what was settled, as it was: bounded by dnsrepl.conflict_retention, cleared a few rows
+ * at a time by whoever adds one. Siblings that say the same are no conflict.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+
+#include "dnsrepl.h"
+#include "store/conflict.h"
+#include "store/image.h"
+#include "store/origin.h"
+#include "store/policy.h"
+#include "store/schema.h"
+#include "store/unit_json.h"
+
+#define MAX_LOGGED_SIBLINGS 20
+
+static bool
+siblings_differ(const GroupUnit *u, const Live *live)
+{
+	Image		first,
+				next;
+	bool		any = false;
+
+	for (int i = 0; i < u->set.n; i++)
+	{
+		const Version *v = &u->set.v[i];
+
+		if (!version_lives(live, u->key, u->key_len, v) || !image_decode(v->image, v->image_len, false, &next))
+			continue;
+		if (any && !image_same(&first, &next))
+			return true;
+		first = next;
+		any = true;
+	}
+	return false;
+}
+
+bool
+unit_in_conflict(const GroupUnit *u, const Live *live)
+{
+	if (key_number(u->key, u->key_len) == TABLE_SERIAL)
+		return false;
+	return u->rule != RULE_NONE || (u->set.n > 1 && siblings_differ(u, live));
+}
+
+static bool
+group_in_conflict(const UnitGroup *g, const Live *live)
+{
+	for (int i = 0; i < g->n; i++)
+		if (unit_in_conflict(&g->units[i], live))
+			return true;
+	return false;
+}
+
+static const GroupUnit *
+unit_of(const UnitGroup *g, const GroupUnit *u)
+{
+	for (int i = 0; i < g->n; i++)
+		if (g->units[i].key_len == u->key_len && memcmp(g->units[i].key, u->key, u->key_len) == 0)
+			return &g->units[i];
+	return NULL;
+}
+
+static void
+conflict_open(const ZoneRef *zone, const GroupUnit *u)
+{
+	Oid			types[2] = {INT4OID, BYTEAOID};
+	Datum		values[2] = {Int32GetDatum(zone->number), PointerGetDatum(varlena_make(u->key, u->key_len))};
+
+	SPI_execute_with_args("INSERT INTO dnsrepl.conflict_open (zone, key) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+						  2, types, values, NULL, false, 0);
+}
+
+/* The versions of a unit as they are told: bounded. */
+static Datum
+siblings_datum(const GroupUnit *u, const Live *live)
+{
+	TableDesc  *t = key_table(u->key, u->key_len);
+	VersionSet	some = {.v = palloc(sizeof(Version) * (size_t) (u->set.n + 1))};
+	StringInfoData out;
+
+	for (int i = 0; i < u->set.n && some.n < MAX_LOGGED_SIBLINGS; i++)
+		if (!live || version_lives(live, u->key, u->key_len, &u->set.v[i]))
+			some.v[some.n++] = u->set.v[i];
+	initStringInfo(&out);
+	json_versions(&out, t, &some, false);
+	return json_datum(&out);
+}
+
+/* How a conflict was chosen while it lasted. */
+static const char *
+unit_rule(const ZoneRef *zone, const GroupUnit *u)
+{
+	const Policy *policy = policy_for(zone, key_table(u->key, u->key_len), u->key, u->key_len);
+
+	return u->rule != RULE_NONE ? rule_name(u->rule) : policy ? policy->resolver : "latest";
+}
+
+static void
+conflict_log(const ZoneRef *zone, const GroupUnit *was, const Live *live, const GroupUnit *now, const char *rule, bool opened)
+{
+	Oid			types[6] = {INT4OID, BYTEAOID, TEXTOID, JSONBOID, TEXTOID, TEXTOID};
+	Datum		values[6] = {0};
+	char		nulls[7] = "      ";
+	ImageHead	head;
+
+	values[0] = Int32GetDatum(zone->number);
+	values[1] = PointerGetDatum(varlena_make(was->key, was->key_len));
+	values[2] = CStringGetTextDatum(rule);
+	values[3] = siblings_datum(was, live);
+	nulls[4] = nulls[5] = 'n';
+	if (now && now->set.n == 1 && image_head(now->set.v[0].image, now->set.v[0].image_len, &head))
+	{
+		values[4] = CStringGetTextDatum(origin_info(now->set.v[0].dot.origin)->node);
+		values[5] = PointerGetDatum(cstring_to_text_with_len((const char *) head.user, (int) head.user_len));
+		nulls[4] = nulls[5] = ' ';
+	}
+	SPI_execute_with_args(opened ? "WITH gone AS (DELETE FROM dnsrepl.conflict_open WHERE zone = $1 AND key = $2 RETURNING since)"
+						  " INSERT INTO dnsrepl.conflict_log (zone, key, rule, siblings, node, author, since)"
+						  " SELECT $1, $2, $3, $4, $5, $6, since FROM gone"
+						  : "INSERT INTO dnsrepl.conflict_log (zone, key, rule, siblings, node, author, since)"
+						  " VALUES ($1, $2, $3, $4, $5, $6, now())", 6, types, values, nulls, false, 0);
+	SPI_execute("DELETE FROM dnsrepl.conflict_log WHERE no IN (SELECT no FROM dnsrepl.conflict_log"
+				" WHERE settled < now() - current_setting('dnsrepl.conflict_retention')::interval ORDER BY no LIMIT 20)", false, 0);
+}
+
+/* Versions that came of a zone that has been deleted: they are not served, and should not vanish unseen. */
+static bool
+came_dead(const GroupUnit *was, const GroupUnit *is, const Live *now)
+{
+	for (int i = 0; i < is->set.n; i++)
+	{
+		ImageHead	head;
+		bool		held = false;
+
+		for (int k = 0; was && k < was->set.n; k++)
+			held |= was->set.v[k].dot.origin == is->set.v[i].dot.origin && was->set.v[k].dot.stamp == is->set.v[i].dot.stamp;
+		if (!held && !version_lives(now, is->key, is->key_len, &is->set.v[i]) &&
+			image_head(is->set.v[i].image, is->set.v[i].image_len, &head) && !image_is_deletion(&head))
+			return true;
+	}
+	return false;
+}
+
+static bool
+group_came_dead(const UnitGroup *before, const UnitGroup *after, const Live *now)
+{
+	for (int i = 0; i < after->n && !now->all; i++)
+		if (came_dead(unit_of(before, &after->units[i]), &after->units[i], now))
+			return true;
+	return false;
+}
+
+void
+conflict_note(const UnitGroup *before, const Live *was, const UnitGroup *after, const Live *now)
+{
+	bool		dead = group_came_dead(before, after, now);
+	OwnerScope	scope;
+
+	if (!dead && !group_in_conflict(before, was) && !group_in_conflict(after, now))
+		return;
+	scope = owner_enter();
+	SPI_connect();
+	for (int i = 0; i < after->n; i++)
+	{
+		const GroupUnit *is = &after->units[i];
+		const GroupUnit *had = unit_of(before, is);
+
+		if (unit_in_conflict(is, now))
+			conflict_open(after->zone, is);
+		else if (had && unit_in_conflict(had, was))
+			conflict_log(after->zone, had, was, is, unit_rule(after->zone, had), true);
+		if (dead && came_dead(had, is, now))
+			conflict_log(after->zone, is, NULL, NULL, rule_name(RULE_ZONE_DELETED), false);
+	}
+	SPI_finish();
+	owner_leave(scope);
+}

@@ -1,0 +1,20 @@
+/*
+ * conflict.h: what is in conflict, for people: dnsrepl.conflict_open and dnsrepl.conflict_log.
+ *
+ * A unit is in conflict while it has siblings of different content, or while a rule of the zone hides it.
+ */
+#ifndef DNSREPL_CONFLICT_H
+#define DNSREPL_CONFLICT_H
+
+#include "store/group.h"
+
+/*
+ * A group has become another: conflicts that are new are entered, those that are gone are logged. Cheap if there are none
+ * before and after. live: the incarnations before and after.
+ */
+extern void conflict_note(const UnitGroup *before, const Live *was, const UnitGroup *after, const Live *now);
+
+/* Is a unit that has been judged in conflict? */
+extern bool unit_in_conflict(const GroupUnit *u, const Live *live);
+
+#endif

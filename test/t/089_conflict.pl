@@ -1,0 +1,85 @@
+# Conflicts as a hostmaster reads them: what is one and what is none, how it ends, and what is kept of it.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Dnsrepl;
+use Test::More;
+
+my $conf = "dnsrepl.keepalive = '1s'";
+my @node = map { Dnsrepl->new($_, conf => $conf) } qw(seattle tacoma spokane);
+my ($seattle, $tacoma, $spokane) = @node;
+$node[$_]->peer($node[ ($_ + 1) % 3 ]) for 0 .. 2;
+
+sub add { my ($name, $type, $content) = @_;
+    return "INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, '$name', '$type', '$content', 300 FROM domains WHERE name = 'example.org';" }
+sub all { my ($sql, $expected, $what) = @_; ok($_->poll($sql, $expected), $_->name . ": $what") for @node }
+
+sub apart
+{
+    my ($what, @edits) = @_;
+    ok(Dnsrepl::same(@node), 'all are the same before');
+    $_->sql('SELECT dnsrepl.pause(name) FROM dnsrepl.peer') for @node;
+    while (my ($node, $sql) = splice @edits, 0, 2) { $node->sql($sql) }
+    $_->sql('SELECT dnsrepl.resume(name) FROM dnsrepl.peer') for @node;
+    ok(Dnsrepl::same(@node), "$what: all are the same after");
+}
+my $open = "SELECT string_agg(concat_ws(' ', name, type, rule), ', ' ORDER BY name, type, tab) FROM dnsrepl.conflict";
+
+$seattle->sql("INSERT INTO domains (name, type) VALUES ('example.org', 'NATIVE');" . add('www.example.org', 'A', '192.0.2.1'));
+$seattle->sql("UPDATE records SET ttl = $_ WHERE name = 'www.example.org'") for 1 .. 5;
+ok(Dnsrepl::same(@node), 'some edits in a ring');
+all($open, '', 'edits of one after the other are no conflict');
+
+apart('two edit one RRset', $seattle, "UPDATE records SET content = '192.0.2.10' WHERE name = 'www.example.org'",
+    $tacoma, "UPDATE records SET content = '192.0.2.20' WHERE name = 'www.example.org'");
+all($open, 'www.example.org A latest', 'that is one');
+all("SELECT zone || '|' || tab || '|' || served || '|' || cardinality(versions) FROM dnsrepl.conflict", 'example.org|records|5 A 192.0.2.20|2', 'what is served');
+like($_->sql('SELECT versions[1] FROM dnsrepl.conflict'), qr/^\d{4}-\d\d-\d\d .* by postgres at seattle: 5 A 192\.0\.2\.10$/, $_->name . ': and what is not, by whom, since when') for @node;
+is($spokane->sql("SELECT since BETWEEN now() - interval '1 min' AND now() FROM dnsrepl.conflict"), 't', 'since now');
+$seattle->sql("UPDATE records SET ttl = 60 WHERE name = 'www.example.org'");
+all($open, '', 'the next edit settles it');
+all("SELECT string_agg(concat_ws('|', name, type, rule, cardinality(versions), settled_at_node, settled_by), ',') FROM dnsrepl.conflict_history",
+    'www.example.org|A|latest|2|seattle|postgres', 'which is kept: who has settled what');
+
+apart('two make the same edit', $seattle, add('same.example.org', 'A', '192.0.2.1'), $tacoma, add('same.example.org', 'A', '192.0.2.1'));
+all($open, '', 'that is none');
+apart('two delete', $seattle, "DELETE FROM records WHERE name = 'same.example.org'", $tacoma, "DELETE FROM records WHERE name = 'same.example.org'");
+all($open, '', 'nor is that');
+apart('many edits, by one', $seattle, add('x.example.org', 'A', '192.0.2.1'), $seattle, "UPDATE records SET ttl = 5 WHERE name = 'x.example.org'", $tacoma, add('y.example.org', 'A', '192.0.2.1'));
+all($open, '', 'nor are edits of different names');
+
+apart('an address beside a CNAME', $seattle, add('c.example.org', 'CNAME', 'www.example.org'), $tacoma, add('c.example.org', 'A', '192.0.2.3'));
+all($open, 'c.example.org CNAME cname-alone', 'what a rule hides is one');
+all("SELECT served || '|' || (versions[1] ~ 'seattle: 300 CNAME www.example.org') FROM dnsrepl.conflict", 'deleted|true', 'and is told');
+$spokane->sql("UPDATE records SET ttl = 61 WHERE name = 'c.example.org'");
+all($open, '', 'until somebody edits the name');
+all("SELECT string_agg(name || ' ' || type || ' ' || rule, ', ' ORDER BY settled) FROM dnsrepl.conflict_history", 'www.example.org A latest, c.example.org CNAME cname-alone', 'both are in the history');
+
+$seattle->sql("INSERT INTO domains (name, type) VALUES ('gone.example', 'NATIVE')");
+apart('a record that comes too late', $seattle, "DELETE FROM domains WHERE name = 'gone.example'",
+    $tacoma, "INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'late.gone.example', 'A', '192.0.2.9', 300 FROM domains WHERE name = 'gone.example'");
+ok($_->poll("SELECT string_agg(name || ' ' || rule || ' ' || (versions[1] ~ '192.0.2.9'), ',') FROM dnsrepl.conflict_history WHERE zone = 'gone.example'", 'late.gone.example zone-deleted true'),
+    $_->name . ': is in the history too') for $seattle, $spokane;
+
+# private keys
+$seattle->sql("INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, true, 'Private-key-format: v1.2 secret' FROM domains");
+apart('a key that two switch off and on', $seattle, "UPDATE cryptokeys SET active = false", $tacoma, "UPDATE cryptokeys SET published = false");
+all("SELECT active::text || published FROM cryptokeys", 'truetrue', 'stays active, as long as anybody has it so');
+all("SELECT string_agg(c::text, '') ~ 'secret' FROM dnsrepl.conflict c", 'f', 'and its content is not told');
+$tacoma->sql("UPDATE cryptokeys SET published = true");
+$seattle->sql("INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, true, 'Private-key-format: v1.2 second' FROM domains");
+apart('each takes another key away', $seattle, "DELETE FROM cryptokeys WHERE content ~ 'secret'", $tacoma, "DELETE FROM cryptokeys WHERE content ~ 'second'");
+all("SELECT string_agg(right(content, 6) || active, ',') FROM cryptokeys", 'secondtrue', 'the last key-signing key comes back');
+$spokane->sql('DELETE FROM cryptokeys');
+all('SELECT count(*) FROM cryptokeys', 0, 'until somebody means it');
+apart('two make a key', $seattle, "INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, true, 'one' FROM domains",
+    $tacoma, "INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, true, 'two' FROM domains");
+all("SELECT string_agg(content, ',' ORDER BY content) FROM cryptokeys", 'one,two', 'both are kept');
+
+for my $node (@node) { $node->sql("ALTER SYSTEM SET dnsrepl.conflict_retention = '0'"); $node->sql('SELECT pg_reload_conf()') }
+ok($seattle->poll("SHOW dnsrepl.conflict_retention", '0'), 'a short memory');
+apart('one more', $seattle, "UPDATE records SET ttl = 1 WHERE name = 'x.example.org'", $tacoma, "UPDATE records SET ttl = 2 WHERE name = 'x.example.org'");
+$seattle->sql("UPDATE records SET ttl = 3 WHERE name = 'x.example.org'");
+ok($seattle->poll("SELECT count(*) FROM dnsrepl.conflict_history WHERE zone = 'gone.example' OR name = 'www.example.org'", 0), 'the history is cleared after its time');
+done_testing();
