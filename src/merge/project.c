@@ -26,6 +26,7 @@
 #include "merge/project.h"
 #include "store/group.h"
 #include "store/parked.h"
+#include "store/soa.h"
 #include "store/writer.h"
 
 /*
@@ -261,8 +262,21 @@ zone_id(Projection *p, const ZoneRef *zone)
 	return p->id;
 }
 
+/* What the tables show of a unit, as served_hash() has it: an SOA record whose serial is kept here counts with serial 0. */
+static uint64
+shown_hash(TableDesc *t, const ProjectUnit *u, const RowSet *old)
+{
+	Served		shown = {.live = old->n > 0, .ncolumns = t->ncolumns, .rows = {.n = old->n}};
+
+	shown.rows.rows = palloc(sizeof(Row) * (size_t) (old->n + 1));
+	for (int i = 0; i < old->n; i++)
+		shown.rows.rows[i] = u->serial_kept ? soa_row_with_serial(t, &old->rows[i], 0) : old->rows[i];
+	rows_sort(&shown.rows);
+	return served_hash(u->key, u->key_len, &shown);
+}
+
 static void
-unit_project(Projection *p, const ProjectUnit *u)
+unit_project(Projection *p, ProjectUnit *u)
 {
 	TableDesc  *t = key_table(u->key, u->key_len);
 	ZoneValue	at = {0};
@@ -293,6 +307,8 @@ unit_project(Projection *p, const ProjectUnit *u)
 	rel = table_open(t->relid, AccessShareLock);
 	old = unit_rows(t, rel, GetActiveSnapshot(), &at, u->key, u->key_len);
 	table_close(rel, NoLock);
+	if (u->by_tables)
+		u->was = shown_hash(t, u, &old);
 	if (t->zone == ZONE_SELF)
 		domain_project(p, t, u, &old, &u->rows);
 	else
@@ -300,7 +316,7 @@ unit_project(Projection *p, const ProjectUnit *u)
 }
 
 static void
-batch_run(Projection *p, const ProjectUnit *units, int n)
+batch_run(Projection *p, ProjectUnit *units, int n)
 {
 	MemoryContext old = CurrentMemoryContext;
 
@@ -336,7 +352,7 @@ error_is_ours(int code)
 
 /* One batch in a subtransaction: NULL, or the error that undid it. */
 static char *
-batch_try(Projection *p, const ProjectUnit *units, int n, bool *locked)
+batch_try(Projection *p, ProjectUnit *units, int n, bool *locked)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -457,7 +473,7 @@ batch_middle(const ProjectUnit *units, int n)
 }
 
 void
-project_units(Store *store, const ProjectUnit *units, int n)
+project_units(Store *store, ProjectUnit *units, int n)
 {
 	Projection	p = {.store = store};
 	char	   *error;

@@ -18,6 +18,8 @@ typedef struct ProjectUnit
 	bool		bound;			/* to the unit before it: both or neither */
 	uint64		was,			/* served_hash() of what was served, and of what is to be */
 				is;
+	bool		by_tables;		/* what was served is what the tables show: found out when they are written */
+	bool		serial_kept;	/* an SOA record that got the zone's serial */
 	const Live *live;			/* of the domains unit: the incarnations that its row stands for */
 } ProjectUnit;
 
@@ -25,6 +27,6 @@ typedef struct ProjectUnit
  * Makes the serving rows of each unit what they are to be: only rows that differ are touched. The caller holds the
  * zones' stripes and rows. What cannot be projected is parked, and its versions count as unseen from then on.
  */
-extern void project_units(Store *store, const ProjectUnit *units, int n);
+extern void project_units(Store *store, ProjectUnit *units, int n);
 
 #endif

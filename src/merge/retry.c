@@ -101,25 +101,33 @@ parked_go_on(const ParkedUnit *u, StringInfo last)
 
 #define RETRY_GROUPS 5000		/* of a zone that is parked as a whole, in one transaction */
 
+/* All of a zone, or as much of it as one transaction takes. */
+static void
+retry_zone(Work *w, ZoneWork *z, ParkedUnit *u)
+{
+	StringInfoData last;
+
+	initStringInfo(&last);
+	z->whole = true;
+	u->goes_on = work_prefix(w, z, (const uint8 *) "", 0, (const uint8 *) VARDATA_ANY(u->after),
+							 VARSIZE_ANY_EXHDR(u->after), RETRY_GROUPS, &last);
+	if (u->goes_on)
+		parked_go_on(u, &last);
+}
+
 /* A unit that fails again is parked again by project_units(). */
 static void
 retry_parked(Work *w, ZoneWork *z, ParkedUnit *u)
 {
 	size_t		len = VARSIZE_ANY_EXHDR(u->key);
 	const uint8 *key = (const uint8 *) VARDATA_ANY(u->key);
-	StringInfoData last;
 
-	initStringInfo(&last);
 	if (record_type(key, len) == TYPE_DNAME)	/* and all below: without the 0 that ends the name */
 		(void) work_prefix(w, z, key, group_prefix(key, len) - 1, NULL, 0, 0, NULL);
 	else if (len)
-		(void) work_prefix(w, z, key, group_prefix(key, len), NULL, 0, 0, NULL);
-	else if (work_prefix(w, z, key, 0, (const uint8 *) VARDATA_ANY(u->after), VARSIZE_ANY_EXHDR(u->after),
-						 RETRY_GROUPS, &last))
-	{
-		parked_go_on(u, &last);
-		u->goes_on = true;
-	}
+		work_unit(w, z, key, len);
+	else
+		retry_zone(w, z, u);
 }
 
 static int64

@@ -265,6 +265,7 @@ unit_rows_copy(Work *w, ZoneWork *z, const GroupUnit *u, ProjectUnit *p)
 			soa_row_serial(t, &row, &in_image) && in_image == 0)
 		{
 			z->soa_serial = (uint32) zone_known_serial(z);
+			p->serial_kept = true;
 			row = soa_row_with_serial(t, &row, z->soa_serial);
 		}
 		p->rows.rows[i] = row;
@@ -353,6 +354,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 			continue;
 		p.key = batch_copy(w, u->key, u->key_len);
 		p.key_len = u->key_len;
+		p.by_tables = z->whole && !unseen;
 		p.bound = bound && !first;
 		if (key_number(u->key, u->key_len) == TABLE_DOMAINS)
 			p.live = &z->now;
@@ -377,10 +379,14 @@ static bool
 group_anew(const uint8 *prefix, size_t prefix_len, void *arg)
 {
 	PrefixWalk *p = arg;
-	MemoryContext old = MemoryContextSwitchTo(p->scratch);
-	UnitGroup  *before = group_read(p->w->store, p->w->before, p->z->ref, prefix, prefix_len);
-	UnitGroup  *now;
+	MemoryContext old;
+	UnitGroup  *before,
+			   *now;
 
+	if (p->z->walk && key_number(prefix, prefix_len) == TABLE_DOMAINS)
+		return true;			/* it came first, and led to this walk */
+	old = MemoryContextSwitchTo(p->scratch);
+	before = group_read(p->w->store, p->w->before, p->z->ref, prefix, prefix_len);
 	group_judge(before, &p->z->was, true, p->w->store, p->w->before);
 	snapshot_now();
 	now = group_read(p->w->store, GetActiveSnapshot(), p->z->ref, prefix, prefix_len);
@@ -411,6 +417,25 @@ work_prefix(Work *w, ZoneWork *z, const uint8 *prefix, size_t len, const uint8 *
 	z->walking = false;
 	MemoryContextDelete(p.scratch);
 	return p.left == 0;
+}
+
+void
+work_unit(Work *w, ZoneWork *z, const uint8 *key, size_t key_len)
+{
+	size_t		len = group_prefix(key, key_len);
+	UnitGroup	none = {.zone = z->ref, .prefix = key, .prefix_len = len};
+	UnitGroup  *empty = group_copy(&none);
+
+	snapshot_now();
+	if (version_read(w->store, GetActiveSnapshot(), z->ref->number, key, key_len).n == 0 && key_table(key, key_len))
+	{
+		(void) group_unit(empty, key, key_len);
+		z->walking = true;
+		work_group(w, z, &none, empty);
+		z->walking = false;
+	}
+	PopActiveSnapshot();
+	(void) work_prefix(w, z, key, len, NULL, 0, 0, NULL);
 }
 
 void

@@ -20,6 +20,7 @@ typedef struct ZoneWork
 	bool		fell_back;		/* among them this node's own of an earlier life */
 	bool		walk;			/* other incarnations live than before: all of it is looked at, when all has come */
 	bool		walking;		/* now */
+	bool		whole;			/* all of the zone is, since what serves it is another: a policy */
 	List	   *subtrees;		/* prefixes (bytea) at and below DNAMEs, looked at when all has come */
 	bool		found;			/* one was, by dnames_above() */
 	uint32		soa_serial;		/* what the SOA record was projected with; 0: it was not */
@@ -45,6 +46,9 @@ extern void work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup 
 /* The groups of a zone whose prefix begins so are looked at anew. Stops after `most` groups (0: never): then *last is where. */
 extern bool work_prefix(Work *w, ZoneWork *z, const uint8 *prefix, size_t len, const uint8 *after, size_t after_len,
 						int most, StringInfo last);
+
+/* The group of one unit is looked at anew; the unit too if the store has nothing of it. */
+extern void work_unit(Work *w, ZoneWork *z, const uint8 *key, size_t key_len);
 
 /* All of the zone's groups have been given; z must last until work_end(). */
 extern void work_zone_end(Work *w, ZoneWork *z);

@@ -162,7 +162,8 @@ extern int	zone_order(const void *a, const void *b);
 /* The name of a zone by number, in the current context. Raises XX001 if there is none. */
 extern ZoneRef zone_by_number(int32 number);
 
-/* All zone numbers, in zone_order. */
+/* All zones, in zone_order: as they are now, or as a snapshot shows them. */
 extern ZoneRef *zone_all(int *n);
+extern ZoneRef *zone_all_at(Snapshot snapshot, int *n);
 
 #endif

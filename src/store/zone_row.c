@@ -268,10 +268,9 @@ zone_by_number(int32 number)
 }
 
 ZoneRef *
-zone_all(int *n)
+zone_all_at(Snapshot snapshot, int *n)
 {
 	Relation	rel = table_open(schema_oid("zone"), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	HeapTuple	tuple;
 	int			cap = 64;
@@ -285,8 +284,17 @@ zone_all(int *n)
 		zones[(*n)++] = zone_from_tuple(tuple, RelationGetDescr(rel));
 	}
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 	qsort(zones, (size_t) *n, sizeof(ZoneRef), zone_order);
+	return zones;
+}
+
+ZoneRef *
+zone_all(int *n)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ZoneRef    *zones = zone_all_at(snapshot, n);
+
+	UnregisterSnapshot(snapshot);
 	return zones;
 }

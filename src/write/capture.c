@@ -214,7 +214,9 @@ unit_write(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows)
 	c->written = true;
 	if (was_hash != now_hash)
 	{
-		tally_served(c->store, c->zone->ref.number, u->key, u->key_len, now_hash - was_hash);
+		/* a zone that goes has taken all of its sums along: tally_live() */
+		if (now.live || t->zone != ZONE_SELF)
+			tally_served(c->store, c->zone->ref.number, u->key, u->key_len, now_hash - was_hash);
 		c->zone->changed |= key_number(u->key, u->key_len) == TABLE_RECORDS;
 	}
 }

@@ -30,6 +30,7 @@
 PG_FUNCTION_INFO_V1(dnsrepl_note);
 PG_FUNCTION_INFO_V1(dnsrepl_note_truncate);
 PG_FUNCTION_INFO_V1(dnsrepl_note_table);
+PG_FUNCTION_INFO_V1(dnsrepl_note_unit);
 PG_FUNCTION_INFO_V1(dnsrepl_renew);
 
 /* Ids (or PG_INT32_MIN and a table's number) whose stripe this transaction holds. */
@@ -298,6 +299,31 @@ dnsrepl_note_table(PG_FUNCTION_ARGS)
 				 errmsg("table \"%s\" is not replicated", get_rel_name(relid) ? get_rel_name(relid) : "?")));
 	capture_expect();
 	note.table = t->number;
+	note_add(&note);
+	PG_RETURN_VOID();
+}
+
+/* dnsrepl.note_unit(zone_no int, key bytea): capture this unit at the end of this transaction, as if it had been edited. */
+Datum
+dnsrepl_note_unit(PG_FUNCTION_ARGS)
+{
+	bytea	   *key = PG_GETARG_BYTEA_PP(1);
+	ZoneRef		zone = zone_by_number(PG_GETARG_INT32(0));
+	Note		note = {.kind = NOTE_NAMED, .name = zone.name, .name_len = zone.name_len,
+	.key = (uint8 *) VARDATA_ANY(key), .key_len = VARSIZE_ANY_EXHDR(key)};
+	TableDesc  *t;
+
+	(void) clock_slot();
+	tables_refresh();
+	t = key_table(note.key, note.key_len);
+	if (!t || !key_well_formed(note.key, note.key_len))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("this is not the key of a unit")));
+	capture_expect();
+	stripe_share(&zone);
+	if (zone.table)
+		note.kind = NOTE_UNIT;
+	else if (t->zone == ZONE_SELF)
+		note.kind = NOTE_DOMAIN;
 	note_add(&note);
 	PG_RETURN_VOID();
 }

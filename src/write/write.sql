@@ -14,6 +14,10 @@ CREATE FUNCTION dnsrepl.note_table(tab regclass) RETURNS void
 COMMENT ON FUNCTION dnsrepl.note_table(regclass)
   IS 'captures a whole replicated table anew at the end of this transaction, as after an edit with triggers off';
 
+CREATE FUNCTION dnsrepl.note_unit(zone_no int, key bytea) RETURNS void
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_note_unit' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.note_unit(int, bytea) IS 'for check_store(): captures one unit at the end of this transaction, as if it had been edited';
+
 CREATE FUNCTION dnsrepl.renew() RETURNS void
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_renew' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.renew() IS 'for setup(): begins a new life of this node';

@@ -171,4 +171,5 @@ ok(Dnsrepl::same(@node), 'all is the same at the end');
 is($_->sql('SELECT count(*) FROM dnsrepl.problem'), 0, $_->name . ': no problem is left') for @node;
 is($seattle->sql("SELECT string_agg(name || ' ' || serial || ' ' || served, ',' ORDER BY name) FROM dnsrepl.zone WHERE live IS NOT NULL"),
     $tacoma->sql("SELECT string_agg(name || ' ' || serial || ' ' || served, ',' ORDER BY name) FROM dnsrepl.zone WHERE live IS NOT NULL"), 'sums of what is served agree');
+is($_->sql('SELECT zone, tab, key, problem FROM dnsrepl.check_store()'), '', $_->name . ': the tables are what the store has') for @node;
 done_testing();

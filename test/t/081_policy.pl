@@ -109,4 +109,5 @@ for ([ "zone, resolver", "'example.org', 'nobody'", 'no resolver "nobody"' ], [ 
     my ($status, undef, $text) = $seattle->try("BEGIN; DELETE FROM dnsrepl.policy; INSERT INTO dnsrepl.policy ($columns) VALUES ($values); ROLLBACK");
     $error ? like($text, qr/\Q$error/, "refused: $values") : is($status, 0, 'any immutable function of two jsonb will do');
 }
+is($_->sql('SELECT zone, tab, key, problem FROM dnsrepl.check_store()'), '', $_->name . ': the tables are what the store has') for @node;
 done_testing();

@@ -82,4 +82,5 @@ ok($seattle->poll("SHOW dnsrepl.conflict_retention", '0'), 'a short memory');
 apart('one more', $seattle, "UPDATE records SET ttl = 1 WHERE name = 'x.example.org'", $tacoma, "UPDATE records SET ttl = 2 WHERE name = 'x.example.org'");
 $seattle->sql("UPDATE records SET ttl = 3 WHERE name = 'x.example.org'");
 ok($seattle->poll("SELECT count(*) FROM dnsrepl.conflict_history WHERE zone = 'gone.example' OR name = 'www.example.org'", 0), 'the history is cleared after its time');
+is($_->sql('SELECT zone, tab, key, problem FROM dnsrepl.check_store()'), '', $_->name . ': the tables are what the store has') for @node;
 done_testing();

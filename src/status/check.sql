@@ -1,0 +1,42 @@
+-- Is what the tables serve what the store says?
+
+CREATE FUNCTION dnsrepl.store_differences(OUT zone_no int, OUT key bytea, OUT problem text, OUT store jsonb, OUT tables jsonb)
+  RETURNS SETOF record LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_store_differences' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.store_differences() IS 'for check_store(): what differs, as the store names it';
+
+CREATE FUNCTION dnsrepl.check_store(repair text DEFAULT NULL)
+  RETURNS TABLE (zone @extschema@.dnsname, tab text, key jsonb, problem text, store jsonb, tables jsonb)
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  d record;
+BEGIN
+  IF repair NOT IN ('tables', 'store') THEN
+    RAISE EXCEPTION 'invalid repair: %', quote_literal(repair) USING ERRCODE = 'invalid_parameter_value',
+      HINT = '''tables'': the tables follow the store. ''store'': what the tables have is taken as an edit. Without: nothing is changed.';
+  END IF;
+  FOR d IN SELECT x.*, z.name AS zone, t.name AS tab FROM dnsrepl.store_differences() x JOIN dnsrepl.zone z ON z.no = x.zone_no
+             LEFT JOIN dnsrepl.tab t ON t.no = CASE WHEN length(x.key) > 1 THEN get_byte(x.key, 0) * 256 + get_byte(x.key, 1) END LOOP
+    zone := d.zone;
+    tab := d.tab;
+    key := CASE WHEN d.tab IS NOT NULL AND d.problem <> 'a version in the store cannot be read' THEN dnsrepl.key_columns(d.key) END;
+    problem := d.problem;
+    store := d.store;
+    tables := d.tables;
+    RETURN NEXT;
+    CONTINUE WHEN d.problem = 'a version in the store cannot be read';
+    IF repair IS NOT NULL AND d.key = '' THEN
+      UPDATE dnsrepl.zone z SET served = (d.store->>'served')::bigint, others = (d.store->>'others')::bigint, held = (d.store->>'held')::bigint
+       WHERE z.no = d.zone_no;
+    ELSIF repair = 'tables' THEN
+      INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error) VALUES (d.zone_no, d.key, now(), 0, 'the tables are made to follow the store')
+        ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET tries = 0;
+    ELSIF repair = 'store' THEN
+      PERFORM dnsrepl.note_unit(d.zone_no, d.key);
+    END IF;
+  END LOOP;
+  IF repair = 'tables' THEN
+    PERFORM dnsrepl.policy_changed();	-- wakes whoever projects
+  END IF;
+END $$;
+COMMENT ON FUNCTION dnsrepl.check_store(text)
+  IS 'what the tables serve and the store does not have, or the other way round; repair => ''tables'' or ''store'': which of the two is to follow the other';

@@ -1,0 +1,286 @@
+/*
+ * store_check.c: dnsrepl.store_differences(): where the serving tables are not what the store says, or a zone's running sums
+ * are not those of its versions.
+ *
+ * Capture and merge write the store and the tables in one transaction, so one snapshot shows both alike; no lock is taken.
+ * Units that wait for their projection are left out. Octets that cannot be read are a row of the result, not an error.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+
+#include "store/group.h"
+#include "store/image.h"
+#include "store/soa.h"
+#include "store/unit_json.h"
+
+PG_FUNCTION_INFO_V1(dnsrepl_store_differences);
+
+typedef struct Check
+{
+	Store	   *store;
+	Tuplestorestate *out;
+	TupleDesc	desc;
+	MemoryContext scratch;		/* reset for each group, or row */
+	const ZoneRef *zone;
+	Live		live;
+	int32		id;				/* in domains; 0: none */
+	uint64		served,
+				others,
+				held;
+	StringInfoData last;		/* the key of the row that was looked at last */
+} Check;
+
+static Datum
+rows_datum(TableDesc *t, int ncolumns, const RowSet *rows)
+{
+	StringInfoData out;
+	RowSet		shown = rows_without_secrets(t, ncolumns, rows);
+
+	initStringInfo(&out);
+	json_rows(&out, t, ncolumns, &shown);
+	return json_datum(&out);
+}
+
+/* store, tables: NULL for nothing. */
+static void
+tell(Check *c, const uint8 *key, size_t key_len, const char *problem, const Datum *store, const Datum *tables)
+{
+	Datum		values[5] = {Int32GetDatum(c->zone->number), PointerGetDatum(varlena_make(key, key_len)),
+	CStringGetTextDatum(problem), store ? *store : (Datum) 0, tables ? *tables : (Datum) 0};
+	bool		nulls[5] = {false, false, false, !store, !tables};
+
+	tuplestore_putvalues(c->out, c->desc, values, nulls);
+}
+
+/* ---------- the store against the tables ---------- */
+
+static RowSet
+unit_in_tables(Check *c, TableDesc *t, const GroupUnit *u)
+{
+	ZoneValue	at = {.id = c->id, .name = c->zone->name, .name_len = c->zone->name_len};
+	RowSet		rows = {0};
+	Relation	rel;
+
+	if (t->zone == ZONE_BY_ID && !c->id)
+		return rows;
+	rel = table_open(t->relid, AccessShareLock);
+	rows = unit_rows(t, rel, GetActiveSnapshot(), &at, u->key, u->key_len);
+	table_close(rel, AccessShareLock);
+	return rows;
+}
+
+/* As the tables should have it: an SOA record has the zone's serial. */
+static RowSet
+unit_in_store(Check *c, TableDesc *t, const GroupUnit *u)
+{
+	RowSet		rows = {.rows = palloc(sizeof(Row) * (size_t) (u->served.rows.n + 1))};
+	uint32		serial;
+
+	if (!u->served.live)
+		return rows;
+	for (int i = 0; i < u->served.rows.n; i++)
+	{
+		Row			row = u->served.rows.rows[i];
+
+		if (record_type(u->key, u->key_len) == TYPE_SOA && soa_row_serial(t, &row, &serial) && serial == 0)
+			row = soa_row_with_serial(t, &row, (uint32) c->zone->state.serial);
+		rows.rows[rows.n++] = row;
+	}
+	rows_sort(&rows);
+	return rows;
+}
+
+static bool
+unit_waits(const GroupUnit *u)
+{
+	for (int i = 0; i < u->set.n; i++)
+		if (!u->set.v[i].seen)
+			return true;
+	return false;
+}
+
+static void
+unit_check(Check *c, const GroupUnit *u)
+{
+	TableDesc  *t = key_table(u->key, u->key_len);
+	uint64		hash = served_hash(u->key, u->key_len, &u->served);
+	RowSet		should,
+				is;
+	Datum		store,
+				tables;
+
+	if (key_number(u->key, u->key_len) == TABLE_RECORDS)
+		c->served += hash;
+	else
+		c->others += hash;
+	for (int i = 0; i < u->set.n; i++)
+		c->held += version_hash(u->key, u->key_len, &u->set.v[i]);
+	if (!t || unit_waits(u) || (u->served.live && u->served.ncolumns != t->ncolumns))
+		return;
+	should = unit_in_store(c, t, u);
+	is = unit_in_tables(c, t, u);
+	if (rows_same(&should, &is))
+		return;
+	store = rows_datum(t, t->ncolumns, &should);
+	tables = rows_datum(t, t->ncolumns, &is);
+	tell(c, u->key, u->key_len, "the tables are not what the store has", &store, &tables);
+}
+
+static void
+version_check(const uint8 *key, size_t key_len, const Version *v, void *arg)
+{
+	Image		image;
+	bool	   *good = arg;
+
+	*good &= key_well_formed(key, key_len) && image_decode(v->image, v->image_len, false, &image);
+}
+
+static bool
+check_group(const uint8 *prefix, size_t prefix_len, void *arg)
+{
+	Check	   *c = arg;
+	MemoryContext old = MemoryContextSwitchTo(c->scratch);
+	bool		good = true;
+
+	CHECK_FOR_INTERRUPTS();
+	version_walk(c->store, GetActiveSnapshot(), c->zone->number, prefix, prefix_len, version_check, &good);
+	if (!good)
+		tell(c, prefix, prefix_len, "a version in the store cannot be read", NULL, NULL);
+	else
+	{
+		UnitGroup  *g = group_read(c->store, GetActiveSnapshot(), c->zone, prefix, prefix_len);
+
+		group_judge(g, &c->live, true, c->store, GetActiveSnapshot());
+		for (int i = 0; i < g->n; i++)
+			unit_check(c, &g->units[i]);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(c->scratch);
+	return true;
+}
+
+/* ---------- the tables against the store ---------- */
+
+static void
+check_row(TableDesc *t, TupleTableSlot *slot, void *arg)
+{
+	Check	   *c = arg;
+	MemoryContext old = MemoryContextSwitchTo(c->scratch);
+	StringInfoData key;
+
+	CHECK_FOR_INTERRUPTS();
+	initStringInfo(&key);
+	if (key_encode(&key, t, slot) &&
+		!(key.len == c->last.len && memcmp(key.data, c->last.data, (size_t) key.len) == 0))
+	{
+		resetStringInfo(&c->last);
+		appendBinaryStringInfo(&c->last, key.data, key.len);
+		if (version_read(c->store, GetActiveSnapshot(), c->zone->number, (uint8 *) key.data, (size_t) key.len).n == 0)
+		{
+			GroupUnit	u = {.key = (uint8 *) key.data, .key_len = (size_t) key.len};
+			RowSet		is = unit_in_tables(c, t, &u);
+			Datum		tables = rows_datum(t, t->ncolumns, &is);
+
+			tell(c, u.key, u.key_len, "the store has nothing of it", NULL, &tables);
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(c->scratch);
+}
+
+static void
+check_rows(Check *c)
+{
+	TableDesc  *t;
+	int			position = 0;
+
+	while ((t = table_next(&position)) != NULL)
+	{
+		ZoneValue	at = {.id = c->id};
+		Relation	rel;
+
+		if (c->zone->table ? t->number != c->zone->table : t->zone != ZONE_BY_ID || !c->id)
+			continue;
+		rel = table_open(t->relid, AccessShareLock);
+		resetStringInfo(&c->last);
+		zone_rows(t, rel, GetActiveSnapshot(), c->zone->table ? NULL : &at, check_row, c);
+		table_close(rel, AccessShareLock);
+	}
+}
+
+/* ---------- zones ---------- */
+
+static void
+check_sums(Check *c)
+{
+	const ZoneState *s = &c->zone->state;
+	StringInfoData out;
+	Datum		sums;
+
+	if (s->served == c->served && s->others == c->others && s->held == c->held)
+		return;
+	initStringInfo(&out);
+	appendStringInfo(&out, "{\"served\": " INT64_FORMAT ", \"others\": " INT64_FORMAT ", \"held\": " INT64_FORMAT "}",
+					 (int64) c->served, (int64) c->others, (int64) c->held);
+	sums = json_datum(&out);
+	tell(c, (const uint8 *) "", 0, s->held != c->held ? "the store has been changed behind the extension's back" :
+		 "the zone's running sums are off", &sums, NULL);
+}
+
+static void
+check_zone(Check *c, const ZoneRef *zone)
+{
+	c->zone = zone;
+	c->live = live_shown(zone);
+	c->id = zone->table ? 0 : domain_id(GetActiveSnapshot(), zone->name, zone->name_len);
+	c->served = c->others = c->held = 0;
+	group_walk(c->store, GetActiveSnapshot(), zone->number, (const uint8 *) "", 0, NULL, 0, check_group, c);
+	check_rows(c);
+	check_sums(c);
+}
+
+/* store_differences(OUT zone_no int, OUT key bytea, OUT problem text, OUT store jsonb, OUT tables jsonb) returns setof record */
+Datum
+dnsrepl_store_differences(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
+	Check		c = {0};
+	MemoryContext old;
+	ZoneRef    *zones;
+	int			n;
+
+	if (!info || !IsA(info, ReturnSetInfo) || !(info->allowedModes & SFRM_Materialize))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("set-valued function called in context that cannot accept a set")));
+	tables_refresh();
+	(void) table_domains();
+	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &c.desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	c.desc = BlessTupleDesc(c.desc);
+	c.out = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	MemoryContextSwitchTo(old);
+	info->returnMode = SFRM_Materialize;
+	info->setResult = c.out;
+	info->setDesc = c.desc;
+
+	initStringInfo(&c.last);
+	c.scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl check", ALLOCSET_DEFAULT_SIZES);
+	PushActiveSnapshot(GetLatestSnapshot());
+	zones = zone_all_at(GetActiveSnapshot(), &n);
+	c.store = store_open(false);
+	for (int i = 0; i < n; i++)
+		check_zone(&c, &zones[i]);
+	store_close(c.store);
+	PopActiveSnapshot();
+	return (Datum) 0;
+}
