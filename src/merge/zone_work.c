@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "common/hashfn.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -375,6 +377,23 @@ typedef struct PrefixWalk
 	StringInfo	last;
 } PrefixWalk;
 
+/* Several parked units may be of one group, and of a zone that is parked as a whole. */
+static bool
+looked_before(Work *w, ZoneWork *z, const uint8 *prefix, size_t len)
+{
+	uint64		hash = hash_bytes_extended(prefix, (int) len, 0);
+	bool		found;
+
+	if (!z->looked)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64), .hcxt = w->context};
+
+		z->looked = hash_create("dnsrepl groups", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	hash_search(z->looked, &hash, HASH_ENTER, &found);
+	return found;
+}
+
 static bool
 group_anew(const uint8 *prefix, size_t prefix_len, void *arg)
 {
@@ -385,6 +404,8 @@ group_anew(const uint8 *prefix, size_t prefix_len, void *arg)
 
 	if (p->z->walk && key_number(prefix, prefix_len) == TABLE_DOMAINS)
 		return true;			/* it came first, and led to this walk */
+	if (p->z->late && looked_before(p->w, p->z, prefix, prefix_len))
+		return true;
 	old = MemoryContextSwitchTo(p->scratch);
 	before = group_read(p->w->store, p->w->before, p->z->ref, prefix, prefix_len);
 	group_judge(before, &p->z->was, true, p->w->store, p->w->before);

@@ -21,6 +21,7 @@ typedef struct ZoneWork
 	bool		walk;			/* other incarnations live than before: all of it is looked at, when all has come */
 	bool		walking;		/* now */
 	bool		whole;			/* all of the zone is, since what serves it is another: a policy */
+	struct HTAB *looked;		/* late: groups (by hash of the prefix) that have been looked at: each counts once */
 	List	   *subtrees;		/* prefixes (bytea) at and below DNAMEs, looked at when all has come */
 	bool		found;			/* one was, by dnames_above() */
 	uint32		soa_serial;		/* what the SOA record was projected with; 0: it was not */

@@ -149,6 +149,7 @@ link_greet(Link *link)
 	uint8	   *answer;
 	size_t		len = 0;
 	Greeting	peer;
+	TimestampTz asked;
 
 	LWLockAcquire(link->slot->lock, LW_SHARED);
 	link->life = link->slot->life;
@@ -159,6 +160,7 @@ link_greet(Link *link)
 	params[2] = (CallParam) {&link->life, UUID_LEN};
 	params[3] = (CallParam) {link->node.name, (int) strlen(link->node.name)};
 	params[4] = (CallParam) {encoding, (int) strlen(encoding)};
+	asked = stamp_time(clock_now());
 	peer_send(link->conn, &call_hello, params);
 	answer = peer_answer(link->conn, &len);
 	if (!answer || !greeting_decode(answer, len, &peer))
@@ -168,6 +170,8 @@ link_greet(Link *link)
 	greeting_check(link, &peer);
 	link->peer_node = peer.node;
 	link->peer_life = peer.life;
+	/* asked half way between question and answer, as far as one can know */
+	link_state_set_skew(link->state, peer.time - (asked + (stamp_time(clock_now()) - asked) / 2));
 	link_learn(link, peer.vector, peer.vector_len);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(link->work);

@@ -198,6 +198,18 @@ link_state_heard(LinkState *link, const pg_uuid_t *node, const pg_uuid_t *life, 
 	LWLockRelease(states->lock);
 }
 
+/* A peer may say anything: what is shown is bounded. */
+#define MAX_SKEW (50 * 365 * USECS_PER_DAY)
+
+void
+link_state_set_skew(LinkState *link, int64 skew)
+{
+	LWLockAcquire(states->lock, LW_EXCLUSIVE);
+	link->skew_known = true;
+	link->skew = Max(Min(skew, MAX_SKEW), -MAX_SKEW);
+	LWLockRelease(states->lock);
+}
+
 void
 link_state_set_acked(LinkState *link, uint64 commits)
 {

@@ -29,6 +29,8 @@ typedef struct LinkState
 	uint64		acked;			/* the peer holds all of this many commits (NodeSlot.commits); 0: not known */
 	TimestampTz last_contact;	/* 0: never */
 	char		last_error[LINK_ERROR_SIZE];	/* empty: none */
+	bool		skew_known;
+	int64		skew;			/* us that the peer's clock is ahead of this server's */
 	bool		known;			/* the rest is: the peer has been greeted */
 	pg_uuid_t	node;
 	pg_uuid_t	life;
@@ -60,6 +62,7 @@ extern void link_state_set_error(LinkState *link, const char *text);	/* NULL: no
 /* The peer has answered; the vector may be NULL (no news). */
 extern void link_state_heard(LinkState *link, const pg_uuid_t *node, const pg_uuid_t *life,
 							 const uint8 *vector, size_t vector_len);
+extern void link_state_set_skew(LinkState *link, int64 skew);
 extern void link_state_set_acked(LinkState *link, uint64 commits);
 
 /* Readers. */

@@ -45,14 +45,14 @@ COMMENT ON FUNCTION dnsrepl.resume(text) IS 'open a paused link again';
 
 CREATE FUNCTION dnsrepl.link_status(name text, paused boolean,
 	OUT state text, OUT behind_units bigint, OUT behind_since timestamptz,
-	OUT last_contact timestamptz, OUT last_error text) RETURNS record
+	OUT last_contact timestamptz, OUT last_error text, OUT clock_skew interval) RETURNS record
 	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'link_status'
 	SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.link_status(text, boolean) IS 'one link''s row of dnsrepl.status';
 
 CREATE VIEW dnsrepl.status AS
 	SELECT p.name, 'peer'::text AS kind, l.state, l.behind_units, l.behind_since, l.last_contact, l.last_error,
-		NULL::interval AS clock_skew
+		l.clock_skew
 	FROM dnsrepl.peer p CROSS JOIN LATERAL dnsrepl.link_status(p.name, p.paused) l
 	ORDER BY p.name;
 COMMENT ON VIEW dnsrepl.status IS 'the links of this node, a row for each';

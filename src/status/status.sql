@@ -62,6 +62,17 @@ CREATE VIEW dnsrepl.problem AS
     JOIN dnsrepl.zone z ON z.no = p.zone
     LEFT JOIN dnsrepl.tab t ON t.no = get_byte(p.key, 0) * 256 + get_byte(p.key, 1)
   UNION ALL
+  SELECT NULL, NULL, NULL,
+         CASE WHEN s.off > 1 AND s.off * 2 > s.all_links THEN format('the clock of this server is %s %s that of node "%s", and of most others', s.skew, s.way, s.name)
+              ELSE format('the clocks of this server and of "%s" differ: that one is %s %s', s.name, s.skew, CASE s.way WHEN 'behind' THEN 'ahead' ELSE 'behind' END) END,
+         NULL, NULL, 'set the clock right: a version with a larger stamp wins over one that was written later'
+    FROM (SELECT l.name, make_interval(secs => round(abs(extract(epoch FROM l.clock_skew)))::float8) AS skew,
+                 CASE WHEN l.clock_skew > interval '0' THEN 'behind' ELSE 'ahead of' END AS way,
+                 count(*) FILTER (WHERE abs(extract(epoch FROM l.clock_skew)) > extract(epoch FROM current_setting('dnsrepl.max_clock_skew')::interval)) OVER () AS off,
+                 count(*) OVER () AS all_links, l.clock_skew
+            FROM dnsrepl.status l WHERE l.clock_skew IS NOT NULL) s
+   WHERE abs(extract(epoch FROM s.clock_skew)) > extract(epoch FROM current_setting('dnsrepl.max_clock_skew')::interval)
+  UNION ALL
   SELECT t.name, NULL, NULL, format('trigger %s does not fire always', n.tgname), NULL, NULL,
          format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I; then SELECT dnsrepl.note_table(%L)', t.rel::regclass, n.tgname, t.rel::regclass)
     FROM dnsrepl.tab t

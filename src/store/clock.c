@@ -192,14 +192,56 @@ slot_head(NodeSlot *slot)
 	return head;
 }
 
+/* Stamps from here on do not drag the clock along. */
+static int64
+clock_limit(void)
+{
+	return clock_now() + (((int64) setting_max_clock_skew * 1000) << STAMP_COUNTER_BITS);
+}
+
+static bool
+slot_in_flight(NodeSlot *slot)
+{
+	for (int i = 0; i < shared->npending; i++)
+		if (shared->pending[i].stamp && shared->pending[i].database == slot->database)
+			return true;
+	return false;
+}
+
+void
+clock_mend(void)
+{
+	NodeSlot   *slot = clock_slot();
+	bool		mended = false;
+
+	if (slot->last < clock_limit())
+		return;
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	if (slot->origin && slot->last >= clock_limit() && !slot_in_flight(slot))
+	{
+		slot_begin_life(slot);
+		slot->last = 0;
+		mended = true;
+	}
+	LWLockRelease(slot->lock);
+	if (mended)
+		ereport(LOG,
+				(errmsg("dnsrepl: stamps were ahead of this server's clock, which has been set back: a new life begins")));
+}
+
 int64
-clock_draw(int64 *low)
+clock_draw(int32 origin, bool made_here, int64 *low)
 {
 	NodeSlot   *slot = clock_slot();
 	int64		now = clock_now();
 
 	Assert(my_stamp == 0);
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	if (!made_here && slot->origin != origin)
+	{
+		LWLockRelease(slot->lock);
+		return 0;
+	}
 	*low = slot_head(slot);
 	slot->last = Max(slot->last + 1, now);
 	my_stamp = slot->last;
@@ -214,7 +256,7 @@ clock_saw(int64 stamp)
 {
 	NodeSlot   *slot = clock_slot();
 
-	if (stamp >= clock_now() + (((int64) setting_max_clock_skew * 1000) << STAMP_COUNTER_BITS))
+	if (stamp >= clock_limit())
 		return;
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	slot->last = Max(slot->last, stamp);

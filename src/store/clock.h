@@ -67,10 +67,17 @@ extern int64 clock_now(void);
 extern TimestampTz stamp_time(int64 stamp);
 
 /*
- * Draws this transaction's stamp: larger than all that were drawn or seen. It is pending until the
- * transaction ends. *low is the head of this life at that moment: all stamps of it that had ended.
+ * Draws this transaction's stamp: larger than all that were drawn or seen. It is pending until the transaction ends. *low
+ * is the head of this life at that moment: all stamps of it that had ended. 0: the origin is not that of the present life
+ * any more, ask again; made_here: this transaction has made it.
  */
-extern int64 clock_draw(int64 *low);
+extern int64 clock_draw(int32 origin, bool made_here, int64 *low);
+
+/*
+ * If the last stamp of this life is further ahead of the clock than dnsrepl.max_clock_skew (the clock was wrong, and has been
+ * set back), and none is in flight: begins a new life, whose stamps are right again.
+ */
+extern void clock_mend(void);
 
 /* Takes notice of a stamp from elsewhere; one too far ahead of the clock does not drag it along. */
 extern void clock_saw(int64 stamp);

@@ -7,6 +7,7 @@
 #include "utils/lsyscache.h"
 
 #include "dnsrepl.h"
+#include "store/clock.h"
 #include "store/codec.h"
 #include "store/delta.h"
 #include "store/relation.h"
@@ -201,6 +202,7 @@ greeting_encode(StringInfo out, const NodeInfo *node, const pg_uuid_t *life, con
 	wire_put_uuid(out, &node->id);
 	wire_put_uuid(out, life);
 	wire_put_string(out, node->name, strlen(node->name));
+	wire_put_u64(out, (uint64) stamp_time(clock_now()));
 	vector_encode(out, held);
 }
 
@@ -219,6 +221,7 @@ greeting_decode(const void *data, size_t len, Greeting *g)
 	name = wire_get_string(&r, NAMEDATALEN - 1, &n);
 	if (name)
 		memcpy(g->name, name, n);
+	g->time = (TimestampTz) wire_get_u64(&r);
 	g->vector = r.p;
 	g->vector_len = (size_t) (r.end - r.p);
 	return !r.bad && g->vector_len > 0;

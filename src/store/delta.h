@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "store/origin.h"
@@ -22,6 +23,7 @@ typedef struct Greeting
 	pg_uuid_t	node;
 	pg_uuid_t	life;
 	char		name[NAMEDATALEN];
+	TimestampTz time;			/* what its clock says */
 	const uint8 *vector;		/* encoded; points into the bytes that were decoded */
 	size_t		vector_len;
 } Greeting;

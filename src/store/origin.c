@@ -458,8 +458,14 @@ origin_current(void)
 
 	if (slot->origin)
 		return slot->origin;
-	if (made_here && made_by == MY_LXID)
+	if (origin_made_here())
 		return made_here;
 	private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
 	return slot->origin ? slot->origin : origin_make(slot);
+}
+
+bool
+origin_made_here(void)
+{
+	return made_here && made_by == MY_LXID;
 }

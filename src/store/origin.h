@@ -37,6 +37,9 @@ extern void node_require(NodeInfo *node);
  */
 extern int32 origin_current(void);
 
+/* Has this transaction made it? */
+extern bool origin_made_here(void);
+
 /* Writes what this node's lives that are over have left, so that it need not be read from their versions each time. */
 extern void lives_close(void);
 

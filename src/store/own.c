@@ -20,8 +20,12 @@ own_dot(void)
 {
 	if (!my_dot.stamp)
 	{
-		my_dot.origin = origin_current();
-		my_dot.stamp = clock_draw(&my_low);
+		clock_mend();
+		do
+		{
+			my_dot.origin = origin_current();
+			my_dot.stamp = clock_draw(my_dot.origin, origin_made_here(), &my_low);
+		} while (!my_dot.stamp);
 	}
 	clock_store_changed();
 	return my_dot;

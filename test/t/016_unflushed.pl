@@ -12,7 +12,7 @@ my $conf = "synchronous_commit = off\nwal_writer_delay = 10s\nbgwriter_lru_maxpa
 sub holds
 {
     my ($node) = @_;
-    my $octets = pack 'H*', $node->sql("SELECT encode(dnsrepl.hello(1, gen_random_uuid(), gen_random_uuid(), 'probe', getdatabaseencoding()), 'hex')");
+    my $octets = pack 'H*', $node->sql("SELECT encode(dnsrepl.hello(2, gen_random_uuid(), gen_random_uuid(), 'probe', getdatabaseencoding()), 'hex')");
     my $at = 4 + 16 + 16;
     my $take = sub { my $part = substr $octets, $at, $_[0]; $at += $_[0]; return $part };
     my $varint = sub {
@@ -26,6 +26,7 @@ sub holds
         }
     };
     $take->($varint->());    # the node's name
+    $take->(8);              # its clock
     my %vector;
     for (1 .. $varint->())
     {

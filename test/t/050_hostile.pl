@@ -53,7 +53,7 @@ like(($tacoma->try($_, @as_link))[2], qr/permission denied/, "not: $_")
 # ---------------------------------------------------------------- who is not a peer
 like(($tacoma->try("\\set VERBOSITY verbose\nSELECT dnsrepl.hello(99, gen_random_uuid(), gen_random_uuid(), 'x', 'UTF8')", @as_link))[2],
     qr/0A000: .*version 99 of the link protocol, node "tacoma" speaks/, 'a caller of another protocol version is told');
-like(($tacoma->try("SELECT dnsrepl.hello(1, gen_random_uuid(), gen_random_uuid(), 'x', 'LATIN1')", @as_link))[2], qr/different encodings: .*LATIN1/, 'and of another encoding');
+like(($tacoma->try("SELECT dnsrepl.hello(2, gen_random_uuid(), gen_random_uuid(), 'x', 'LATIN1')", @as_link))[2], qr/different encodings: .*LATIN1/, 'and of another encoding');
 like(($tacoma->try("\\set VERBOSITY verbose\nSELECT dnsrepl.merge('\\x44')", @as_link))[2], qr/08P01/, 'no merge before hello');
 $tacoma->sql('CREATE ROLE stranger LOGIN');
 my $there = $seattle->conninfo_to($tacoma);
@@ -81,12 +81,13 @@ END
 sub says { my ($what, $hex) = @_; $liar->sql("UPDATE says SET $what = '\\x$hex'"); return }
 my $id = '11' x 16;
 my $life = '22' x 16;
-my $greeting = "00000001$id${life}046c69617200";    # protocol, node, life, "liar", an empty vector
+my $time = '7fffffffffffffff';
+my $greeting = "00000002$id${life}046c696172${time}00";    # protocol, node, life, "liar", its clock, an empty vector
 my $own = $seattle->sql("SELECT replace(id::text, '-', '') FROM dnsrepl.node");
 $seattle->connect_to($liar);
 for ([ '00000063' . substr($greeting, 8), qr/version 99/, 'a peer of another protocol version' ],
-    [ "00000001$own${life}046c69617200", qr/identity/, 'a peer with this node\'s identity' ],
-    [ "00000001$id${life}0773656174746c6500", qr/same name/, 'a peer with this node\'s name' ],
+    [ "00000002$own${life}046c696172${time}00", qr/identity/, 'a peer with this node\'s identity' ],
+    [ "00000002$id${life}0773656174746c65${time}00", qr/same name/, 'a peer with this node\'s name' ],
     [ '', qr/greeting/, 'a peer that says nothing' ], [ substr($greeting, 0, 30), qr/greeting/, 'a peer that breaks off' ],
     [ substr($greeting, 0, -2) . 'ffffffffffff', qr/.../, 'a peer with an impossible vector' ], [ 'ff' x 300, qr/version|greeting/, 'a peer that babbles' ])
 {
@@ -128,7 +129,7 @@ cmp_ok(length $delta, '>', 500, 'one with something in it');
 my ($node_id, $node_life) = map { unpack 'H*', $_ } substr($delta, 1, 16), substr($delta, 17, 16);
 is($node_id, $own, 'of the node that sent it');
 ok($tacoma->poll("SELECT count(*) FROM records WHERE name <<= 'third.example'", 3), 'the node that is to be lied to has it too');
-my $hello = "SELECT dnsrepl.hello(1, '$node_id', '$node_life', 'seattle', 'UTF8');\n";
+my $hello = "SELECT dnsrepl.hello(2, '$node_id', '$node_life', 'seattle', 'UTF8');\n";
 $seattle->sql("SELECT dnsrepl.pause('tacoma')");
 $tacoma->sql("SELECT dnsrepl.pause('seattle')");
 
