@@ -329,12 +329,14 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 	bool		bound = has_rule(before) || has_rule(after);
 	bool		first = true;
 	bool		other_life = false;
+	bool		gone = !z->now.all && z->now.n == 0;
 
 	if (key_number(after->prefix, after->prefix_len) == TABLE_DOMAINS && !z->walking)
 	{
 		z->now = live_of(z->ref, after->n ? &after->units[0].set : &(VersionSet) {0});
 		other_life = !live_same(&z->was, &z->now);
 		z->walk = other_life && z->now.n > 0 && z->ref->state.held != 0;
+		gone = false;
 	}
 	else if (group_waits(w, z, after))
 		return;
@@ -347,7 +349,10 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 		bool		unseen = mark_seen(w, u);
 		uint64		was = b ? served_hash(u->key, u->key_len, &b->served) : 0;
 		uint64		is = served_hash(u->key, u->key_len, &u->served);
-		ProjectUnit p = {.zone = z->ref, .was = was, .is = is, .expected = u->served.live};
+		ProjectUnit p = {.zone = z->ref, .is = is, .expected = u->served.live};
+
+		/* with its zone all that was served of it has gone from the sums: tally_live() */
+		p.was = was = gone ? 0 : was;
 
 		for (int k = 0; b && k < b->set.n; k++)
 			unseen |= !b->set.v[k].seen;
