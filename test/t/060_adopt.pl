@@ -93,7 +93,7 @@ for my $node ($copied, $restored)
     my $filenode = $node->sql(q(SELECT pg_relation_filenode('records')));
     $node->sql("SELECT dnsrepl.setup('$node->{name}')");
     is($node->sql(q(SELECT pg_relation_filenode('records'))), $filenode, 'a table that has the types is not rewritten');
-    is($node->sql(q(SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'dnsrepl\_note%' AND tgenabled = 'A')), 14, 'its triggers are there once');
+    is($node->sql(q(SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'dnsrepl\_note%' AND tgenabled = 'A')), 16, 'its triggers are there once');
     is($node->sql('SELECT dnsrepl.digest()'), $seattle->sql('SELECT dnsrepl.digest()'), 'it serves the same');
     is($node->sql('SELECT string_agg(name, $$ $$) FROM dnsrepl.status'), 'nobody', 'it has the peers');
     $node->sql(q(SELECT dnsrepl.drop_peer('nobody')));
