@@ -27,6 +27,9 @@ int			setting_keepalive = 10000;
 int			setting_max_clock_skew = 60000;
 int			setting_tombstone_retention = 30 * 86400;
 int			setting_conflict_retention = 90 * 86400;
+int			setting_evict_after = 90 * 86400;
+int			setting_check_interval = 30000;
+bool		setting_allow_plaintext_secrets = false;
 int			setting_clock_offset = 0;
 
 void		_PG_init(void);
@@ -61,6 +64,17 @@ settings_define(void)
 	DefineCustomIntVariable("dnsrepl.conflict_retention",
 							"How long the history of settled conflicts is kept.", NULL,
 							&setting_conflict_retention, 90 * 86400, 0, INT_MAX / 1000, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("dnsrepl.evict_after",
+							"A member that has not been heard of for this long is evicted; 0: never.",
+							"Deletions are not kept for it any longer. When it comes back it is compared in full.",
+							&setting_evict_after, 90 * 86400, 0, INT_MAX / 1000, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("dnsrepl.check_interval",
+							"How often a node looks whether its tables, its store and its sums are of one mind; 0: never.",
+							"A large store takes longer. Deletions that are of no more use are collected by the way.",
+							&setting_check_interval, 30000, 0, INT_MAX / 4, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomBoolVariable("dnsrepl.allow_plaintext_secrets",
+							 "Links without encryption may carry private keys.", NULL,
+							 &setting_allow_plaintext_secrets, false, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("dnsrepl.clock_offset",
 							"Added to the clock: for tests of skew.", NULL,
 							&setting_clock_offset, 0, INT_MIN, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);

@@ -8,6 +8,9 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -98,4 +101,63 @@ chunks_unstage(const pg_uuid_t *node)
 		simple_heap_delete(rel, &tuple->t_self);
 	systable_endscan(scan);
 	table_close(rel, RowExclusiveLock);
+}
+
+static void
+stranger_execute(const char *sql, int n, Oid *types, Datum *values)
+{
+	OwnerScope	scope = owner_enter();
+
+	SPI_connect();
+	(void) SPI_execute_with_args(sql, n, types, values, NULL, false, 0);
+	SPI_finish();
+	owner_leave(scope);
+}
+
+void
+chunks_keep(const pg_uuid_t *node, const char *name, const Chunks *chunks)
+{
+	Oid			types[4] = {UUIDOID, TEXTOID, INT8OID, INT4OID};
+	Datum		values[4] = {UUIDPGetDatum(node), CStringGetTextDatum(name), Int64GetDatum(chunks->payload ? 0 : chunks->delta),
+	Int32GetDatum(chunks->n)};
+
+	if (chunks->payload)
+	{
+		chunks_unstage(node);
+		chunk_stage(node, 0, 0, varlena_make(chunks->payload, chunks->payload_len));
+	}
+	stranger_execute("INSERT INTO dnsrepl.stranger (node, name, delta, chunks) VALUES ($1, $2, $3, $4) ON CONFLICT (node) DO UPDATE"
+					 " SET name = excluded.name, delta = excluded.delta, chunks = excluded.chunks, at = now()", 4, types, values);
+}
+
+void
+strangers_forget(void)
+{
+	stranger_execute("WITH gone AS (DELETE FROM dnsrepl.stranger RETURNING node)"
+					 " DELETE FROM dnsrepl.staging s USING gone g WHERE s.node = g.node", 0, NULL, NULL);
+}
+
+Chunks *
+strangers_read(int *n)
+{
+	OwnerScope	scope = owner_enter();
+	MemoryContext caller = CurrentMemoryContext;
+	Chunks	   *all;
+
+	SPI_connect();
+	SPI_execute("SELECT node, delta, chunks FROM dnsrepl.stranger ORDER BY node", true, 0);
+	*n = (int) SPI_processed;
+	all = MemoryContextAllocZero(caller, sizeof(Chunks) * (size_t) (*n + 1));
+	for (int i = 0; i < *n; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		bool		isnull;
+
+		all[i].node = *DatumGetUUIDP(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
+		all[i].delta = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull));
+		all[i].n = DatumGetInt32(SPI_getbinval(row, SPI_tuptable->tupdesc, 3, &isnull));
+	}
+	SPI_finish();
+	owner_leave(scope);
+	return all;
 }

@@ -26,4 +26,11 @@ extern bool chunks_next(Chunks *c, WireReader *r);
 extern void chunk_stage(const pg_uuid_t *node, int64 delta, int32 seq, struct varlena *payload);
 extern void chunks_unstage(const pg_uuid_t *node);
 
+/* Keeps a delta of a stranger that must not be merged yet, instead of an earlier one; and forgets those of all strangers. */
+extern void chunks_keep(const pg_uuid_t *node, const char *name, const Chunks *chunks);
+extern void strangers_forget(void);
+
+/* The deltas that are kept, in the current context. */
+extern Chunks *strangers_read(int *n);
+
 #endif

@@ -1,27 +1,30 @@
 /*
- * greet.c: dnsrepl.hello(), the first call of a link.
+ * greet.c: dnsrepl.hello(), the first call of a link, and again whenever it has been quiet.
  *
- * The receiver's side of who may be a peer: the same protocol, another node, another name, the same encoding. The
- * answer is this node's greeting with its vector (delta.h). The session is told to end by itself when its peer has
- * gone silent.
+ * The receiver's side of who may be a peer: the same protocol, another node, another name, the same encoding, the same cluster
+ * or one that can become it. The answer is this node's greeting. The session is told to end by itself when its peer has gone
+ * silent.
+ *
+ * A copy of a node: two lives of one node that speak by turns. The one whose life began later is told (SQLSTATE 42710), and
+ * becomes a node of its own (dnsrepl.become_other()). A server that has restarted does not speak in its former life any more.
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
+#include "access/xact.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "dnsrepl.h"
+#include "merge/chunks.h"
 #include "merge/greet.h"
 #include "store/clock.h"
 #include "store/codec.h"
-#include "store/delta.h"
-#include "store/peer_vector.h"
-#include "store/schema.h"
+#include "store/guest_life.h"
+#include "store/private_lock.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_hello);
 
@@ -35,27 +38,39 @@ guest_require(void)
 	return &guest;
 }
 
+/* Both have this node's identity: which of them is the copy? */
 static void
-guest_check(const Guest *g, const NodeInfo *me, int32 protocol, const char *encoding)
+guest_is_me(const Greeting *g, const NodeInfo *me)
 {
-	if (protocol != PROTOCOL_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("peer speaks version %d of the link protocol, node \"%s\" speaks %d", protocol, me->name,
-						PROTOCOL_VERSION),
-				 errhint("Install the same version of dnsrepl on both.")));
-	if (memcmp(&g->node, &me->id, UUID_LEN) == 0)
+	const NodeSlot *slot = clock_slot();
+
+	if (memcmp(&g->life, &slot->life, UUID_LEN) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 memcmp(&g->life, &clock_slot()->life, UUID_LEN) == 0
-				 ? errmsg("node \"%s\" cannot be its own peer", me->name)
-				 : errmsg("both databases have the identity of node \"%s\": one is a copy of the other", me->name),
+				 errmsg("node \"%s\" cannot be its own peer", me->name),
 				 errhint("Check the connection string of the link.")));
+	ereport(ERROR,
+			(errcode(g->began > slot->began ? ERRCODE_DUPLICATE_OBJECT : ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("both databases have the identity of node \"%s\": one is a copy of the other", me->name)));
+}
+
+static void
+guest_check(const Greeting *g, const NodeInfo *me, const char *encoding)
+{
+	if (g->protocol != PROTOCOL_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("peer speaks version %u of the link protocol, node \"%s\" speaks %d", g->protocol, me->name,
+						PROTOCOL_VERSION),
+				 errhint("Install the same version of dnsrepl on both.")));
+	pg_verifymbstr(g->name, (int) strlen(g->name), false);
+	if (memcmp(&g->node, &me->id, UUID_LEN) == 0)
+		guest_is_me(g, me);
 	if (strcmp(g->name, me->name) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("two nodes have the same name, \"%s\"", me->name),
-				 errhint("Every node needs a name of its own: see dnsrepl.setup().")));
+				 errhint("Every node needs a name of its own: see dnsrepl.rename_node().")));
 	if (strcmp(encoding, GetDatabaseEncodingName()) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -63,78 +78,100 @@ guest_check(const Guest *g, const NodeInfo *me, int32 protocol, const char *enco
 						g->name, encoding, me->name, GetDatabaseEncodingName())));
 }
 
-/* Who has called is known from then on, even if nothing of it was ever merged: as a node that holds nothing. */
+/* The first word of a session: chunks of a delta that has not come whole are of no use to it. */
 static void
-guest_remember(const Guest *g)
-{
-	static const uint8 nothing[1] = {0};
-	size_t		len;
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-
-	if (!peer_vector_read(snapshot, &g->node, &g->life, &len))
-		peer_vector_write(&g->node, &g->life, g->name, nothing, sizeof(nothing));
-	UnregisterSnapshot(snapshot);
-}
-
-/* Chunks of a delta that has not come whole are of no use to a new session. */
-static void
-staging_clear(const pg_uuid_t *node)
-{
-	OwnerScope	scope = owner_enter();
-	Oid			types[1] = {UUIDOID};
-	Datum		values[1] = {UUIDPGetDatum(node)};
-
-	SPI_connect();
-	SPI_execute_with_args("DELETE FROM dnsrepl.staging WHERE node = $1", 1, types, values, NULL, false, 0);
-	SPI_finish();
-	owner_leave(scope);
-}
-
-static void
-session_begin(NodeSlot *slot, const Guest *g)
+session_begin(NodeSlot *slot, const Greeting *g)
 {
 	char		timeout[32];
-
 	snprintf(timeout, sizeof(timeout), "%d", Max(60000, 4 * setting_keepalive));
 	SetConfigOption("idle_session_timeout", timeout, PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("idle_in_transaction_session_timeout", timeout, PGC_USERSET, PGC_S_SESSION);
+	/* merges flush; nothing else here has to */
+	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
 #ifdef __linux__
 	/* whoever hangs up while this session waits for a lock is not merged in vain */
 	snprintf(timeout, sizeof(timeout), "%d", setting_keepalive);
 	SetConfigOption("client_connection_check_interval", timeout, PGC_USERSET, PGC_S_SESSION);
 #endif
-	staging_clear(&g->node);
-	guest_remember(g);
+	chunks_unstage(&g->node);
 	/* whoever could not reach that peer may try again now */
 	pg_atomic_fetch_add_u32(&slot->greetings, 1);
 	wake_all(slot, WAKE_LINK);
 }
 
-/* hello(protocol int, node uuid, life uuid, name text, encoding text) returns bytea: a greeting */
+Meeting
+guest_meeting(const NodeInfo *me)
+{
+	Greeting	g = {.flags = guest.flags, .nclusters = guest.nclusters, .clusters = guest.clusters};
+
+	return greeting_meet(me, node_has_data(), &g);
+}
+
+/* Are the two of one cluster, or can they be? True if the roll has got a new version by that. */
+static bool
+guest_unite(const Greeting *g, const NodeInfo *me)
+{
+	Meeting		meeting = guest_meeting(me);
+
+	if (meeting == MEET_BOTH_JOIN)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("nodes \"%s\" and \"%s\" have both been told to join the other", me->name, g->name),
+				 errhint("Run SELECT dnsrepl.join(NULL) on the one that stays as it is.")));
+	if (meeting != MEET_SAME && meeting != MEET_UNITE)
+		return false;
+	node_unite(me, g->clusters, g->nclusters);
+	return member_heard(&g->node, g->name);
+}
+
+static void
+guest_enter(const Greeting *g)
+{
+	if (guest.clusters)
+		pfree(guest.clusters);
+	guest = (Guest) {.greeted = true, .node = g->node, .life = g->life, .flags = g->flags, .nclusters = g->nclusters};
+	strlcpy(guest.name, g->name, NAMEDATALEN);
+	guest.clusters = MemoryContextAlloc(TopMemoryContext, sizeof(pg_uuid_t) * (size_t) (g->nclusters + 1));
+	memcpy(guest.clusters, g->clusters, sizeof(pg_uuid_t) * (size_t) g->nclusters);
+}
+
+/* hello(encoding text, greeting bytea) returns bytea: a greeting */
 Datum
 dnsrepl_hello(PG_FUNCTION_ARGS)
 {
+	static TimestampTz told = 0;
 	NodeSlot   *slot = clock_slot();
-	Guest		g = {.node = *PG_GETARG_UUID_P(1), .life = *PG_GETARG_UUID_P(2)};
-	char	   *encoding = text_to_cstring(PG_GETARG_TEXT_PP(4));
+	bytea	   *said = PG_GETARG_BYTEA_PP(1);
+	Greeting	g;
 	NodeInfo	me;
-	Vector	   *held;
 	StringInfoData out;
+	pg_uuid_t	life;
+	bool		first;
 
-	if (VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(3)) >= NAMEDATALEN)
-		peer_nonsense("The name of a node is too long.");
-	strlcpy(g.name, text_to_cstring(PG_GETARG_TEXT_PP(3)), NAMEDATALEN);
 	node_require(&me);
-	guest_check(&g, &me, PG_GETARG_INT32(0), encoding);
-	if (!guest.greeted || memcmp(&g.node, &guest.node, UUID_LEN) != 0)
+	if (!greeting_decode(VARDATA_ANY(said), VARSIZE_ANY_EXHDR(said), &g))
+		peer_nonsense("Its greeting cannot be read.");
+	guest_check(&g, &me, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	first = !guest.greeted || memcmp(&g.node, &guest.node, UUID_LEN) != 0;
+	if (first)
+	{
 		session_begin(slot, &g);
-	g.greeted = true;
-	guest = g;
+		told = 0;
+	}
+	if (!guest_life_speaks(&g.node, &g.life, g.began))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("two servers say that they are node \"%s\": this is the copy", g.name)));
+	guest_enter(&g);
+	/* what is known is of no great concern, and its lock comes after all others: capture may take some at the end */
+	if (!guest_unite(&g, &me) && private_lock(LOCK_VECTOR, 0, ExclusiveLock, true))
+		greeting_learn(&g);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
 
 	initStringInfo(&out);
 	appendStringInfoSpaces(&out, VARHDRSZ);
-	held = holdings_push_snapshot();
-	greeting_encode(&out, &me, &slot->life, held);
+	greeting_encode(&out, greeting_tells_known(&told), &life);
 	PopActiveSnapshot();
 	SET_VARSIZE(out.data, out.len);
 	PG_RETURN_BYTEA_P((bytea *) out.data);

@@ -8,15 +8,23 @@
 
 #include "utils/uuid.h"
 
+#include "store/greeting.h"
+
 typedef struct Guest
 {
 	bool		greeted;
 	pg_uuid_t	node;
 	pg_uuid_t	life;
 	char		name[NAMEDATALEN];
+	uint8		flags;			/* of its greeting */
+	int			nclusters;
+	pg_uuid_t  *clusters;		/* in TopMemoryContext */
 } Guest;
 
 /* The node that has said hello in this session, or 08P01. */
 extern const Guest *guest_require(void);
+
+/* How it stands to this node now. */
+extern Meeting guest_meeting(const NodeInfo *me);
 
 #endif

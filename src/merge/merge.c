@@ -14,7 +14,6 @@
 #include "access/xact.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -22,7 +21,10 @@
 
 #include "dnsrepl.h"
 #include "merge/chunks.h"
+#include "merge/delta_read.h"
 #include "merge/greet.h"
+#include "merge/join.h"
+#include "merge/mend.h"
 #include "merge/zone_work.h"
 #include "store/clock.h"
 #include "store/codec.h"
@@ -54,18 +56,18 @@ typedef struct MergeZone
 	uint64		serial,			/* what the peer says of the zone */
 				served;
 	bool		free;			/* its stripe is ours */
+	bool		absent;			/* a delta that has all: units may be here that are not in it */
 	int			unseen;			/* if not: how many units were stored without being projected */
 } MergeZone;
 
 typedef struct Merge
 {
 	Store	   *store;
+	DeltaRead	in;
 	Vector	   *mine,
-			   *theirs;
-	int32	   *origins;			/* local numbers by index in the header's vector */
-	int			norigins;
-	const uint8 *vector;			/* the header's, encoded */
-	size_t		vector_len;
+			   *my_collected;
+	NodeInfo	me;
+	JoinMode	joining;			/* this node joins the sender's cluster */
 	int			nzones,
 				cap_zones;
 	MergeZone  *zones;				/* in zone_order */
@@ -77,7 +79,9 @@ typedef struct Merge
 	UnitGroup  *group,				/* NULL: none */
 			   *group_before;
 	bool		group_changed;
+	MemoryContext absent_context;
 	bool		changed;
+	int			repaired;			/* DELTA_REPAIR: units that have changed */
 	TimestampTz told;				/* when the peer last heard of us */
 } Merge;
 
@@ -95,202 +99,29 @@ merge_tell(void *arg)
 	ereport(NOTICE, (errmsg("merging")));
 }
 
-/* ---------- the header ---------- */
-
-/* Somebody holds writes of this life that it has not made. */
-static void
-life_check(const WireEntry *e, const Vector *mine)
-{
-	NodeSlot   *slot = clock_slot();
-	VectorEntry claim = {.origin = slot->origin, .head = e->head, .nranges = e->nranges, .ranges = e->ranges};
-
-	if (memcmp(&e->origin, &slot->life, UUID_LEN) != 0)
-		return;
-	if (slot->origin == 0 || !vector_covers_entry(mine, &claim))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the peer holds writes of this node's present life that it has not made"),
-				 errhint("A copy of this node may be running.")));
-}
-
-static void
-header_vector(Merge *m, WireReader *r)
-{
-	WireEntry  *entries;
-
-	m->vector = r->p;
-	entries = entries_decode(r, &m->norigins);
-	if (!entries)
-		peer_nonsense("The vector of a delta cannot be read.");
-	m->vector_len = (size_t) (r->p - m->vector);
-	m->theirs = vector_new();
-	m->origins = palloc(sizeof(int32) * (size_t) (m->norigins + 1));
-	for (int i = 0; i < m->norigins; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		life_check(&entries[i], m->mine);
-		if (entries[i].node[0] == '\0')
-			peer_nonsense("An origin has no node.");
-		pg_verifymbstr(entries[i].node, (int) strlen(entries[i].node), false);
-		m->origins[i] = origin_number(&entries[i].origin, entries[i].node);
-		vector_add(m->theirs, m->origins[i], entries[i].head, entries[i].ranges, entries[i].nranges);
-	}
-}
-
-/* Does this node hold all that the delta leaves out? */
 static bool
-header_base(Merge *m, WireReader *r)
+chunk_next(Merge *m, Chunks *chunks, WireReader *r)
 {
-	int			n;
-	WireEntry  *entries = entries_decode(r, &n);
-
-	if (!entries)
-		peer_nonsense("The base of a delta cannot be read.");
-	for (int i = 0; i < n; i++)
-	{
-		VectorEntry e = {.origin = origin_find(&entries[i].origin), .head = entries[i].head,
-		.nranges = entries[i].nranges, .ranges = entries[i].ranges};
-
-		if (!vector_covers_entry(m->mine, &e))
-			return false;
-	}
-	return true;
-}
-
-static bool
-header_read(Merge *m, WireReader *r, const Guest *guest)
-{
-	pg_uuid_t	node,
-				life;
-	size_t		len;
-
-	if (wire_get_u8(r) != CHUNK_FIRST)
-		peer_nonsense("A delta does not begin with its header.");
-	wire_get_uuid(r, &node);
-	wire_get_uuid(r, &life);
-	(void) wire_get_string(r, NAMEDATALEN - 1, &len);
-	if (r->bad || memcmp(&node, &guest->node, UUID_LEN) != 0 || memcmp(&life, &guest->life, UUID_LEN) != 0)
-		peer_nonsense("A delta is not of the node that said hello.");
-	header_vector(m, r);
-	return header_base(m, r);
-}
-
-/* ---------- items ---------- */
-
-typedef struct DeltaItem
-{
-	ItemKind	kind;
-	ZoneRef		zone;
-	uint64		serial,			/* of a zone, and the sum of what is served of it, at the sender's */
-				served;
-	const uint8 *key;
-	size_t		key_len;
-	int			nversions;
-	Version    *versions;			/* their dots have local origins */
-} DeltaItem;
-
-static void
-item_zone(WireReader *r, DeltaItem *item)
-{
-	size_t		len;
-	const uint8 *name;
-
-	memset(&item->zone, 0, sizeof(item->zone));
-	if (item->kind == ITEM_TABLE)
-	{
-		item->zone.table = (int16) wire_get_u16(r);
-		if (r->bad || item->zone.table <= 0)
-			peer_nonsense("The number of a table is impossible.");
-		return;
-	}
-	name = wire_get_string(r, 255, &len);
-	if (!name)
-		peer_nonsense("The name of a zone cannot be read.");
-	item->serial = wire_get_u64(r);
-	item->served = wire_get_u64(r);
-	if (r->bad || item->serial > PG_INT64_MAX / 2)
-		peer_nonsense("The serial of a zone is impossible.");
-	zone_decode_name(name, len, &item->zone);
-}
-
-static void
-item_version(Merge *m, WireReader *r, Version *v)
-{
-	uint64		origin = wire_get_varint(r);
-	Image		image;
-
-	memset(v, 0, sizeof(*v));
-	if (r->bad || origin >= (uint64) m->norigins)
-		peer_nonsense("A version's origin is not in the vector.");
-	v->dot.origin = m->origins[origin];
-	v->dot.stamp = (int64) wire_get_u64(r);
-	v->image = wire_get_string(r, MAX_IMAGE_SIZE, &v->image_len);
-	if (r->bad || v->dot.stamp <= 0 || !image_decode(v->image, v->image_len, false, &image))
-		peer_nonsense("A version cannot be read.");
-}
-
-static void
-item_unit(Merge *m, WireReader *r, DeltaItem *item)
-{
-	uint64		n;
-
-	item->key = wire_get_string(r, MAX_KEY_SIZE, &item->key_len);
-	if (!item->key || !key_well_formed(item->key, item->key_len))
-		peer_nonsense("The key of a unit cannot be read.");
-	n = wire_get_varint(r);
-	if (r->bad || n > MAX_SIBLINGS || n > (uint64) (r->end - r->p))
-		peer_nonsense("A unit has an impossible number of versions.");
-	item->nversions = (int) n;
-	item->versions = palloc(sizeof(Version) * (n + 1));
-	for (int i = 0; i < item->nversions; i++)
-	{
-		item_version(m, r, &item->versions[i]);
-		for (int k = 0; k < i; k++)
-			if (item->versions[k].dot.origin == item->versions[i].dot.origin &&
-				item->versions[k].dot.stamp == item->versions[i].dot.stamp)
-				peer_nonsense("A unit has the same version twice.");
-	}
-}
-
-static bool
-item_next(Merge *m, WireReader *r, DeltaItem *item)
-{
-	if (wire_at_end(r))
+	if (!delta_chunk(chunks, r))
 		return false;
-	item->kind = (ItemKind) wire_get_u8(r);
-	if (item->kind == ITEM_ZONE || item->kind == ITEM_TABLE)
-		item_zone(r, item);
-	else if (item->kind == ITEM_UNIT)
-		item_unit(m, r, item);
-	else
-		peer_nonsense("An item of a delta is of no known kind.");
-	return true;
-}
-
-/* Opens the next chunk; the first one's header is skipped, it was read before. */
-static bool
-chunk_open(Merge *m, Chunks *chunks, WireReader *r)
-{
-	bool		first = chunks->next == 0;
-	int			n;
-	size_t		len;
-
-	if (!chunks_next(chunks, r))
-		return false;
-	if (wire_get_u8(r) != (first ? CHUNK_FIRST : CHUNK_NEXT))
-		peer_nonsense("A chunk is out of place.");
-	if (first)
-	{
-		(void) wire_get_bytes(r, 2 * UUID_LEN);
-		(void) wire_get_string(r, NAMEDATALEN - 1, &len);
-		if (!entries_decode(r, &n) || !entries_decode(r, &n))
-			peer_nonsense("The header of a delta cannot be read.");
-	}
 	merge_tell(m);
 	return true;
 }
 
 /* ---------- first pass: zones and their locks ---------- */
+
+static MergeZone *
+zones_room(Merge *m)
+{
+	if (m->nzones == m->cap_zones)
+	{
+		m->cap_zones = m->cap_zones ? m->cap_zones * 2 : 16;
+		m->zones = m->zones ? repalloc_huge(m->zones, sizeof(MergeZone) * (size_t) m->cap_zones)
+			: palloc(sizeof(MergeZone) * (size_t) m->cap_zones);
+	}
+	memset(&m->zones[m->nzones], 0, sizeof(MergeZone));
+	return &m->zones[m->nzones++];
+}
 
 static void
 zones_add(Merge *m, const DeltaItem *item)
@@ -307,14 +138,7 @@ zones_add(Merge *m, const DeltaItem *item)
 		if (order == 0)
 			return;				/* goes on in the next chunk */
 	}
-	if (m->nzones == m->cap_zones)
-	{
-		m->cap_zones = m->cap_zones ? m->cap_zones * 2 : 16;
-		m->zones = m->zones ? repalloc_huge(m->zones, sizeof(MergeZone) * (size_t) m->cap_zones)
-			: palloc(sizeof(MergeZone) * (size_t) m->cap_zones);
-	}
-	new = &m->zones[m->nzones++];
-	memset(new, 0, sizeof(*new));
+	new = zones_room(m);
 	new->ref = *z;
 	new->serial = item->serial;
 	new->served = item->served;
@@ -330,11 +154,11 @@ zones_collect(Merge *m, Chunks chunks)
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	WireReader	r;
 
-	while (chunk_open(m, &chunks, &r))
+	while (chunk_next(m, &chunks, &r))
 	{
 		DeltaItem		item;
 
-		while (item_next(m, &r, &item))
+		while (delta_item(&m->in, &r, &item))
 			if (item.kind != ITEM_UNIT)
 			{
 				MemoryContextSwitchTo(old);
@@ -345,6 +169,30 @@ zones_collect(Merge *m, Chunks chunks)
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
+}
+
+static int
+merge_zone_order(const void *a, const void *b)
+{
+	return zone_order(&((const MergeZone *) a)->ref, &((const MergeZone *) b)->ref);
+}
+
+/* A delta that has all: zones of this node that are not in it count too. */
+static void
+zones_add_local(Merge *m)
+{
+	int			n,
+				sent = m->nzones;
+	ZoneRef    *local = zone_all(&n);
+
+	for (int i = 0; i < n; i++)
+	{
+		MergeZone	key = {.ref = local[i]};
+
+		if (!sent || !bsearch(&key, m->zones, (size_t) sent, sizeof(MergeZone), merge_zone_order))
+			zones_room(m)->ref = local[i];
+	}
+	qsort(m->zones, (size_t) m->nzones, sizeof(MergeZone), merge_zone_order);
 }
 
 static void
@@ -406,6 +254,17 @@ version_take(Merge *m, MergeZone *z, const GroupUnit *u, const Version *v)
 	return taken;
 }
 
+static bool *
+versions_gone(const Version *v, int n)
+{
+	bool	   *gone = palloc(sizeof(bool) * (size_t) (n + 1));
+	ImageHead	head;
+
+	for (int i = 0; i < n; i++)
+		gone[i] = image_head(v[i].image, v[i].image_len, &head) && image_is_deletion(&head);
+	return gone;
+}
+
 /* The unit's versions after the merge rule, written to the store; false if nothing has changed. */
 static bool
 unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
@@ -421,7 +280,11 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 		mine[i] = set.v[i].dot;
 	for (int i = 0; i < item->nversions; i++)
 		theirs[i] = item->versions[i].dot;
-	merge_rule(mine, set.n, m->mine, theirs, item->nversions, m->theirs, keep, take);
+	if (m->in.flags & DELTA_REPAIR)
+		merge_repair(mine, versions_gone(set.v, set.n), set.n, m->my_collected,
+					 theirs, versions_gone(item->versions, item->nversions), item->nversions, m->in.collected, keep, take);
+	else
+		merge_rule(mine, set.n, m->mine, theirs, item->nversions, m->in.theirs, keep, take);
 
 	u->set.v = palloc(sizeof(Version) * (size_t) (set.n + item->nversions + 1));
 	u->set.n = 0;
@@ -439,6 +302,9 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 			u->set.v[u->set.n++] = version_take(m, z, u, &item->versions[i]);
 			changed = true;
 		}
+	m->repaired += changed && (m->in.flags & DELTA_REPAIR);
+	if (m->joining && changed && set.n > 0)
+		join_unit(m->store, &z->ref, &z->work.now, m->joining, m->in.theirs, u);
 	return changed;
 }
 
@@ -527,14 +393,11 @@ key_in_order(Merge *m, const DeltaItem *item)
 static void
 unit_merge(Merge *m, const DeltaItem *item)
 {
-	MergeZone  *z;
+	MergeZone  *z = &m->zones[m->zone];
 	GroupUnit  *u;
 	int			had;
 	MemoryContext old;
 
-	if (m->zone < 0)
-		peer_nonsense("A unit comes before its zone.");
-	z = &m->zones[m->zone];
 	key_in_order(m, item);
 	if (m->group && (m->group->prefix_len != group_prefix(item->key, item->key_len) ||
 					 memcmp(m->group->prefix, item->key, m->group->prefix_len) != 0))
@@ -560,12 +423,74 @@ unit_merge(Merge *m, const DeltaItem *item)
 	MemoryContextSwitchTo(old);
 }
 
+/* ---------- units that are here, and not in a delta that has all ---------- */
+
+typedef struct Absent
+{
+	Merge	   *m;
+	const DeltaItem *next;		/* NULL: up to the end of the zone */
+} Absent;
+
+static bool
+absent_unit(int32 zone, const uint8 *key, size_t key_len, void *arg)
+{
+	Absent	   *a = arg;
+	DeltaItem	item = {.kind = ITEM_UNIT, .key = key, .key_len = key_len};
+	MemoryContext old;
+
+	if (a->next)
+	{
+		int			c = memcmp(key, a->next->key, Min(key_len, a->next->key_len));
+
+		if (c > 0 || (c == 0 && key_len >= a->next->key_len))
+			return false;
+	}
+	old = MemoryContextSwitchTo(a->m->absent_context);
+	unit_merge(a->m, &item);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(a->m->absent_context);
+	return true;
+}
+
+/* Those between the last unit and the next: the sender holds nothing of them. */
+static void
+absent_units(Merge *m, const DeltaItem *next)
+{
+	MergeZone  *z = &m->zones[m->zone];
+	Absent		a = {.m = m, .next = next};
+	uint8		after[MAX_KEY_SIZE];
+	size_t		len = (size_t) m->last_key.len;
+
+	if (!z->absent)
+		return;
+	memcpy(after, m->last_key.data, len);
+	unit_walk(m->store, m->before, z->ref.number, (const uint8 *) "", 0, after, len, absent_unit, &a);
+}
+
+static void
+unit_came(Merge *m, const DeltaItem *item)
+{
+	if (m->zone < 0)
+		peer_nonsense("A unit comes before its zone.");
+	absent_units(m, item);
+	unit_merge(m, item);
+}
+
+static bool
+any_unit(int32 zone, const uint8 *key, size_t key_len, void *arg)
+{
+	*(bool *) arg = true;
+	return false;
+}
+
 /* The zone before is complete. */
 static void
 zone_leave(Merge *m)
 {
 	MergeZone  *z;
 
+	if (m->zone >= 0)
+		absent_units(m, NULL);
 	group_finish(m);
 	if (m->zone < 0)
 		return;
@@ -583,20 +508,29 @@ zone_leave(Merge *m)
 }
 
 static void
-zone_enter(Merge *m, const ZoneRef *z)
+zone_next(Merge *m)
 {
 	MergeZone  *new;
 
-	if (m->zone >= 0 && zone_order(&m->zones[m->zone].ref, z) == 0)
-		return;
 	zone_leave(m);
-	m->zone++;
+	new = &m->zones[++m->zone];
 	resetStringInfo(&m->last_key);
-	Assert(m->zone < m->nzones && zone_order(&m->zones[m->zone].ref, z) == 0);
-	new = &m->zones[m->zone];
 	work_zone(m->work, &new->work, &new->ref);
 	new->work.peer_serial = new->serial;
 	new->work.peer_served = new->served;
+	if (m->in.flags & DELTA_FULL)
+		unit_walk(m->store, m->before, new->ref.number, (const uint8 *) "", 0, NULL, 0, any_unit, &new->absent);
+}
+
+/* On to the zone that the delta goes on with; zones of this node that are not in it lie between. */
+static void
+zone_enter(Merge *m, const ZoneRef *z)
+{
+	while (m->zone < 0 || zone_order(&m->zones[m->zone].ref, z) != 0)
+	{
+		Assert(m->zone + 1 < m->nzones);
+		zone_next(m);
+	}
 }
 
 static void
@@ -608,19 +542,20 @@ units_merge(Merge *m, Chunks chunks)
 	WireReader	r;
 
 	m->group_context = AllocSetContextCreate(old, "dnsrepl group", ALLOCSET_DEFAULT_SIZES);
+	m->absent_context = AllocSetContextCreate(old, "dnsrepl absent unit", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(old);
 	m->work = work_begin(m->store, m->before, merge_tell, m);
 	MemoryContextSwitchTo(scratch);
 	m->zone = -1;
-	while (chunk_open(m, &chunks, &r))
+	while (chunk_next(m, &chunks, &r))
 	{
 		DeltaItem		item;
 
 		MemoryContextSwitchTo(unit);
-		while (item_next(m, &r, &item))
+		while (delta_item(&m->in, &r, &item))
 		{
 			if (item.kind == ITEM_UNIT)
-				unit_merge(m, &item);
+				unit_came(m, &item);
 			else
 			{
 				MemoryContextSwitchTo(old);
@@ -633,8 +568,11 @@ units_merge(Merge *m, Chunks chunks)
 		MemoryContextResetOnly(scratch);
 	}
 	MemoryContextSwitchTo(old);
+	while (m->zone + 1 < m->nzones)
+		zone_next(m);
 	zone_leave(m);
 	work_end(m->work);
+	MemoryContextDelete(m->absent_context);
 	MemoryContextDelete(m->group_context);
 	MemoryContextDelete(scratch);
 }
@@ -654,9 +592,9 @@ merge_answer(AnswerStatus status, const Vector *held)
 }
 
 static Datum
-merge_refused(Merge *m)
+merge_refused(Merge *m, AnswerStatus status)
 {
-	Datum		answer = merge_answer(ANSWER_REBASE, m->mine);
+	Datum		answer = merge_answer(status, m->mine);
 
 	PopActiveSnapshot();
 	return answer;
@@ -666,14 +604,67 @@ static void
 merge_units(Merge *m, const Chunks *chunks)
 {
 	zones_collect(m, *chunks);
+	if ((m->in.flags & DELTA_FULL) || m->me.damaged)
+		zones_add_local(m);
 	PopActiveSnapshot();
 	zones_lock(m);
+	if (m->joining)
+		for (int i = 0; i < m->nzones; i++)
+			if (!m->zones[i].free)
+				ereport(ERROR,
+						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						 errmsg("this node can join when no local transaction is editing a zone"),
+						 errhint("It will be tried again.")));
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	m->before = GetActiveSnapshot();
 	m->store = store_open(true);
 	units_merge(m, *chunks);
 	store_close(m->store);
+}
+
+/* May the sender's delta be merged? False: it is kept until somebody has said whose data count. */
+static bool
+merge_may(Merge *m, const Guest *guest)
+{
+	node_require(&m->me);
+	switch (guest_meeting(&m->me))
+	{
+		case MEET_STRANGERS:
+			return false;
+		case MEET_I_JOIN:
+			m->joining = m->me.joining;
+			return true;
+		case MEET_THEY_JOIN:
+		case MEET_BOTH_JOIN:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("node \"%s\" takes this cluster's state before it sends", guest->name)));
+			break;
+		case MEET_SAME:
+		case MEET_UNITE:
+			break;
+	}
+	return true;
+}
+
+/* The vectors follow, and what is known of the sender. */
+static Vector *
+merge_holdings(Merge *m, const Guest *guest)
+{
+	Vector	   *now = vector_copy(m->mine);
+	KnownVector known = {.node = guest->node, .life = guest->life, .heard = GetCurrentTimestamp(), .vector = m->in.vector,
+	.vector_len = m->in.vector_len};
+
+	vector_join(now, m->in.theirs);
+	if (m->me.damaged)
+		mend_store(now);
+	if (m->changed || !vector_covers_all(m->mine, now))
+		clock_store_changed();
+	holdings_write(now, m->in.collected);
+	strlcpy(known.name, guest->name, NAMEDATALEN);
+	peer_vector_write(&known);
+	return now;
 }
 
 static Datum
@@ -700,16 +691,22 @@ merge_run(const Chunks *chunks)
 	m->mine = holdings_push_snapshot();
 	if (!chunks_next(&first, &r))
 		peer_nonsense("A delta has no chunk.");
-	if (!header_read(m, &r, guest))
-		return merge_refused(m);
+	if (!merge_may(m, guest))
+	{
+		chunks_keep(&guest->node, guest->name, chunks);
+		return merge_refused(m, ANSWER_KEPT);
+	}
+	if (!delta_header(&m->in, &r, &guest->node, &guest->life, m->mine))
+		return merge_refused(m, ANSWER_REBASE);
+	m->my_collected = collected_read(GetActiveSnapshot());
 	merge_units(m, chunks);
-
-	now = vector_copy(m->mine);
-	vector_join(now, m->theirs);
-	if (m->changed || !vector_covers_all(m->mine, now))
-		clock_store_changed();
-	holdings_write(now);
-	peer_vector_write(&guest->node, &guest->life, guest->name, m->vector, m->vector_len);
+	if (m->joining)
+		join_done(&m->me, guest->name, guest->clusters, guest->nclusters);
+	if (m->repaired)
+		repairs_count(guest->name, m->repaired);
+	now = merge_holdings(m, guest);
+	if (!chunks->payload)
+		chunks_unstage(&guest->node);
 	PopActiveSnapshot();
 	return merge_answer(ANSWER_MERGED, now);
 }
@@ -740,11 +737,8 @@ Datum
 dnsrepl_merge_done(PG_FUNCTION_ARGS)
 {
 	Chunks		chunks = {.node = guest_require()->node, .delta = PG_GETARG_INT64(0), .n = PG_GETARG_INT32(1)};
-	Datum		answer;
 
 	if (chunks.n < 1)
 		peer_nonsense("A delta has no chunk.");
-	answer = merge_run(&chunks);
-	chunks_unstage(&chunks.node);
-	return answer;
+	return merge_run(&chunks);
 }

@@ -162,7 +162,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION dnsrepl.setup_check(text, name) IS 'for setup(): are its arguments usable?';
 
-CREATE FUNCTION dnsrepl.setup(node text, schema name DEFAULT 'public') RETURNS void
+CREATE FUNCTION dnsrepl.setup(node text, schema name DEFAULT 'public', on_join text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t record;
@@ -186,6 +186,13 @@ BEGIN
     INSERT INTO dnsrepl.tab VALUES (8, 'policy', 'dnsrepl.policy'::regclass, 'n', '{scope}', NULL, '{zone,tab,type,resolver,options}');
     PERFORM dnsrepl.setup_triggers('dnsrepl.policy');
     PERFORM dnsrepl.note_table('dnsrepl.policy');
+    INSERT INTO dnsrepl.tab VALUES (9, 'member', 'dnsrepl.roll'::regclass, 'n', '{node}', NULL, '{name,evicted}');
+    PERFORM dnsrepl.setup_triggers('dnsrepl.roll');
+    PERFORM dnsrepl.note_table('dnsrepl.roll');
+    INSERT INTO dnsrepl.roll (node, name) SELECT n.id, n.name FROM dnsrepl.node n;
+    IF on_join IS NOT NULL THEN
+        PERFORM dnsrepl."join"(on_join);
+    END IF;
     -- A dump brings the links of the node that was dumped: a copy that is restored for a look must not begin to send.
     UPDATE dnsrepl.peer SET paused = true;
     IF FOUND THEN
@@ -200,5 +207,5 @@ BEGIN
                 concat_ws(', ', nullif(current_setting('dnsrepl.databases', true), ''), quote_ident(current_database())));
     END IF;
 END $$;
-COMMENT ON FUNCTION dnsrepl.setup(text, name)
+COMMENT ON FUNCTION dnsrepl.setup(text, name, text)
     IS 'makes this database a node: PowerDNS''s tables are made, or adopted where they are';

@@ -350,6 +350,24 @@ peer_close(PeerConn *conn)
 	ReleaseExternalFD();
 }
 
+bool
+peer_is_private(PeerConn *conn)
+{
+	const char *address = PQhostaddr(conn->pg);
+	const char *host = PQhost(conn->pg);
+	const char *bits;
+
+	if (PQgssEncInUse(conn->pg))
+		return true;
+	if (PQsslInUse(conn->pg))
+	{
+		bits = PQsslAttribute(conn->pg, "key_bits");
+		return bits && atoi(bits) > 0;
+	}
+	return (host && is_absolute_path(host)) || (host && host[0] == '@') ||
+		(address && (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0));
+}
+
 void
 peer_prepare(PeerConn *conn, const CallKind *kinds, int n)
 {

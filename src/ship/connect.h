@@ -37,6 +37,12 @@ typedef struct CallKind
 extern PeerConn *peer_open(const char *conninfo, const char *application_name);
 extern void peer_close(PeerConn *conn);
 
+/*
+ * Can nobody on the way read along? TLS or GSSAPI with encryption, or a connection that does not leave this machine (a Unix
+ * socket, loopback). TLS with a NULL cipher, for those who may not encrypt, is none.
+ */
+extern bool peer_is_private(PeerConn *conn);
+
 /* Prepares statements, as one call. */
 extern void peer_prepare(PeerConn *conn, const CallKind *kinds, int n);
 

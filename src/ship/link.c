@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -25,6 +26,7 @@
 
 #include "compat.h"
 #include "dnsrepl.h"
+#include "ship/compare_peer.h"
 #include "ship/connect.h"
 #include "ship/link.h"
 #include "ship/link_state.h"
@@ -33,15 +35,16 @@
 #include "ship/worker.h"
 #include "store/clock.h"
 #include "store/delta.h"
+#include "store/greeting.h"
 #include "store/origin.h"
+#include "store/private_lock.h"
 
 #define MAX_CHUNKS_IN_FLIGHT	4
 #define MAX_REBASES				3		/* in a row, before the link is taken down for a while */
 #define LINK_RETRY_FIRST		100		/* ms */
 #define LINK_RETRY_MOST			30000
 
-static const CallKind call_hello = {"hello", "SELECT dnsrepl.hello($1, $2, $3, $4, $5)", 5,
-{INT4OID, UUIDOID, UUIDOID, TEXTOID, TEXTOID}};
+static const CallKind call_hello = {"hello", "SELECT dnsrepl.hello($1, $2)", 2, {TEXTOID, BYTEAOID}};
 static const CallKind call_merges[] = {
 	{"merge", "SELECT dnsrepl.merge($1)", 1, {BYTEAOID}},
 	{"chunk", "SELECT dnsrepl.merge($1, $2, $3)", 3, {BYTEAOID, INT8OID, INT4OID}},
@@ -59,6 +62,7 @@ typedef struct Link
 	Backoff		backoff;
 	bool		unreachable;	/* the last attempt did not get as far as a session */
 	uint32		greetings;		/* of peers, counted when it was made */
+	bool		is_copy;		/* the peer says that this node is a copy of another that lives */
 	bool		up;				/* as the log was told */
 	char		reason[LINK_ERROR_SIZE];	/* why it is down, as the log was told */
 
@@ -68,13 +72,20 @@ typedef struct Link
 	NodeInfo	node;			/* this one */
 	pg_uuid_t	life;
 	PeerConn   *conn;
+	bool		secrets;		/* it may carry private keys */
 	Delta	   *delta;
 	pg_uuid_t	peer_node;
 	pg_uuid_t	peer_life;
+	TimestampTz greeted;		/* when it was last */
+	TimestampTz told;			/* when it was last told what is known of others */
+	Meeting		meeting;		/* how the two nodes stand to each other */
 	uint8	   *vector;			/* what the peer holds, encoded */
 	size_t		vector_len;
 	uint64		acked;
+	TimestampTz compared;		/* when it was last */
+	uint64		different;		/* what was, then */
 	bool		exact;			/* cut the next delta for exactly that */
+	bool		kept;			/* a stranger has got what this node holds */
 	int			rebases;
 } Link;
 
@@ -128,7 +139,7 @@ greeting_check(const Link *link, const Greeting *peer)
 	if (memcmp(&peer->node, &link->node.id, UUID_LEN) == 0)
 		detail = memcmp(&peer->life, &link->life, UUID_LEN) == 0 ?
 			"This peer is this node itself." :
-			"The peer has this node's identity. Is one a copy of the other?";
+			"The peer has this node's identity: one is a copy of the other.";
 	else if (strcmp(peer->name, link->node.name) == 0)
 		detail = "The peer is another node of the same name.";
 	if (detail)
@@ -138,28 +149,41 @@ greeting_check(const Link *link, const Greeting *peer)
 				 errdetail("%s", detail)));
 }
 
+/* What the peer has said of itself, in a transaction: clusters that become one, what is known of who holds what. */
+static void
+link_take_greeting(Link *link, const Greeting *peer)
+{
+	worker_begin();
+	node_require(&link->node);
+	link->meeting = greeting_meet(&link->node, node_has_data(), peer);
+	if (link->meeting == MEET_SAME || link->meeting == MEET_UNITE)
+		node_unite(&link->node, peer->clusters, peer->nclusters);
+	if (private_lock(LOCK_VECTOR, 0, ExclusiveLock, true))
+		greeting_learn(peer);
+	worker_commit();
+}
+
 /* Tells the peer who we are, and learns who it is and what it holds. */
 static void
 link_greet(Link *link)
 {
-	uint32		protocol = pg_hton32(PROTOCOL_VERSION);
 	const char *encoding = GetDatabaseEncodingName();
-	CallParam	params[5];
+	CallParam	params[2];
 	MemoryContext caller = MemoryContextSwitchTo(link->work);
+	StringInfoData said;
 	uint8	   *answer;
 	size_t		len = 0;
 	Greeting	peer;
 	TimestampTz asked;
 
-	LWLockAcquire(link->slot->lock, LW_SHARED);
-	link->life = link->slot->life;
-	LWLockRelease(link->slot->lock);
-
-	params[0] = (CallParam) {&protocol, sizeof(protocol)};
-	params[1] = (CallParam) {&link->node.id, UUID_LEN};
-	params[2] = (CallParam) {&link->life, UUID_LEN};
-	params[3] = (CallParam) {link->node.name, (int) strlen(link->node.name)};
-	params[4] = (CallParam) {encoding, (int) strlen(encoding)};
+	initStringInfo(&said);
+	worker_begin();
+	MemoryContextSwitchTo(link->work);
+	greeting_encode(&said, greeting_tells_known(&link->told), &link->life);
+	worker_commit();
+	MemoryContextSwitchTo(link->work);
+	params[0] = (CallParam) {encoding, (int) strlen(encoding)};
+	params[1] = (CallParam) {said.data, said.len};
 	asked = stamp_time(clock_now());
 	peer_send(link->conn, &call_hello, params);
 	answer = peer_answer(link->conn, &len);
@@ -170,8 +194,11 @@ link_greet(Link *link)
 	greeting_check(link, &peer);
 	link->peer_node = peer.node;
 	link->peer_life = peer.life;
+	link->greeted = GetCurrentTimestamp();
 	/* asked half way between question and answer, as far as one can know */
 	link_state_set_skew(link->state, peer.time - (asked + (stamp_time(clock_now()) - asked) / 2));
+	link_take_greeting(link, &peer);
+	MemoryContextSwitchTo(link->work);
 	link_learn(link, peer.vector, peer.vector_len);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(link->work);
@@ -204,7 +231,9 @@ link_take_answer(Link *link, bool expected)
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("the peer's answer is not one of dnsrepl")));
 	link_learn(link, answer.vector, answer.vector_len);
-	return answer.status == ANSWER_MERGED;
+	if (answer.status == ANSWER_KEPT)
+		link->meeting = MEET_STRANGERS;
+	return answer.status != ANSWER_REBASE;
 }
 
 /* A delta of several chunks: each is stored by the peer in a transaction of its own, then all are merged in one. */
@@ -269,11 +298,14 @@ link_ship(Link *link)
 	uint64		commits = pg_atomic_read_u64(&link->slot->commits);
 	MemoryContext caller = MemoryContextSwitchTo(link->work);
 	bool		merged = true;
+	DeltaFor	peer;
 
 	if (link_life_is_over(link))
 		link_greet(link);
+	peer = (DeltaFor) {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
+		.vector_len = link->vector_len, .exact = link->exact, .secrets = link->secrets || setting_allow_plaintext_secrets};
 	worker_enter();
-	link->delta = delta_cut(&link->peer_node, &link->peer_life, link->vector, link->vector_len, link->exact);
+	link->delta = delta_cut(&peer);
 	worker_leave();
 	MemoryContextSwitchTo(link->work);
 	if (link->delta)
@@ -293,10 +325,89 @@ link_ship(Link *link)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("the peer refuses every delta as cut for more than it holds")));
-	if (!merged)
+	if (!merged || link->meeting == MEET_STRANGERS)
 		return;
 	link_state_set_phase(link->state, LINK_STREAMING);
 	link_acknowledge(link, commits);
+}
+
+/* A peer that holds the same, and serves something else: the zones concerned are united, here by what this node holds. */
+static void
+link_compare(Link *link)
+{
+	MemoryContext caller = MemoryContextSwitchTo(link->work);
+	ZoneRef    *zones;
+	DeltaFor	peer = {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
+	.vector_len = link->vector_len, .secrets = link->secrets || setting_allow_plaintext_secrets};
+
+	peer.nzones = compare_peer(link->conn, link->name, link->vector, link->vector_len, &link->different, &zones);
+	peer.zones = zones;
+	MemoryContextSwitchTo(link->work);
+	if (peer.nzones > 0)
+	{
+		Delta	   *delta;
+
+		ereport(LOG,
+				(errmsg("link \"%s\": %d zones differ, though both nodes hold the same; the peer gets what this node holds of them",
+						link->name, peer.nzones)));
+		worker_enter();
+		link->delta = delta_cut(&peer);
+		worker_leave();
+		MemoryContextSwitchTo(link->work);
+		if (link_send_delta(link))
+			link->compared = 0;	/* has it helped? */
+		delta = link->delta;
+		link->delta = NULL;
+		delta_free(delta);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(link->work);
+}
+
+/* Is there a reason not to send anything now, though the peer may be one? As the status has it. */
+static const char *
+link_obstacle(const Link *link)
+{
+	switch (link->meeting)
+	{
+		case MEET_I_JOIN:
+			return "this node takes the state of the peer's cluster before it sends";
+		case MEET_BOTH_JOIN:
+			return "both nodes have been told to join the other: run dnsrepl.join(NULL) on the one that stays as it is";
+		case MEET_STRANGERS:
+			return "both nodes have data and are of different clusters: run dnsrepl.join('cluster') or dnsrepl.join('mine') on the one that joins; dnsrepl.join_preview() shows what would change";
+		case MEET_THEY_JOIN:
+		case MEET_SAME:
+		case MEET_UNITE:
+			break;
+	}
+	return NULL;
+}
+
+/* Sends what there is to be sent. To a stranger too, once: it keeps the delta, so that its people can look at it. */
+static void
+link_go_on(Link *link)
+{
+	const char *obstacle;
+
+	if (link->meeting == MEET_STRANGERS && !link->kept)
+	{
+		link_ship(link);
+		link->kept = true;
+	}
+	obstacle = link_obstacle(link);
+	if (!obstacle)
+	{
+		link->kept = false;
+		link_ship(link);
+		link_log_up(link);
+		return;
+	}
+	link_state_set_phase(link->state, LINK_CONNECTING);
+	link_state_set_error(link->state, obstacle);
+	if (strcmp(link->reason, obstacle) != 0)
+		ereport(LOG, (errmsg("link \"%s\" waits: %s", link->name, obstacle)));
+	strlcpy(link->reason, obstacle, sizeof(link->reason));
 }
 
 /* The connection string, and who this node is. */
@@ -338,24 +449,31 @@ link_session(Link *link)
 	pgstat_report_activity(STATE_RUNNING, "connecting");
 	link->conn = peer_open(conninfo, psprintf("dnsrepl %s", link->node.name));
 	explicit_bzero(conninfo, strlen(conninfo));
+	link->secrets = peer_is_private(link->conn);
 	peer_prepare(link->conn, &call_hello, 1);
+	link->told = 0;
 	link_greet(link);
 	peer_prepare(link->conn, call_merges, lengthof(call_merges));
+	peer_prepare(link->conn, &call_compare, 1);
 	link_state_set_phase(link->state, LINK_CATCHING_UP);
 	pgstat_report_activity(STATE_RUNNING, "sending");
-	link_ship(link);
-	link_log_up(link);
+	link_go_on(link);
 	for (;;)
 	{
-		TimestampTz quiet = TimestampTzPlusMilliseconds(peer_heard(link->conn), setting_keepalive);
+		TimestampTz due = TimestampTzPlusMilliseconds(link->greeted, setting_keepalive);
 
 		worker_check();
-		if (link->exact || pg_atomic_read_u64(&link->slot->commits) != link->acked)
-			link_ship(link);
-		else if (GetCurrentTimestamp() >= quiet)
+		if (GetCurrentTimestamp() >= due)
+		{
 			link_greet(link);
+			link_go_on(link);	/* the peer may hold less than it did */
+			if (link->acked && link->acked == pg_atomic_read_u64(&link->slot->commits) && greeting_tells_known(&link->compared))
+				link_compare(link);
+		}
+		else if (link->exact || (pg_atomic_read_u64(&link->slot->commits) != link->acked && !link_obstacle(link)))
+			link_ship(link);
 		else
-			peer_idle(link->conn, quiet);
+			peer_idle(link->conn, due);
 	}
 }
 
@@ -375,6 +493,9 @@ link_clean(Link *link)
 	link->vector_len = 0;
 	link->acked = 0;
 	link->exact = false;
+	link->kept = false;
+	link->compared = 0;
+	link->different = 0;
 	link->rebases = 0;
 }
 
@@ -395,6 +516,7 @@ link_fail(Link *link)
 	link_state_set_phase(link->state, LINK_DOWN);
 	if (link->up || strcmp(link->reason, reason) != 0)
 		ereport(LOG, (errmsg("link \"%s\" is down: %s", link->name, reason)));
+	link->is_copy = error->sqlerrcode == ERRCODE_DUPLICATE_OBJECT && error->context;
 	link->up = false;
 	strlcpy(link->reason, reason, sizeof(link->reason));
 	pgstat_report_activity(STATE_IDLE, NULL);
@@ -408,6 +530,21 @@ static bool
 link_is_called(const Link *link)
 {
 	return link->unreachable && link->greetings != pg_atomic_read_u32(&link->slot->greetings);
+}
+
+/* A copy becomes a node of its own: unless another link has seen to it already. */
+static void
+link_become_other(Link *link)
+{
+	link->is_copy = false;
+	if (link_life_is_over(link))
+		return;
+	worker_begin();
+	SPI_connect();
+	SPI_execute("SELECT dnsrepl.become_other()", false, 0);
+	SPI_finish();
+	worker_commit();
+	backoff_init(&link->backoff, LINK_RETRY_FIRST, LINK_RETRY_MOST);
 }
 
 static void
@@ -444,6 +581,8 @@ link_main(Datum arg)
 		MemoryContextSwitchTo(link->session);
 		PG_TRY();
 		{
+			if (link->is_copy)
+				link_become_other(link);
 			link_session(link);
 		}
 		PG_CATCH();

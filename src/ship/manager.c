@@ -20,6 +20,7 @@
 
 #include "compat.h"
 #include "dnsrepl.h"
+#include "ship/checker.h"
 #include "ship/link.h"
 #include "ship/link_state.h"
 #include "ship/manager.h"
@@ -48,6 +49,7 @@ typedef struct ManagedLink
 } ManagedLink;
 
 static List *links = NIL;
+static Keeper checker;
 
 static ManagedLink *
 managed_link(const PeerRow *row)
@@ -300,10 +302,20 @@ manager_look(MemoryContext work)
 	return due;
 }
 
+/* The node's own look at itself, in a process of its own: it may take long. */
+static TimestampTz
+checker_run(void)
+{
+	(void) keeper_run(&checker, "checker_main", "dnsrepl checker", "dnsrepl checker", &MyDatabaseId, sizeof(MyDatabaseId));
+	return keeper_due(&checker);
+}
+
 static void
 manager_exit(int code, Datum arg)
 {
 	ListCell   *lc;
+
+	(void) keeper_stop(&checker);
 
 	foreach(lc, links)
 		(void) keeper_stop(&((ManagedLink *) lfirst(lc))->keeper);
@@ -326,13 +338,16 @@ manager_main(Datum arg)
 	backoff_init(&duty_links.backoff, LOOK_RETRY_FIRST, LOOK_RETRY_MOST);
 	backoff_init(&duty_parked.backoff, PARKED_RETRY_FIRST, PARKED_RETRY_MOST);
 	backoff_init(&parked_pause, PARKED_PAUSE_FIRST, PARKED_PAUSE_MOST);
+	keeper_init(&checker);
 	duty_links.fn = links_look;
 	duty_parked.fn = parked_look;
 	work = AllocSetContextCreate(TopMemoryContext, "dnsrepl manager", ALLOCSET_DEFAULT_SIZES);
 	for (;;)
 	{
 		TimestampTz due = manager_look(work);
+		TimestampTz due_checker = checker_run();
 
+		due = Min(due, due_checker);
 		worker_wait(0, PGINVALID_SOCKET, due);
 	}
 }

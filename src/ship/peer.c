@@ -114,18 +114,33 @@ name_check(const char *name)
 				 errhidestmt(true)));
 }
 
-/* add_peer(name text, conninfo text) */
+/* add_peer(name text, conninfo text, on_join text) */
 Datum
 peer_add(PG_FUNCTION_ARGS)
 {
 	Datum		values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
 	NodeInfo	node;
 
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a peer needs a name and a connection string")));
 	name_check(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	conninfo_check(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	node_require(&node);
 	peer_execute("INSERT INTO dnsrepl.peer (name, conninfo) VALUES ($1, $2) "
 				 "ON CONFLICT (name) DO UPDATE SET conninfo = excluded.conninfo", 2, values);
+	if (!PG_ARGISNULL(2))
+	{
+		Datum		mode = PG_GETARG_DATUM(2);
+
+		peer_execute("SELECT dnsrepl.\"join\"($1)", 1, &mode);
+	}
+	if (!PG_ARGISNULL(2))
+	{
+		Datum		mode = PG_GETARG_DATUM(2);
+
+		peer_execute("SELECT dnsrepl.\"join\"($1)", 1, &mode);
+	}
 	PG_RETURN_VOID();
 }
 

@@ -23,10 +23,10 @@ CREATE TRIGGER dnsrepl_peer_changed
 	FOR EACH STATEMENT EXECUTE FUNCTION dnsrepl.peer_changed();
 ALTER TABLE dnsrepl.peer ENABLE ALWAYS TRIGGER dnsrepl_peer_changed;
 
-CREATE FUNCTION dnsrepl.add_peer(name text, conninfo text) RETURNS void
-	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'peer_add'
+CREATE FUNCTION dnsrepl.add_peer(name text, conninfo text, on_join text DEFAULT NULL) RETURNS void
+	LANGUAGE C AS 'MODULE_PATHNAME', 'peer_add'
 	SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.add_peer(text, text) IS 'send this node''s changes to another database; for a name that exists: at another place';
+COMMENT ON FUNCTION dnsrepl.add_peer(text, text, text) IS 'send this node''s changes to another database; for a name that exists: at another place. on_join: see dnsrepl.join()';
 
 CREATE FUNCTION dnsrepl.drop_peer(name text) RETURNS void
 	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'peer_drop'

@@ -122,7 +122,8 @@ dnsrepl_digest(PG_FUNCTION_ARGS)
 	digest_begin(&d);
 	(void) table_domains();
 	while ((t = table_next(&position)) != NULL)
-		digest_table(&d, t, NULL);
+		if (t->number != TABLE_ROLL)
+			digest_table(&d, t, NULL);
 	return digest_text(&d);
 }
 

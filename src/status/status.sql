@@ -32,19 +32,64 @@ CREATE VIEW dnsrepl.version AS
     LEFT JOIN dnsrepl.tab t ON t.no = get_byte(v.key, 0) * 256 + get_byte(v.key, 1)
    CROSS JOIN LATERAL (SELECT CASE WHEN z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live)
                                    THEN dnsrepl.image_rows(v.key, v.image) END) r (rows)
-   WHERE v.key <> '\x7fff';
+   WHERE substr(v.key, 1, 2) NOT IN ('\x7fff', '\x0009');	-- serials and members have views of their own
 COMMENT ON VIEW dnsrepl.version IS 'the store: every version of every unit, who wrote it and when';
 
+CREATE FUNCTION dnsrepl.holds_back(vector bytea) RETURNS boolean
+  LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_holds_back' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.holds_back(bytea) IS 'does a member with this vector (null: not known) keep deletions from being collected that are old enough?';
+
 CREATE VIEW dnsrepl.member AS
-  SELECT n.name, n.id AS node, true AS self, now() AS vector_at, NULL::interval AS vector_age
-    FROM dnsrepl.node n
-  UNION ALL
-  SELECT p.name, p.node, false, p.contact, now() - p.contact FROM dnsrepl.peer_vector p
-  UNION ALL
-  SELECT DISTINCT o.node, NULL::uuid, false, NULL::timestamptz, NULL::interval
-    FROM dnsrepl.origin o
-   WHERE o.node NOT IN (SELECT name FROM dnsrepl.node UNION ALL SELECT name FROM dnsrepl.peer_vector);
-COMMENT ON VIEW dnsrepl.member IS 'every node known here, and when its vector came last; nodes that only others talk to have none';
+  SELECT r.name, r.node, n.id IS NOT NULL AS self, CASE WHEN n.id IS NOT NULL THEN now() ELSE p.contact END AS vector_at,
+         CASE WHEN n.id IS NULL THEN now() - p.contact END AS vector_age, r.evicted,
+         n.id IS NULL AND NOT r.evicted AND dnsrepl.holds_back(p.vector) AS holds_back
+    FROM dnsrepl.roll r
+    LEFT JOIN dnsrepl.node n ON n.id = r.node
+    LEFT JOIN dnsrepl.peer_vector p ON p.node = r.node;
+COMMENT ON VIEW dnsrepl.member IS 'the members of the cluster, and what is known here of what they hold';
+COMMENT ON COLUMN dnsrepl.member.name IS 'the node''s name';
+COMMENT ON COLUMN dnsrepl.member.node IS 'its id';
+COMMENT ON COLUMN dnsrepl.member.self IS 'it is this node';
+COMMENT ON COLUMN dnsrepl.member.vector_at IS 'when it was heard last, here or by a node that told of it; null: never';
+COMMENT ON COLUMN dnsrepl.member.vector_age IS 'how long ago that was';
+COMMENT ON COLUMN dnsrepl.member.evicted IS 'deletions are not kept for it: dnsrepl.evict(), dnsrepl.evict_after; it may come back';
+COMMENT ON COLUMN dnsrepl.member.holds_back IS 'deletions older than dnsrepl.tombstone_retention are kept because of it';
+
+CREATE VIEW dnsrepl.self_check AS
+  SELECT c[1] AS rounds, c[2] AS units, c[3] AS collected, c[4] AS sums_mended, c[5] AS differences, c[6] AS damages, c[7] AS compared, c[8] AS repaired
+    FROM dnsrepl.counts() c;
+COMMENT ON VIEW dnsrepl.self_check IS 'what this node has found when it looked after itself, since its server started';
+COMMENT ON COLUMN dnsrepl.self_check.rounds IS 'times that all zones were looked at';
+COMMENT ON COLUMN dnsrepl.self_check.units IS 'units that were looked at';
+COMMENT ON COLUMN dnsrepl.self_check.collected IS 'versions that were removed: deletions, and what was dead with its zone';
+COMMENT ON COLUMN dnsrepl.self_check.sums_mended IS 'zones whose running sums were off';
+COMMENT ON COLUMN dnsrepl.self_check.differences IS 'units whose tables were not what the store says; dnsrepl.check_store() shows those that still are';
+COMMENT ON COLUMN dnsrepl.self_check.damages IS 'zones whose store had been changed behind the extension''s back';
+COMMENT ON COLUMN dnsrepl.self_check.compared IS 'times that what a peer serves was compared';
+COMMENT ON COLUMN dnsrepl.self_check.repaired IS 'units that were united with a peer''s, which differed though both held the same';
+
+-- What joining would change.
+CREATE FUNCTION dnsrepl.join_preview(on_join text DEFAULT 'cluster')
+  RETURNS TABLE (zone @extschema@.dnsname, name text, type text, tab text, here text, there text, change text)
+  LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  WITH d AS MATERIALIZED (
+    SELECT x.zone, x.here, x.there, t.name AS tab, dnsrepl.key_columns(x.key) AS key
+      FROM dnsrepl.join_differences() x JOIN dnsrepl.tab t ON t.no = get_byte(x.key, 0) * 256 + get_byte(x.key, 1)),
+  gone AS (SELECT d.zone FROM d WHERE d.tab = 'domains' AND d.there = 'null' AND on_join = 'cluster')
+  SELECT d.zone, coalesce(d.key->>'name', d.zone::text), d.key->>'type', d.tab,
+         CASE WHEN d.here IS NOT NULL THEN dnsrepl.rows_text(d.tab, d.key, d.here) END,
+         CASE WHEN d.there IS NOT NULL THEN dnsrepl.rows_text(d.tab, d.key, d.there) END,
+         CASE WHEN d.zone OPERATOR(@extschema@.=) ANY (SELECT g.zone FROM gone g) THEN 'deleted here, with its zone'
+              WHEN d.here IS NULL THEN 'new here'
+              WHEN d.there IS NULL THEN 'new in the cluster'
+              WHEN on_join = 'conflict' THEN 'in conflict: the later one is served, unless a policy says otherwise'
+              WHEN on_join = 'mine' AND d.here <> 'null' THEN CASE WHEN d.there = 'null' THEN 'new in the cluster' ELSE 'replaced in the cluster' END
+              WHEN d.there = 'null' THEN 'deleted here'
+              ELSE 'replaced here' END
+    FROM d
+   ORDER BY d.zone, d.tab, 2, 3
+$$;
+COMMENT ON FUNCTION dnsrepl.join_preview(text) IS 'what dnsrepl.join(on_join) would change, here and in the cluster that has sent what it holds';
 
 CREATE VIEW dnsrepl.problem AS
   SELECT coalesce(t.name, 'all tables') AS tab, z.name AS zone,
@@ -61,6 +106,15 @@ CREATE VIEW dnsrepl.problem AS
     FROM dnsrepl.resolver_problem p
     JOIN dnsrepl.zone z ON z.no = p.zone
     LEFT JOIN dnsrepl.tab t ON t.no = get_byte(p.key, 0) * 256 + get_byte(p.key, 1)
+  UNION ALL
+  SELECT 'all tables', z.name, NULL, CASE WHEN c.peer = '' THEN format('%s: %s units', c.problem, c.units) ELSE c.problem END, c.since, NULL,
+         CASE WHEN c.peer = '' THEN 'SELECT * FROM dnsrepl.check_store() shows them; repair => ''tables'' or ''store'' makes that follow the other'
+              ELSE 'is a function of dnsrepl.policy not the same on both, or not immutable? Does the peer have a link to this node?' END
+    FROM dnsrepl.check_problem c JOIN dnsrepl.zone z ON z.no = c.zone
+  UNION ALL
+  SELECT 'all tables', NULL, NULL, 'the store of this node was changed behind the extension''s back', n.damaged, NULL,
+         'it sends nothing until it has taken the state of a peer, which goes by itself when one is connected'
+    FROM dnsrepl.node n WHERE n.damaged IS NOT NULL
   UNION ALL
   SELECT NULL, NULL, NULL,
          CASE WHEN s.off > 1 AND s.off * 2 > s.all_links THEN format('the clock of this server is %s %s that of node "%s", and of most others', s.skew, s.way, s.name)

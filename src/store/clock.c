@@ -84,6 +84,8 @@ clock_shmem_init(void)
 			pg_atomic_init_u64(&slot->commits, 1);
 			pg_atomic_init_u32(&slot->parked, 0);
 			pg_atomic_init_u32(&slot->greetings, 0);
+			for (int c = 0; c < COUNTS; c++)
+				pg_atomic_init_u64(&slot->counts[c], 0);
 			ConditionVariableInit(&slot->acked);
 		}
 	}
@@ -101,6 +103,7 @@ slot_begin_life(NodeSlot *slot)
 {
 	if (!pg_strong_random(slot->life.data, UUID_LEN))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random bytes")));
+	slot->began = GetCurrentTimestamp();
 	slot->origin = 0;
 }
 
@@ -131,10 +134,14 @@ clock_slot(void)
 	{
 		slot_begin_life(slot);
 		slot->last = 0;
+		slot->other = false;
 		slot->database = MyDatabaseId;
 		pg_atomic_write_u64(&slot->commits, 1);
 		pg_atomic_write_u32(&slot->parked, 0);
+		for (int c = 0; c < COUNTS; c++)
+			pg_atomic_write_u64(&slot->counts[c], 0);
 		memset(slot->wakers, 0, sizeof(slot->wakers));
+		memset(slot->guests, 0, sizeof(slot->guests));
 	}
 	LWLockRelease(shared->slots_lock);
 	if (!slot)
@@ -299,6 +306,12 @@ clock_holds(int64 *head, StampRange **ranges, int *nranges)
 			(*ranges)[(*nranges)++] = r;
 	}
 	pfree(flying);
+}
+
+void
+clock_count(Count what, uint64 n)
+{
+	pg_atomic_fetch_add_u64(&clock_slot()->counts[what], (int64) n);
 }
 
 void

@@ -30,18 +30,47 @@ typedef struct Waker
 	WakerKind	kind;
 } Waker;
 
+/* What is counted since the server's start, for dnsrepl.self_check. */
+typedef enum Count
+{
+	COUNT_ROUNDS,				/* of looks at the whole store */
+	COUNT_UNITS,				/* looked at */
+	COUNT_COLLECTED,			/* versions: deletions, and what was dead */
+	COUNT_SUMS,					/* zones whose running sums were off */
+	COUNT_DIFFERENT,			/* units whose tables were not what the store says */
+	COUNT_DAMAGED,				/* zones whose store was changed behind the extension's back */
+	COUNT_COMPARED,				/* times that a peer's sums were compared */
+	COUNT_REPAIRED,				/* units united with a peer's */
+	COUNTS
+} Count;
+
+/* A life of another node that has spoken: guest_life.h. */
+#define MAX_GUEST_LIVES 128
+typedef struct GuestLife
+{
+	pg_uuid_t	node,
+				life;
+	TimestampTz began,			/* as it says */
+				first,			/* when it spoke here */
+				heard;			/* and last; 0: free */
+} GuestLife;
+
 /* One node: a database of this server in which the store is in use. */
 typedef struct NodeSlot
 {
 	Oid			database;		/* InvalidOid: free */
 	LWLock	   *lock;			/* for all that follows, atomics apart */
 	pg_uuid_t	life;			/* this life of the node: the id of its origin */
+	TimestampTz began;			/* when it did */
+	bool		other;			/* the node was found to be a copy, and has become another */
 	int32		origin;			/* the origin's local number; 0 until its row is committed */
 	int64		last;			/* the last stamp drawn here or seen of others */
 	Waker		wakers[MAX_WAKERS];
 	pg_atomic_uint64 commits;	/* counts commits that changed the store; starts at 1 */
 	pg_atomic_uint32 parked;	/* not 0: units wait for their projection */
 	pg_atomic_uint32 greetings; /* counts peers that came: a link that could not reach its own may try again */
+	GuestLife	guests[MAX_GUEST_LIVES];
+	pg_atomic_uint64 counts[COUNTS];
 	ConditionVariable acked;	/* broadcast when a link's peer has confirmed something */
 } NodeSlot;
 
@@ -84,6 +113,8 @@ extern void clock_saw(int64 stamp);
 
 /* What this life has drawn and ended: read it before taking the snapshot that is to show it. */
 extern void clock_holds(int64 *head, StampRange **ranges, int *nranges);
+
+extern void clock_count(Count what, uint64 n);
 
 /* This transaction changes the store: at its commit, links are woken. */
 extern void clock_store_changed(void);

@@ -1,5 +1,5 @@
 /*
- * codec.c: see codec.h; also greetings and answers of delta.h.
+ * codec.c: see codec.h.
  */
 #include "postgres.h"
 
@@ -191,57 +191,4 @@ zone_decode_name(const uint8 *wire, size_t len, ZoneRef *z)
 	memset(z, 0, sizeof(*z));
 	z->name = (uint8 *) VARDATA_ANY(name);
 	z->name_len = VARSIZE_ANY_EXHDR(name);
-}
-
-/* ---------- greeting and answer ---------- */
-
-void
-greeting_encode(StringInfo out, const NodeInfo *node, const pg_uuid_t *life, const Vector *held)
-{
-	wire_put_u32(out, PROTOCOL_VERSION);
-	wire_put_uuid(out, &node->id);
-	wire_put_uuid(out, life);
-	wire_put_string(out, node->name, strlen(node->name));
-	wire_put_u64(out, (uint64) stamp_time(clock_now()));
-	vector_encode(out, held);
-}
-
-bool
-greeting_decode(const void *data, size_t len, Greeting *g)
-{
-	WireReader	r;
-	size_t		n;
-	const uint8 *name;
-
-	memset(g, 0, sizeof(*g));
-	wire_reader_init(&r, data, len);
-	g->protocol = wire_get_u32(&r);
-	wire_get_uuid(&r, &g->node);
-	wire_get_uuid(&r, &g->life);
-	name = wire_get_string(&r, NAMEDATALEN - 1, &n);
-	if (name)
-		memcpy(g->name, name, n);
-	g->time = (TimestampTz) wire_get_u64(&r);
-	g->vector = r.p;
-	g->vector_len = (size_t) (r.end - r.p);
-	return !r.bad && g->vector_len > 0;
-}
-
-void
-answer_encode(StringInfo out, AnswerStatus status, const Vector *held)
-{
-	wire_put_u8(out, (uint8) status);
-	vector_encode(out, held);
-}
-
-bool
-answer_decode(const void *data, size_t len, Answer *a)
-{
-	WireReader	r;
-
-	wire_reader_init(&r, data, len);
-	a->status = (AnswerStatus) wire_get_u8(&r);
-	a->vector = r.p;
-	a->vector_len = (size_t) (r.end - r.p);
-	return !r.bad && a->vector_len > 0 && (a->status == ANSWER_MERGED || a->status == ANSWER_REBASE);
 }

@@ -25,8 +25,10 @@
 #include "store/clock.h"
 #include "store/codec.h"
 #include "store/delta.h"
+#include "store/image.h"
 #include "store/peer_vector.h"
 #include "store/relation.h"
+#include "store/sums.h"
 #include "store/version.h"
 
 #define BYTEA_LESS 1957			/* pg_operator: bytea < bytea */
@@ -55,6 +57,11 @@ typedef struct Cut
 	Tuplesortstate *sort;
 	HTAB	   *zones;			/* ZoneName by number */
 	int32		zone;			/* of the unit written last */
+	uint8		flags;
+	const DeltaFor *peer;
+	Vector	   *collected;
+	int			secrets;		/* units with private keys that must not be sent, and the zone of the first */
+	int32		secret_zone;
 	XLogRecPtr	flush;
 	MemoryContext scratch;
 } Cut;
@@ -152,6 +159,42 @@ cut_header(Cut *c)
 	wire_put_string(out, node.name, strlen(node.name));
 	vector_encode(out, c->ours);
 	vector_encode(out, c->base);
+	wire_put_u8(out, c->flags);
+	vector_encode(out, c->collected);
+}
+
+/* Keys that nobody else may know are counted, where the link must not carry them. */
+static void
+cut_secret(Cut *c, int32 zone, const uint8 *key, size_t key_len, const VersionSet *set)
+{
+	int			table = key_number(key, key_len);
+
+	if (c->peer->secrets || (table != TABLE_CRYPTOKEYS && table != TABLE_TSIGKEYS))
+		return;
+	for (int i = 0; i < set->n; i++)
+	{
+		ImageHead	head;
+
+		if (image_head(set->v[i].image, set->v[i].image_len, &head) && head.nrows > 0)
+		{
+			if (c->secrets++ == 0)
+				c->secret_zone = zone;
+			return;
+		}
+	}
+}
+
+static void
+secrets_refuse(Cut *c)
+{
+	const ZoneRef *z = cut_zone(c, c->secret_zone);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("private keys are not sent over a link without encryption"),
+			 errdetail("%d keys wait, and all that was written with or after them; the first: %s.", c->secrets,
+					   z->table ? "a TSIG key" : psprintf("a key of zone \"%s\"", zone_text(z->name, z->name_len))),
+			 errhint("Use sslmode=verify-full in the link's connection string, or set dnsrepl.allow_plaintext_secrets.")));
 }
 
 static void
@@ -159,10 +202,17 @@ cut_unit(Cut *c, int32 zone, const uint8 *key, size_t key_len)
 {
 	StringInfo	out = &c->delta->buf;
 	VersionSet	set = version_read(c->store, GetActiveSnapshot(), zone, key, key_len);
+	int			claimed = 0;
 
+	cut_secret(c, zone, key, key_len, &set);
 	if (zone != c->zone)
 		zone_encode(out, cut_zone(c, zone));
 	c->zone = zone;
+	/* what is not claimed is not sent */
+	for (int i = 0; i < set.n; i++)
+		if (vector_covers(c->ours, set.v[i].dot.origin, set.v[i].dot.stamp))
+			set.v[claimed++] = set.v[i];
+	set.n = claimed;
 	wire_put_u8(out, ITEM_UNIT);
 	wire_put_string(out, key, key_len);
 	wire_put_varint(out, (uint64) set.n);
@@ -170,11 +220,6 @@ cut_unit(Cut *c, int32 zone, const uint8 *key, size_t key_len)
 	{
 		const Version *v = &set.v[i];
 		const VectorEntry *e = vector_find(c->ours, v->dot.origin);
-
-		if (!e)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("a version's origin %d is not in the vector", v->dot.origin)));
 
 		wire_put_varint(out, (uint64) (e - c->ours->entries));
 		wire_put_u64(out, (uint64) v->dot.stamp);
@@ -229,27 +274,47 @@ cut_units(Cut *c)
 
 /* What the peer holds, as far as it is sure. */
 static Vector *
-cut_base(const pg_uuid_t *peer, const pg_uuid_t *life, const uint8 *vector, size_t len, bool exact)
+cut_base(const DeltaFor *peer)
 {
 	WireReader	r;
 	Vector	   *base;
-	const uint8 *seen;
+	const KnownVector *known;
 
-	wire_reader_init(&r, vector, len);
+	wire_reader_init(&r, peer->vector, peer->vector_len);
 	base = vector_decode(&r);
 	if (!base || !wire_at_end(&r))
 		peer_nonsense("Its vector cannot be read.");
-	seen = exact ? NULL : peer_vector_read(GetActiveSnapshot(), peer, life, &len);
-	if (seen)
+	known = peer->exact ? NULL : peer_vector_find(GetActiveSnapshot(), &peer->node);
+	if (known && memcmp(&known->life, &peer->life, UUID_LEN) == 0)
 	{
 		Vector	   *v;
 
-		wire_reader_init(&r, seen, len);
+		wire_reader_init(&r, known->vector, known->vector_len);
 		v = vector_decode(&r);
 		if (v)
 			vector_join(base, v);
 	}
 	return base;
+}
+
+static bool
+cut_any(int32 zone, const uint8 *key, size_t key_len, void *arg)
+{
+	return cut_lacking(zone, key, key_len, (Dot) {0, 0}, InvalidTransactionId, arg);
+}
+
+/* The units that go in: those of which the peer lacks something, or all. */
+static void
+cut_select(Cut *c)
+{
+	Vector	   *none = vector_new();
+
+	if (c->flags & DELTA_REPAIR)
+		for (int i = 0; i < c->peer->nzones; i++)
+			unit_walk(c->store, GetActiveSnapshot(), c->peer->zones[i].number, (const uint8 *) "", 0, NULL, 0, cut_any, c);
+	else
+		version_lacking(c->store, GetActiveSnapshot(), (c->flags & DELTA_FULL) ? none : c->base, c->ours, cut_lacking, c);
+	tuplesort_performsort(c->sort);
 }
 
 static void
@@ -262,10 +327,11 @@ cut_run(Cut *c)
 	c->zones = hash_create("dnsrepl zones of a cut", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	c->store = store_open(false);
 	c->sort = tuplesort_begin_datum(BYTEAOID, BYTEA_LESS, InvalidOid, false, work_mem, NULL, 0);
-	version_lacking(c->store, GetActiveSnapshot(), c->base, c->ours, cut_lacking, c);
-	tuplesort_performsort(c->sort);
+	cut_select(c);
 	cut_header(c);
 	cut_units(c);
+	if (c->secrets)
+		secrets_refuse(c);
 	if (c->delta->file)
 	{
 		if (c->delta->buf.len > 1)
@@ -283,16 +349,37 @@ cut_run(Cut *c)
 	XLogFlush(c->flush);
 }
 
+/* A store that has lost something would have the peer delete it too. */
+static void
+cut_check(Cut *c)
+{
+	NodeInfo	me;
+	int32		zone;
+
+	node_require(&me);
+	if (!me.damaged && (!(c->flags & DELTA_FULL) || c->base->n == 0 || (zone = store_damaged(GetActiveSnapshot())) == 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the store of this node has been changed behind the extension's back"),
+			 errdetail("It sends nothing until it has taken the state of a peer.")));
+}
+
 Delta *
-delta_cut(const pg_uuid_t *peer, const pg_uuid_t *peer_life, const uint8 *peer_vector, size_t peer_vector_len, bool exact)
+delta_cut(const DeltaFor *peer)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Cut			c = {0};
+	Cut			c = {.peer = peer};
 
 	StartTransactionCommand();
 	c.ours = holdings_push_snapshot();
-	c.base = cut_base(peer, peer_life, peer_vector, peer_vector_len, exact);
-	if (!vector_covers_all(c.base, c.ours))
+	c.base = cut_base(peer);
+	c.collected = collected_read(GetActiveSnapshot());
+	if (peer->nzones)
+		c.flags = DELTA_REPAIR;
+	else if (!vector_covers_upto(c.base, c.ours, c.collected))
+		c.flags = DELTA_FULL;
+	if (c.flags || !vector_covers_all(c.base, c.ours))
 	{
 		MemoryContext context = AllocSetContextCreate(caller, "dnsrepl delta", ALLOCSET_DEFAULT_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(context);
@@ -303,6 +390,7 @@ delta_cut(const pg_uuid_t *peer, const pg_uuid_t *peer_life, const uint8 *peer_v
 		MemoryContextSwitchTo(old);
 		PG_TRY();
 		{
+			cut_check(&c);
 			cut_run(&c);
 		}
 		PG_CATCH();

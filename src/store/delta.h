@@ -14,50 +14,35 @@
 #include "utils/uuid.h"
 
 #include "store/origin.h"
+#include "store/version.h"
 #include "store/wire.h"
-
-/* What a node says of itself at the start of a link. */
-typedef struct Greeting
-{
-	uint32		protocol;
-	pg_uuid_t	node;
-	pg_uuid_t	life;
-	char		name[NAMEDATALEN];
-	TimestampTz time;			/* what its clock says */
-	const uint8 *vector;		/* encoded; points into the bytes that were decoded */
-	size_t		vector_len;
-} Greeting;
-
-extern void greeting_encode(StringInfo out, const NodeInfo *node, const pg_uuid_t *life, const Vector *held);
-extern bool greeting_decode(const void *data, size_t len, Greeting *g);	/* false: not a greeting */
-
-/* What merge() and merge_done() answer. */
-typedef enum AnswerStatus
-{
-	ANSWER_MERGED = 1,
-	ANSWER_REBASE = 2			/* the delta was cut for more than this node holds: cut again */
-} AnswerStatus;
-
-typedef struct Answer
-{
-	AnswerStatus status;
-	const uint8 *vector;
-	size_t		vector_len;
-} Answer;
-
-extern void answer_encode(StringInfo out, AnswerStatus status, const Vector *held);
-extern bool answer_decode(const void *data, size_t len, Answer *a);
 
 typedef struct Delta Delta;
 
+/* Bits of a delta's header. */
+#define DELTA_FULL		1		/* it has all that the sender holds: what is not in it, the sender does not hold */
+#define DELTA_REPAIR	2		/* the zones in it differ at both ends, though both hold the same: see merge/merge.c */
+#define DELTA_FLAGS		3
+
+/* The peer that a delta is cut for. */
+typedef struct DeltaFor
+{
+	pg_uuid_t	node;
+	pg_uuid_t	life;
+	const uint8 *vector;		/* what it holds, encoded, as it came in a greeting or an answer */
+	size_t		vector_len;
+	bool		exact;			/* only that; else also what a vector of that life that came here since has shown */
+	bool		secrets;		/* private keys may be sent */
+	int			nzones;			/* > 0: a repair of these zones (in zone_order), whatever the peer holds */
+	const ZoneRef *zones;
+} DeltaFor;
+
 /*
- * Cuts a delta for a peer, in a transaction of its own (call it outside of any). The peer is known by its node id
- * and its life, and holds what its vector (encoded, as it came in a greeting or an answer) says, and, unless
- * `exact`, also what a delta of that life merged here since has shown. NULL if the peer lacks nothing.
- * Lives in the memory context that is current.
+ * Cuts a delta for a peer, in a transaction of its own (call it outside of any). NULL if the peer lacks nothing.
+ * Lives in the memory context that is current. Raises 42501 if it would have private keys and must not, 55000 if this node's
+ * store is damaged.
  */
-extern Delta *delta_cut(const pg_uuid_t *peer, const pg_uuid_t *peer_life,
-						const uint8 *peer_vector, size_t peer_vector_len, bool exact);
+extern Delta *delta_cut(const DeltaFor *peer);
 extern int	delta_chunks(const Delta *d);
 
 /* The next chunk, in order, or NULL; valid until the next call. */

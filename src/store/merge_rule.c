@@ -27,3 +27,16 @@ merge_rule(const Dot *mine, int nmine, const Vector *my_vector,
 		take[j] = !dot_among(theirs[j], mine, nmine) &&
 			!vector_covers(my_vector, theirs[j].origin, theirs[j].stamp);
 }
+
+void
+merge_repair(const Dot *mine, const bool *my_gone, int nmine, const Vector *my_collected,
+			 const Dot *theirs, const bool *their_gone, int ntheirs, const Vector *their_collected,
+			 bool *keep, bool *take)
+{
+	for (int i = 0; i < nmine; i++)
+		keep[i] = dot_among(mine[i], theirs, ntheirs) ||
+			!(my_gone[i] && vector_covers(their_collected, mine[i].origin, mine[i].stamp));
+	for (int j = 0; j < ntheirs; j++)
+		take[j] = !dot_among(theirs[j], mine, nmine) &&
+			!(their_gone[j] && vector_covers(my_collected, theirs[j].origin, theirs[j].stamp));
+}

@@ -20,4 +20,13 @@ extern void merge_rule(const Dot *mine, int nmine, const Vector *my_vector,
 					   const Dot *theirs, int ntheirs, const Vector *their_vector,
 					   bool *keep, bool *take);
 
+/*
+ * The same for a unit that differs at the two ends though neither lacks anything by its vector: one of the stores was damaged,
+ * or a deletion was collected while a write that had not seen it was on its way. Both sides' versions are kept, except that a
+ * deletion goes that the other side may have collected: gone[] says which are deletions, *_collected how far that went.
+ */
+extern void merge_repair(const Dot *mine, const bool *my_gone, int nmine, const Vector *my_collected,
+						 const Dot *theirs, const bool *their_gone, int ntheirs, const Vector *their_collected,
+						 bool *keep, bool *take);
+
 #endif

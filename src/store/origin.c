@@ -42,50 +42,12 @@ enum
 };
 enum
 {
-	VECTOR_ORIGIN = 1, VECTOR_HEAD, VECTOR_RANGES, VECTOR_NATTS = VECTOR_RANGES
+	VECTOR_ORIGIN = 1, VECTOR_HEAD, VECTOR_RANGES, VECTOR_COLLECTED, VECTOR_NATTS = VECTOR_COLLECTED
 };
 
 /* The origin that this transaction has made, not yet known to others. */
 static int32 made_here = 0;
 static LocalTransactionId made_by = InvalidLocalTransactionId;
-
-/* ---------- this node ---------- */
-
-bool
-node_read(NodeInfo *node)
-{
-	Oid			relid = schema_find("node");
-	Relation	rel;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	if (!OidIsValid(relid))
-		return false;
-	rel = table_open(relid, AccessShareLock);
-	scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		bool		isnull;
-
-		node->id = *DatumGetUUIDP(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
-		strlcpy(node->name, TextDatumGetCString(heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull)),
-				NAMEDATALEN);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return HeapTupleIsValid(tuple);
-}
-
-void
-node_require(NodeInfo *node)
-{
-	if (!node_read(node))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("this database is not a node yet"),
-				 errhint("Run SELECT dnsrepl.setup('name of this node').")));
-}
 
 /* ---------- origins ---------- */
 
@@ -127,11 +89,12 @@ origin_info(int32 number)
 {
 	static HTAB *cache = NULL;
 	static Oid	cached_for = InvalidOid;
+	static pg_uuid_t cached_in;
 	OriginInfo *o,
 				found;
 
-	/* numbers are never used twice within one life of the table */
-	if (cached_for != schema_oid("origin"))
+	/* numbers are never used twice within one life of the table; whose they are changes only with a new life */
+	if (cached_for != schema_oid("origin") || (clock_available() && memcmp(&cached_in, &clock_slot()->life, UUID_LEN) != 0))
 	{
 		HASHCTL		ctl = {.keysize = sizeof(int32), .entrysize = sizeof(OriginInfo), .hcxt = CacheMemoryContext};
 
@@ -139,6 +102,10 @@ origin_info(int32 number)
 			hash_destroy(cache);
 		cache = hash_create("dnsrepl origins", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		cached_for = schema_oid("origin");
+		if (clock_available())
+			cached_in = clock_slot()->life;
+		if (clock_available())
+			cached_in = clock_slot()->life;
 	}
 	o = hash_search(cache, &number, HASH_FIND, NULL);
 	if (o)
@@ -210,6 +177,28 @@ vector_from_tuple(Vector *v, HeapTuple tuple, TupleDesc desc)
 			ranges[i] = (StampRange) {DatumGetInt64(stamps[2 * i]), DatumGetInt64(stamps[2 * i + 1])};
 	}
 	vector_add(v, DatumGetInt32(values[VECTOR_ORIGIN - 1]), DatumGetInt64(values[VECTOR_HEAD - 1]), ranges, n);
+}
+
+Vector *
+collected_read(Snapshot snapshot)
+{
+	Relation	rel = table_open(schema_oid("vector"), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	Vector	   *v = vector_new();
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		int32		origin = DatumGetInt32(heap_getattr(tuple, VECTOR_ORIGIN, RelationGetDescr(rel), &isnull));
+		int64		head = DatumGetInt64(heap_getattr(tuple, VECTOR_COLLECTED, RelationGetDescr(rel), &isnull));
+
+		if (head > 0)
+			vector_add(v, origin, head, NULL, 0);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return v;
 }
 
 static Vector *
@@ -316,8 +305,9 @@ ranges_array(const VectorEntry *e)
 	return PointerGetDatum(construct_array(stamps, 2 * e->nranges, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
+/* `collected` is how far the deletions of that origin have been collected: 0 for no news. */
 static void
-entry_write(Relation rel, const VectorEntry *e)
+entry_write(Relation rel, const VectorEntry *e, int64 collected)
 {
 	Datum		values[VECTOR_NATTS] = {0};
 	bool		nulls[VECTOR_NATTS] = {0};
@@ -332,11 +322,18 @@ entry_write(Relation rel, const VectorEntry *e)
 	nulls[VECTOR_RANGES - 1] = e->nranges == 0;
 	if (e->nranges)
 		values[VECTOR_RANGES - 1] = ranges_array(e);
-	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 
 	ScanKeyInit(&key, VECTOR_ORIGIN, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(e->origin));
 	scan = systable_beginscan(rel, schema_oid("vector_pkey"), true, snapshot, 1, &key);
 	old = systable_getnext(scan);
+	if (HeapTupleIsValid(old))
+	{
+		bool		isnull;
+
+		collected = Max(collected, DatumGetInt64(heap_getattr(old, VECTOR_COLLECTED, RelationGetDescr(rel), &isnull)));
+	}
+	values[VECTOR_COLLECTED - 1] = Int64GetDatum(collected);
+	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	if (HeapTupleIsValid(old))
 		CatalogTupleUpdate(rel, &old->t_self, new);
 	else
@@ -347,21 +344,29 @@ entry_write(Relation rel, const VectorEntry *e)
 
 /* One at a time, merges and the end of lives: what is stored only grows. */
 void
-holdings_write(const Vector *now)
+holdings_write(const Vector *now, const Vector *collected)
 {
 	Relation	rel = table_open(schema_oid("vector"), RowExclusiveLock);
 	Snapshot	snapshot;
 	Vector	   *stored,
-			   *joined;
+			   *joined,
+			   *had;
 
 	private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	stored = vector_stored(snapshot);
+	had = collected_read(snapshot);
 	joined = vector_copy(stored);
 	vector_join(joined, now);
 	for (int i = 0; i < joined->n; i++)
-		if (!vector_covers_entry(stored, &joined->entries[i]))
-			entry_write(rel, &joined->entries[i]);
+	{
+		const VectorEntry *e = &joined->entries[i];
+		const VectorEntry *gone = collected ? vector_find(collected, e->origin) : NULL;
+		int64		head = gone ? gone->head : 0;
+
+		if (!vector_covers_entry(stored, e) || (head > 0 && !vector_covers(had, e->origin, head)))
+			entry_write(rel, e, head);
+	}
 	UnregisterSnapshot(snapshot);
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
@@ -421,7 +426,7 @@ lives_close(void)
 		PushActiveSnapshot(GetLatestSnapshot());	/* newer than the lock */
 		now = vector_new();
 		if (vector_add_lives(now, GetActiveSnapshot(), &life, true))
-			holdings_write(now);
+			holdings_write(now, NULL);
 	}
 	else
 		done_for = life;		/* not before: a transaction that closes may fail */
@@ -442,7 +447,7 @@ origin_make(NodeSlot *slot)
 	now = vector_stored(GetActiveSnapshot());
 	(void) vector_add_lives(now, GetActiveSnapshot(), &life, true);
 	clock_open(now);
-	holdings_write(now);
+	holdings_write(now, NULL);
 	number = origin_insert(&life, node.name, true);
 	PopActiveSnapshot();
 	clock_origin_made(number);

@@ -1,5 +1,5 @@
 /*
- * origin.h: who writes: this node, its origins and those of others, and the vector of what this node holds.
+ * origin.h: who writes: origins, this node's and those of others, and the vector of what this node holds.
  */
 #ifndef DNSREPL_ORIGIN_H
 #define DNSREPL_ORIGIN_H
@@ -9,13 +9,8 @@
 #include "utils/snapshot.h"
 #include "utils/uuid.h"
 
+#include "store/node.h"
 #include "store/vector.h"
-
-typedef struct NodeInfo
-{
-	pg_uuid_t	id;
-	char		name[NAMEDATALEN];
-} NodeInfo;
 
 typedef struct OriginInfo
 {
@@ -24,12 +19,6 @@ typedef struct OriginInfo
 	char		node[NAMEDATALEN];	/* whose life it is */
 	bool		own;			/* this node's */
 } OriginInfo;
-
-/* This node, from dnsrepl.node under the active snapshot; false if setup() has not run. */
-extern bool node_read(NodeInfo *node);
-
-/* The same, or 55000. */
-extern void node_require(NodeInfo *node);
 
 /*
  * The number of this life's origin, in a transaction that writes versions. The first one to ask makes the row
@@ -60,8 +49,14 @@ extern Vector *holdings_push_snapshot(void);
 
 /*
  * Writes into dnsrepl.vector what it lacks of `now`, own lives too: what a merge deletes of their versions is no longer
- * there to tell that it was held. The commit has to be flushed.
+ * there to tell that it was held. The commit has to be flushed. `collected` (or NULL): see below.
  */
-extern void holdings_write(const Vector *now);
+extern void holdings_write(const Vector *now, const Vector *collected);
+
+/*
+ * How far deletions, and what was dead of deleted zones, may have been collected, here or at a node whose delta was merged
+ * here: heads only. Whoever lacks something below it that this node covers gets all that this node holds, instead of a delta.
+ */
+extern Vector *collected_read(Snapshot snapshot);
 
 #endif

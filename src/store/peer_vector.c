@@ -1,5 +1,5 @@
 /*
- * peer_vector.c: see peer_vector.h. The table dnsrepl.peer_vector, a row per node.
+ * peer_vector.c: see peer_vector.h.
  */
 #include "postgres.h"
 
@@ -32,49 +32,79 @@ peer_scan(Relation rel, Snapshot snapshot, const pg_uuid_t *node)
 	return systable_beginscan(rel, schema_oid("peer_vector_pkey"), true, snapshot, 1, &key);
 }
 
-const uint8 *
-peer_vector_read(Snapshot snapshot, const pg_uuid_t *node, const pg_uuid_t *life, size_t *len)
+static void
+known_from_tuple(KnownVector *k, HeapTuple tuple, TupleDesc desc)
+{
+	Datum		values[PEER_NATTS];
+	bool		nulls[PEER_NATTS];
+	bytea	   *vector;
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	memset(k, 0, sizeof(*k));
+	k->node = *DatumGetUUIDP(values[PEER_NODE - 1]);
+	k->life = *DatumGetUUIDP(values[PEER_LIFE - 1]);
+	strlcpy(k->name, TextDatumGetCString(values[PEER_NAME - 1]), NAMEDATALEN);
+	k->heard = DatumGetTimestampTz(values[PEER_CONTACT - 1]);
+	vector = DatumGetByteaPCopy(values[PEER_VECTOR - 1]);
+	k->vector = (uint8 *) VARDATA(vector);
+	k->vector_len = VARSIZE(vector) - VARHDRSZ;
+}
+
+const KnownVector *
+peer_vector_find(Snapshot snapshot, const pg_uuid_t *node)
 {
 	Relation	rel = table_open(schema_oid("peer_vector"), AccessShareLock);
 	SysScanDesc scan = peer_scan(rel, snapshot, node);
 	HeapTuple	tuple = systable_getnext(scan);
-	const uint8 *vector = NULL;
+	KnownVector *k = NULL;
 
 	if (HeapTupleIsValid(tuple))
 	{
-		Datum		values[PEER_NATTS];
-		bool		nulls[PEER_NATTS];
-
-		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
-		if (memcmp(DatumGetUUIDP(values[PEER_LIFE - 1]), life, UUID_LEN) == 0)
-		{
-			bytea	   *b = DatumGetByteaPCopy(values[PEER_VECTOR - 1]);
-
-			vector = (uint8 *) VARDATA(b);
-			*len = VARSIZE(b) - VARHDRSZ;
-		}
+		k = palloc(sizeof(KnownVector));
+		known_from_tuple(k, tuple, RelationGetDescr(rel));
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return vector;
+	return k;
+}
+
+KnownVector *
+peer_vectors_read(Snapshot snapshot, int *n)
+{
+	Relation	rel = table_open(schema_oid("peer_vector"), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	HeapTuple	tuple;
+	int			cap = 16;
+	KnownVector *all = palloc(sizeof(KnownVector) * (size_t) cap);
+
+	*n = 0;
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (*n == cap)
+			all = repalloc(all, sizeof(KnownVector) * (size_t) (cap *= 2));
+		known_from_tuple(&all[(*n)++], tuple, RelationGetDescr(rel));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return all;
 }
 
 void
-peer_vector_write(const pg_uuid_t *node, const pg_uuid_t *life, const char *name, const uint8 *vector, size_t len)
+peer_vector_write(const KnownVector *k)
 {
 	Relation	rel = table_open(schema_oid("peer_vector"), RowExclusiveLock);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan = peer_scan(rel, snapshot, node);
+	SysScanDesc scan = peer_scan(rel, snapshot, &k->node);
 	HeapTuple	old = systable_getnext(scan),
 				new;
 	Datum		values[PEER_NATTS] = {0};
 	bool		nulls[PEER_NATTS] = {0};
 
-	values[PEER_NODE - 1] = UUIDPGetDatum(node);
-	values[PEER_NAME - 1] = CStringGetTextDatum(name);
-	values[PEER_LIFE - 1] = UUIDPGetDatum(life);
-	values[PEER_VECTOR - 1] = PointerGetDatum(varlena_make(vector, len));
-	values[PEER_CONTACT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[PEER_NODE - 1] = UUIDPGetDatum(&k->node);
+	values[PEER_NAME - 1] = CStringGetTextDatum(k->name);
+	values[PEER_LIFE - 1] = UUIDPGetDatum(&k->life);
+	values[PEER_VECTOR - 1] = PointerGetDatum(varlena_make(k->vector, k->vector_len));
+	values[PEER_CONTACT - 1] = TimestampTzGetDatum(k->heard);
 	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	if (HeapTupleIsValid(old))
 		CatalogTupleUpdate(rel, &old->t_self, new);

@@ -1,5 +1,6 @@
 /*
- * peer_vector.h: what other nodes were seen to hold: the vector that came with the last delta of each.
+ * peer_vector.h: what other nodes were seen to hold: dnsrepl.peer_vector, a row per node. All that such a vector covers is
+ * held here too (greeting.c; or it came with a delta that was merged).
  */
 #ifndef DNSREPL_PEER_VECTOR_H
 #define DNSREPL_PEER_VECTOR_H
@@ -7,12 +8,15 @@
 #include "utils/snapshot.h"
 #include "utils/uuid.h"
 
+#include "store/greeting.h"
 #include "store/vector.h"
 
-/* The vector (encoded, in the current context) of a node, if it came from that life of it; NULL if not. */
-extern const uint8 *peer_vector_read(Snapshot snapshot, const pg_uuid_t *node, const pg_uuid_t *life, size_t *len);
+/* That of one node; NULL if there is none. In the current context, as all that follows. */
+extern const KnownVector *peer_vector_find(Snapshot snapshot, const pg_uuid_t *node);
 
-extern void peer_vector_write(const pg_uuid_t *node, const pg_uuid_t *life, const char *name,
-							  const uint8 *vector, size_t len);
+/* Those of all nodes. */
+extern KnownVector *peer_vectors_read(Snapshot snapshot, int *n);
+
+extern void peer_vector_write(const KnownVector *known);
 
 #endif

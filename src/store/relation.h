@@ -22,6 +22,8 @@
 #define TABLE_METADATA		3
 #define TABLE_CRYPTOKEYS	4
 #define TABLE_TSIGKEYS		6
+#define TABLE_POLICY		8
+#define TABLE_ROLL			9
 #define TABLE_SERIAL		32767	/* no table: the unit that carries a zone's serial when nothing else does */
 
 /* How a row tells its zone. */

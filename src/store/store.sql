@@ -5,10 +5,26 @@ CREATE TABLE dnsrepl.node (
   id     uuid PRIMARY KEY,
   name   text NOT NULL CHECK (name <> '' AND octet_length(name) < 64),
   schema name NOT NULL,
-  since  timestamptz NOT NULL DEFAULT now()
+  since  timestamptz NOT NULL DEFAULT now(),
+  clusters uuid[] NOT NULL DEFAULT ARRAY[gen_random_uuid()],
+  joining text CHECK (joining IN ('cluster', 'mine', 'conflict')),
+  damaged timestamptz
 );
 CREATE UNIQUE INDEX node_one ON dnsrepl.node ((true));
 COMMENT ON TABLE dnsrepl.node IS 'this node: one row once dnsrepl.setup() has run';
+COMMENT ON COLUMN dnsrepl.node.clusters IS 'the clusters that have become one here: nodes with one in common are of one cluster';
+COMMENT ON COLUMN dnsrepl.node.joining IS 'whose rows count when this node joins a cluster though both have data; null: nobody has said so, or it has joined';
+COMMENT ON COLUMN dnsrepl.node.damaged IS 'since when its store is known not to be what it was; it sends nothing until it has taken a peer''s state';
+
+CREATE TABLE dnsrepl.roll (
+  node    uuid PRIMARY KEY,
+  name    text NOT NULL,
+  evicted boolean NOT NULL DEFAULT false,
+  since   timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE dnsrepl.roll IS 'the members of the cluster; replicates. dnsrepl.member shows them';
+COMMENT ON COLUMN dnsrepl.roll.evicted IS 'deletions are not kept for it; what it comes back with is compared in full';
+
 
 CREATE TABLE dnsrepl.origin (
   no     int4 PRIMARY KEY,
@@ -24,9 +40,18 @@ COMMENT ON COLUMN dnsrepl.origin.closed IS 'a life of this node that is over and
 CREATE TABLE dnsrepl.vector (
   origin int4 PRIMARY KEY,
   head   int8 NOT NULL,
-  ranges int8[]
+  ranges int8[],
+  collected int8 NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE dnsrepl.vector IS 'what this node holds of each origin: every stamp up to head, and ranges (first, last, first, last ...) beyond it';
+
+COMMENT ON COLUMN dnsrepl.vector.collected IS 'deletions up to this stamp may have been collected, here or where this node has it from';
+
+CREATE TABLE dnsrepl.vector_log (
+  at     timestamptz PRIMARY KEY,
+  vector bytea NOT NULL
+);
+COMMENT ON TABLE dnsrepl.vector_log IS 'what this node held when: how old a deletion is here';
 
 CREATE TABLE dnsrepl.peer_vector (
   node    uuid PRIMARY KEY,
@@ -35,7 +60,7 @@ CREATE TABLE dnsrepl.peer_vector (
   vector  bytea NOT NULL,
   contact timestamptz NOT NULL
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE dnsrepl.peer_vector IS 'the vector of each node whose delta was merged here, as it came with the last one';
+COMMENT ON TABLE dnsrepl.peer_vector IS 'what each other node was seen to hold last: only what this node holds too';
 
 CREATE TABLE dnsrepl.zone (
   no   int4 PRIMARY KEY,
@@ -102,6 +127,16 @@ CREATE TABLE dnsrepl.parked (
 COMMENT ON COLUMN dnsrepl.parked.after IS 'a zone as a whole: how far it has been looked at';
 COMMENT ON TABLE dnsrepl.parked IS 'units whose versions are in the store and not yet in the serving tables; dnsrepl.problem shows them';
 
+CREATE TABLE dnsrepl.check_problem (
+  zone    int4 NOT NULL,
+  peer    text NOT NULL,
+  units   bigint NOT NULL,
+  problem text NOT NULL,
+  since   timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (zone, peer)
+);
+COMMENT ON TABLE dnsrepl.check_problem IS 'zones in which the node has found something that is not as it should be; dnsrepl.problem shows them';
+
 CREATE TABLE dnsrepl.conflict_open (
   zone  int4 NOT NULL,
   key   bytea NOT NULL,
@@ -132,7 +167,16 @@ CREATE TABLE dnsrepl.staging (
   PRIMARY KEY (node, delta, seq)
 );
 ALTER TABLE dnsrepl.staging ALTER payload SET STORAGE EXTERNAL;
-COMMENT ON TABLE dnsrepl.staging IS 'chunks of large deltas that have not come whole yet';
+COMMENT ON TABLE dnsrepl.staging IS 'chunks of large deltas that have not come whole yet, or must not be merged yet';
+
+CREATE TABLE dnsrepl.stranger (
+  node   uuid PRIMARY KEY,
+  name   text NOT NULL,
+  delta  int8 NOT NULL,
+  chunks int4 NOT NULL,
+  at     timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE dnsrepl.stranger IS 'nodes of other clusters that sent what they hold, kept in dnsrepl.staging until somebody has said who joins whom; dnsrepl.join_preview() shows what would change';
 
 COMMENT ON SEQUENCE dnsrepl.origin_no IS 'numbers for dnsrepl.origin';
 COMMENT ON SEQUENCE dnsrepl.zone_no IS 'numbers for dnsrepl.zone';

@@ -206,3 +206,83 @@ vector_covers_all(const Vector *v, const Vector *other)
 			return false;
 	return true;
 }
+
+bool
+vector_covers_upto(const Vector *v, const Vector *other, const Vector *upto)
+{
+	for (int i = 0; i < other->n; i++)
+	{
+		const VectorEntry *e = &other->entries[i];
+		const VectorEntry *mine = vector_find(v, e->origin);
+		const VectorEntry *most = vector_find(upto, e->origin);
+		VectorEntry none = {.origin = e->origin};
+
+		if (!most || most->head <= 0)
+			continue;
+		if (!mine)
+			mine = &none;
+		if (e->head > 0 && !entry_covers(mine, 1, e->head < most->head ? e->head : most->head))
+			return false;
+		for (int k = 0; k < e->nranges && e->ranges[k].first <= most->head; k++)
+			if (!entry_covers(mine, e->ranges[k].first, e->ranges[k].last < most->head ? e->ranges[k].last : most->head))
+				return false;
+	}
+	return true;
+}
+
+/* An entry as ranges, the head among them; *n of them. */
+static StampRange *
+entry_ranges(const VectorEntry *e, int *n)
+{
+	StampRange *all = pure_alloc(sizeof(StampRange) * (size_t) (e->nranges + 1));
+
+	*n = 0;
+	if (e->head > 0)
+		all[(*n)++] = (StampRange) {1, e->head};
+	for (int i = 0; i < e->nranges; i++)
+		all[(*n)++] = e->ranges[i];
+	return all;
+}
+
+static void
+entry_meet(Vector *out, const VectorEntry *a, const VectorEntry *b)
+{
+	int			na,
+				nb;
+	StampRange *ra = entry_ranges(a, &na),
+			   *rb = entry_ranges(b, &nb);
+	StampRange *all = pure_alloc(sizeof(StampRange) * (size_t) (na + nb + 1));
+	int			n = 0;
+
+	for (int i = 0, k = 0; i < na && k < nb;)
+	{
+		StampRange	both = {ra[i].first > rb[k].first ? ra[i].first : rb[k].first,
+		ra[i].last < rb[k].last ? ra[i].last : rb[k].last};
+
+		if (both.first <= both.last)
+			all[n++] = both;
+		if (ra[i].last < rb[k].last)
+			i++;
+		else
+			k++;
+	}
+	vector_add(out, a->origin, 0, all, n);
+	pure_free(all);
+	pure_free(ra);
+	pure_free(rb);
+}
+
+Vector *
+vector_meet(const Vector *a, const Vector *b)
+{
+	Vector	   *both = vector_new();
+
+	for (int i = 0; i < a->n; i++)
+	{
+		const VectorEntry *e = vector_find(b, a->entries[i].origin);
+
+		if (e)
+			entry_meet(both, &a->entries[i], e);
+	}
+	return both;
+}

@@ -48,4 +48,10 @@ extern bool vector_covers_all(const Vector *v, const Vector *other);
 /* Is every stamp of one entry one of v's? */
 extern bool vector_covers_entry(const Vector *v, const VectorEntry *e);
 
+/* Is every stamp of other, as far as it does not lie beyond the head that upto has of its origin, one of v's? */
+extern bool vector_covers_upto(const Vector *v, const Vector *other, const Vector *upto);
+
+/* What both hold. */
+extern Vector *vector_meet(const Vector *a, const Vector *b);
+
 #endif

@@ -162,6 +162,9 @@ extern int	zone_order(const void *a, const void *b);
 /* The name of a zone by number, in the current context. Raises XX001 if there is none. */
 extern ZoneRef zone_by_number(int32 number);
 
+/* The same as a snapshot shows it; false if it shows none. */
+extern bool zone_by_number_at(Snapshot snapshot, int32 number, ZoneRef *zone);
+
 /* All zones, in zone_order: as they are now, or as a snapshot shows them. */
 extern ZoneRef *zone_all(int *n);
 extern ZoneRef *zone_all_at(Snapshot snapshot, int *n);

@@ -245,25 +245,33 @@ zone_from_tuple(HeapTuple tuple, TupleDesc desc)
 	return z;
 }
 
-ZoneRef
-zone_by_number(int32 number)
+bool
+zone_by_number_at(Snapshot snapshot, int32 number, ZoneRef *z)
 {
 	Relation	rel = table_open(schema_oid("zone"), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	ZoneRef		z;
 
 	ScanKeyInit(&key, ZONE_NO, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(number));
 	scan = systable_beginscan(rel, schema_oid("zone_pkey"), true, snapshot, 1, &key);
 	tuple = systable_getnext(scan);
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("zone %d of a version is not known", number)));
-	z = zone_from_tuple(tuple, RelationGetDescr(rel));
+	if (HeapTupleIsValid(tuple))
+		*z = zone_from_tuple(tuple, RelationGetDescr(rel));
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+ZoneRef
+zone_by_number(int32 number)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ZoneRef		z;
+
+	if (!zone_by_number_at(snapshot, number, &z))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("zone %d of a version is not known", number)));
+	UnregisterSnapshot(snapshot);
 	return z;
 }
 

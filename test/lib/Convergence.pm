@@ -308,7 +308,7 @@ sub misserved
     return $node->sql(<<'END');
 WITH last AS (
   SELECT DISTINCT ON (v.zone, v.key) v.* FROM dnsrepl.version_store v JOIN dnsrepl.origin o ON o.no = v.origin JOIN dnsrepl.zone z ON z.no = v.zone
-   WHERE z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live)
+   WHERE substr(v.key, 1, 2) <> '\x0009' AND (z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live))
    ORDER BY v.zone, v.key, v.stamp DESC, o.id DESC),
 winner AS (
   SELECT t.name AS tab, z.name AS zone, r.rows,

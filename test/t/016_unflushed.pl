@@ -12,7 +12,7 @@ my $conf = "synchronous_commit = off\nwal_writer_delay = 10s\nbgwriter_lru_maxpa
 sub holds
 {
     my ($node) = @_;
-    my $octets = pack 'H*', $node->sql("SELECT encode(dnsrepl.hello(2, gen_random_uuid(), gen_random_uuid(), 'probe', getdatabaseencoding()), 'hex')");
+    my $octets = pack 'H*', $node->sql("SELECT encode(dnsrepl.hello(getdatabaseencoding(), '\\x00000003' || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || '\\x0570726f62650000000000000001000000000000000100000000'), 'hex')");
     my $at = 4 + 16 + 16;
     my $take = sub { my $part = substr $octets, $at, $_[0]; $at += $_[0]; return $part };
     my $varint = sub {
@@ -26,7 +26,8 @@ sub holds
         }
     };
     $take->($varint->());    # the node's name
-    $take->(8);              # its clock
+    $take->(8 + 8 + 1);      # its clock, when its life began, flags
+    $take->(16) for 1 .. $varint->();    # clusters
     my %vector;
     for (1 .. $varint->())
     {
@@ -35,6 +36,13 @@ sub holds
         my $head = unpack 'Q>', $take->(8);
         my @range = map { [ unpack 'Q> Q>', $take->(16) ] } 1 .. $varint->();
         $vector{$origin} = { head => $head, ranges => \@range };
+    }
+    for (1 .. $varint->())   # what others hold: node, life, name, when, vector
+    {
+        $take->(32);
+        $take->($varint->());
+        $take->(8);
+        $take->($varint->());
     }
     die 'trailing octets' if $at != length $octets;
     return \%vector;

@@ -34,10 +34,17 @@ write_some($seattle, 'first', 20);
 $seattle->peer($tacoma);
 ok(Dnsrepl::same($seattle, $tacoma), 'two nodes');
 
+# Octets of a greeting: protocol, node, life, name, its clock, when its life began, flags, no clusters, what it holds, nothing of others.
+sub greeting
+{
+    my ($node, $node_life, $name, $clusters) = @_;
+    return "00000003$node$node_life" . sprintf('%02x', length $name) . unpack('H*', $name) . '7fffffffffffffff' . '0002000000000000' . '00' . ($clusters // '00') . '00' . '00';
+}
+
 # ---------------------------------------------------------------- what the role of links may do
 my $link = "'dnsrepl_link'";
 is($tacoma->sql("SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::regprocedure::text) FROM pg_proc p WHERE pronamespace = 'dnsrepl'::regnamespace AND has_function_privilege($link, p.oid, 'EXECUTE')"),
-    'dnsrepl.hello(integer,uuid,uuid,text,text), dnsrepl.merge(bytea), dnsrepl.merge(bytea,bigint,integer), dnsrepl.merge_done(bigint,integer)',
+    'dnsrepl.compare(bytea,bigint,bytea), dnsrepl.hello(text,bytea), dnsrepl.merge(bytea), dnsrepl.merge(bytea,bigint,integer), dnsrepl.merge_done(bigint,integer)',
     'a link may execute the link functions');
 is($tacoma->sql("SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c WHERE c.relkind IN ('r', 'v', 'm', 'p', 'S') AND c.relnamespace IN ('dnsrepl'::regnamespace, 'public'::regnamespace)"
           . " AND (CASE WHEN c.relkind = 'S' THEN has_sequence_privilege($link, c.oid, 'SELECT, USAGE, UPDATE') ELSE has_any_column_privilege($link, c.oid, 'SELECT, INSERT, UPDATE, REFERENCES') OR has_table_privilege($link, c.oid, 'DELETE, TRUNCATE, TRIGGER') END)"),
@@ -51,9 +58,9 @@ like(($tacoma->try($_, @as_link))[2], qr/permission denied/, "not: $_")
     'SELECT * FROM dnsrepl.peer', 'TABLE dnsrepl.version', 'DELETE FROM records', 'SELECT dnsrepl.digest()', 'TABLE dnsrepl.staging';
 
 # ---------------------------------------------------------------- who is not a peer
-like(($tacoma->try("\\set VERBOSITY verbose\nSELECT dnsrepl.hello(99, gen_random_uuid(), gen_random_uuid(), 'x', 'UTF8')", @as_link))[2],
+like(($tacoma->try("\\set VERBOSITY verbose\nSELECT dnsrepl.hello('UTF8', '\\x00000063')", @as_link))[2],
     qr/0A000: .*version 99 of the link protocol, node "tacoma" speaks/, 'a caller of another protocol version is told');
-like(($tacoma->try("SELECT dnsrepl.hello(2, gen_random_uuid(), gen_random_uuid(), 'x', 'LATIN1')", @as_link))[2], qr/different encodings: .*LATIN1/, 'and of another encoding');
+like(($tacoma->try("SELECT dnsrepl.hello('LATIN1', '\\x" . greeting('33' x 16, '44' x 16, 'x') . "')", @as_link))[2], qr/different encodings: .*LATIN1/, 'and of another encoding');
 like(($tacoma->try("\\set VERBOSITY verbose\nSELECT dnsrepl.merge('\\x44')", @as_link))[2], qr/08P01/, 'no merge before hello');
 $tacoma->sql('CREATE ROLE stranger LOGIN');
 my $there = $seattle->conninfo_to($tacoma);
@@ -73,7 +80,8 @@ GRANT USAGE ON SCHEMA dnsrepl TO dnsrepl_link;
 CREATE TABLE says (hello bytea, merge bytea);
 INSERT INTO says VALUES ('', '');
 CREATE TABLE heard (no serial, payload bytea, seq int);
-CREATE FUNCTION dnsrepl.hello(int, uuid, uuid, text, text) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'SELECT hello FROM public.says';
+CREATE FUNCTION dnsrepl.hello(text, bytea) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'SELECT hello FROM public.says';
+CREATE FUNCTION dnsrepl.compare(bytea, bigint, bytea) RETURNS bytea LANGUAGE sql AS 'SELECT ''\x00''::bytea';
 CREATE FUNCTION dnsrepl.merge(bytea) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'INSERT INTO public.heard (payload) VALUES ($1); SELECT merge FROM public.says';
 CREATE FUNCTION dnsrepl.merge(bytea, bigint, int) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'INSERT INTO public.heard (payload, seq) VALUES ($1, $3); SELECT NULL::bytea';
 CREATE FUNCTION dnsrepl.merge_done(bigint, int) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'SELECT merge FROM public.says';
@@ -81,13 +89,12 @@ END
 sub says { my ($what, $hex) = @_; $liar->sql("UPDATE says SET $what = '\\x$hex'"); return }
 my $id = '11' x 16;
 my $life = '22' x 16;
-my $time = '7fffffffffffffff';
-my $greeting = "00000002$id${life}046c696172${time}00";    # protocol, node, life, "liar", its clock, an empty vector
+my $greeting = greeting($id, $life, 'liar');
 my $own = $seattle->sql("SELECT replace(id::text, '-', '') FROM dnsrepl.node");
 $seattle->connect_to($liar);
 for ([ '00000063' . substr($greeting, 8), qr/version 99/, 'a peer of another protocol version' ],
-    [ "00000002$own${life}046c696172${time}00", qr/identity/, 'a peer with this node\'s identity' ],
-    [ "00000002$id${life}0773656174746c65${time}00", qr/same name/, 'a peer with this node\'s name' ],
+    [ greeting($own, $life, 'liar'), qr/identity/, 'a peer with this node\'s identity' ],
+    [ greeting($id, $life, 'seattle'), qr/same name/, 'a peer with this node\'s name' ],
     [ '', qr/greeting/, 'a peer that says nothing' ], [ substr($greeting, 0, 30), qr/greeting/, 'a peer that breaks off' ],
     [ substr($greeting, 0, -2) . 'ffffffffffff', qr/.../, 'a peer with an impossible vector' ], [ 'ff' x 300, qr/version|greeting/, 'a peer that babbles' ])
 {
@@ -129,7 +136,8 @@ cmp_ok(length $delta, '>', 500, 'one with something in it');
 my ($node_id, $node_life) = map { unpack 'H*', $_ } substr($delta, 1, 16), substr($delta, 17, 16);
 is($node_id, $own, 'of the node that sent it');
 ok($tacoma->poll("SELECT count(*) FROM records WHERE name <<= 'third.example'", 3), 'the node that is to be lied to has it too');
-my $hello = "SELECT dnsrepl.hello(2, '$node_id', '$node_life', 'seattle', 'UTF8');\n";
+my $clusters = $seattle->sql("SELECT lpad(to_hex(cardinality(clusters)), 2, '0') || string_agg(replace(c::text, '-', ''), '') FROM dnsrepl.node, unnest(clusters) c GROUP BY clusters");
+my $hello = "SELECT dnsrepl.hello('UTF8', '\\x" . greeting($node_id, $node_life, 'seattle', $clusters) . "');\n";
 $seattle->sql("SELECT dnsrepl.pause('tacoma')");
 $tacoma->sql("SELECT dnsrepl.pause('seattle')");
 

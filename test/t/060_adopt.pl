@@ -91,16 +91,16 @@ for my $node ($copied, $restored)
     like($error, qr/HINT: +Run SELECT dnsrepl\.setup/, 'what is written is not lost silently');
     is($node->sql('SELECT count(*) FROM dnsrepl.adoption_report()'), 0, 'nothing is wrong with it');
     my $filenode = $node->sql(q(SELECT pg_relation_filenode('records')));
-    $node->sql("SELECT dnsrepl.setup('$node->{name}')");
+    $node->sql("SELECT dnsrepl.setup('$node->{name}', on_join => 'cluster')");
     is($node->sql(q(SELECT pg_relation_filenode('records'))), $filenode, 'a table that has the types is not rewritten');
-    is($node->sql(q(SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'dnsrepl\_note%' AND tgenabled = 'A')), 16, 'its triggers are there once');
+    is($node->sql(q(SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'dnsrepl\_note%' AND tgenabled = 'A')), 18, 'its triggers are there once');
     is($node->sql('SELECT dnsrepl.digest()'), $seattle->sql('SELECT dnsrepl.digest()'), 'it serves the same');
     is($node->sql('SELECT string_agg(name, $$ $$) FROM dnsrepl.status'), 'nobody', 'it has the peers');
     $node->sql(q(SELECT dnsrepl.drop_peer('nobody')));
 }
 $seattle->sql(q(SELECT dnsrepl.drop_peer('nobody')));
 
-# They are nodes like any other.
+# They are nodes like any other, once they have joined.
 $seattle->peer($copied);
 $copied->peer($restored);
 $restored->sql("INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'new.example.org', 'A', '192.0.2.9', 60 FROM domains");

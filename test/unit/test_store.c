@@ -154,6 +154,8 @@ test_vector_pairs(void)
 	bool		covers = true,
 				joins = true,
 				entries = true,
+				meets = true,
+				upto = true,
 				copies = true;
 
 	for (Held x = 0; x < 1u << (STAMPS + 1); x += 2)
@@ -167,13 +169,24 @@ test_vector_pairs(void)
 		{
 			Vector	   *b = vector_of(3, y),
 					   *joined = vector_copy(a),
-					   *turned = vector_copy(b);
+					   *turned = vector_copy(b),
+					   *both;
 
 			vector_join(joined, b);
 			vector_join(turned, a);
 			joins &= vector_held(joined, 3) == (x | y) && vector_same(joined, turned) && vector_well_formed(joined);
 			covers &= vector_covers_all(a, b) == ((y & ~x) == 0);
 			entries &= vector_covers_entry(a, vector_find(b, 3)) == ((y & ~x) == 0);
+			both = vector_meet(a, b);
+			meets &= vector_held(both, 3) == (x & y) && vector_well_formed(both);
+			for (int head = 0; head <= STAMPS; head++)
+			{
+				Vector	   *most = vector_of(3, ((1u << (head + 1)) - 1) & ~1u);
+
+				upto &= vector_covers_upto(a, b, most) == ((y & ~x & ((1u << (head + 1)) - 1)) == 0);
+				vector_free(most);
+			}
+			vector_free(both);
 			vector_free(b);
 			vector_free(joined);
 			vector_free(turned);
@@ -183,6 +196,8 @@ test_vector_pairs(void)
 	ok(joins, "a join holds what either holds, whichever comes first");
 	ok(covers, "covering is the order of sets");
 	ok(entries, "also entry by entry");
+	ok(meets, "what both hold, and nothing else");
+	ok(upto, "covering as far as a head goes");
 	ok(copies, "a copy is equal");
 }
 

@@ -1,9 +1,8 @@
 /*
- * store_check.c: dnsrepl.store_differences(): where the serving tables are not what the store says, or a zone's running sums
- * are not those of its versions.
+ * scrub.c: see scrub.h; and dnsrepl.store_differences(), for check_store().
  *
  * Capture and merge write the store and the tables in one transaction, so one snapshot shows both alike; no lock is taken.
- * Units that wait for their projection are left out. Octets that cannot be read are a row of the result, not an error.
+ * Units that wait for their projection are left out. Octets that cannot be read are a finding, not an error.
  */
 #include "postgres.h"
 
@@ -17,6 +16,7 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
+#include "merge/scrub.h"
 #include "store/group.h"
 #include "store/image.h"
 #include "store/soa.h"
@@ -27,38 +27,23 @@ PG_FUNCTION_INFO_V1(dnsrepl_store_differences);
 typedef struct Check
 {
 	Store	   *store;
-	Tuplestorestate *out;
-	TupleDesc	desc;
+	ScrubTell	tell;
+	void	   *arg;
 	MemoryContext scratch;		/* reset for each group, or row */
 	const ZoneRef *zone;
 	Live		live;
 	int32		id;				/* in domains; 0: none */
-	uint64		served,
-				others,
-				held;
+	ZoneSums	sums;
 	StringInfoData last;		/* the key of the row that was looked at last */
 } Check;
 
-static Datum
-rows_datum(TableDesc *t, int ncolumns, const RowSet *rows)
-{
-	StringInfoData out;
-	RowSet		shown = rows_without_secrets(t, ncolumns, rows);
-
-	initStringInfo(&out);
-	json_rows(&out, t, ncolumns, &shown);
-	return json_datum(&out);
-}
-
-/* store, tables: NULL for nothing. */
 static void
-tell(Check *c, const uint8 *key, size_t key_len, const char *problem, const Datum *store, const Datum *tables)
+tell(Check *c, const uint8 *key, size_t key_len, const char *problem, TableDesc *t, const RowSet *store, const RowSet *tables)
 {
-	Datum		values[5] = {Int32GetDatum(c->zone->number), PointerGetDatum(varlena_make(key, key_len)),
-	CStringGetTextDatum(problem), store ? *store : (Datum) 0, tables ? *tables : (Datum) 0};
-	bool		nulls[5] = {false, false, false, !store, !tables};
-
-	tuplestore_putvalues(c->out, c->desc, values, nulls);
+	c->sums.differences++;
+	if (c->tell)
+		c->tell(&(ScrubFinding) {.zone = c->zone, .key = key, .key_len = key_len, .problem = problem, .table = t,
+				.store = store, .tables = tables}, c->arg);
 }
 
 /* ---------- the store against the tables ---------- */
@@ -115,24 +100,20 @@ unit_check(Check *c, const GroupUnit *u)
 	uint64		hash = served_hash(u->key, u->key_len, &u->served);
 	RowSet		should,
 				is;
-	Datum		store,
-				tables;
 
+	c->sums.units++;
 	if (key_number(u->key, u->key_len) == TABLE_RECORDS)
-		c->served += hash;
+		c->sums.served += hash;
 	else
-		c->others += hash;
+		c->sums.others += hash;
 	for (int i = 0; i < u->set.n; i++)
-		c->held += version_hash(u->key, u->key_len, &u->set.v[i]);
+		c->sums.held += version_hash(u->key, u->key_len, &u->set.v[i]);
 	if (!t || unit_waits(u) || (u->served.live && u->served.ncolumns != t->ncolumns))
 		return;
 	should = unit_in_store(c, t, u);
 	is = unit_in_tables(c, t, u);
-	if (rows_same(&should, &is))
-		return;
-	store = rows_datum(t, t->ncolumns, &should);
-	tables = rows_datum(t, t->ncolumns, &is);
-	tell(c, u->key, u->key_len, "the tables are not what the store has", &store, &tables);
+	if (!rows_same(&should, &is))
+		tell(c, u->key, u->key_len, "the tables are not what the store has", t, &should, &is);
 }
 
 static void
@@ -154,7 +135,7 @@ check_group(const uint8 *prefix, size_t prefix_len, void *arg)
 	CHECK_FOR_INTERRUPTS();
 	version_walk(c->store, GetActiveSnapshot(), c->zone->number, prefix, prefix_len, version_check, &good);
 	if (!good)
-		tell(c, prefix, prefix_len, "a version in the store cannot be read", NULL, NULL);
+		tell(c, prefix, prefix_len, SCRUB_UNREADABLE, NULL, NULL, NULL);
 	else
 	{
 		UnitGroup  *g = group_read(c->store, GetActiveSnapshot(), c->zone, prefix, prefix_len);
@@ -188,9 +169,8 @@ check_row(TableDesc *t, TupleTableSlot *slot, void *arg)
 		{
 			GroupUnit	u = {.key = (uint8 *) key.data, .key_len = (size_t) key.len};
 			RowSet		is = unit_in_tables(c, t, &u);
-			Datum		tables = rows_datum(t, t->ncolumns, &is);
 
-			tell(c, u.key, u.key_len, "the store has nothing of it", NULL, &tables);
+			tell(c, u.key, u.key_len, "the store has nothing of it", t, NULL, &is);
 		}
 	}
 	MemoryContextSwitchTo(old);
@@ -219,33 +199,73 @@ check_rows(Check *c)
 
 /* ---------- zones ---------- */
 
-static void
-check_sums(Check *c)
+ZoneSums
+scrub_zone(Store *store, const ZoneRef *zone, ScrubTell fn, void *arg)
 {
-	const ZoneState *s = &c->zone->state;
-	StringInfoData out;
-	Datum		sums;
+	Check		c = {.store = store, .tell = fn, .arg = arg, .zone = zone, .live = live_shown(zone)};
 
-	if (s->served == c->served && s->others == c->others && s->held == c->held)
-		return;
+	c.scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl check", ALLOCSET_DEFAULT_SIZES);
+	initStringInfo(&c.last);
+	c.id = zone->table ? 0 : domain_id(GetActiveSnapshot(), zone->name, zone->name_len);
+	group_walk(c.store, GetActiveSnapshot(), zone->number, (const uint8 *) "", 0, NULL, 0, check_group, &c);
+	check_rows(&c);
+	pfree(c.last.data);
+	MemoryContextDelete(c.scratch);
+	return c.sums;
+}
+
+/* ---------- for check_store() ---------- */
+
+typedef struct Differences
+{
+	Tuplestorestate *out;
+	TupleDesc	desc;
+} Differences;
+
+static Datum
+rows_datum(TableDesc *t, const RowSet *rows)
+{
+	StringInfoData out;
+	RowSet		shown = rows_without_secrets(t, t->ncolumns, rows);
+
 	initStringInfo(&out);
-	appendStringInfo(&out, "{\"served\": " INT64_FORMAT ", \"others\": " INT64_FORMAT ", \"held\": " INT64_FORMAT "}",
-					 (int64) c->served, (int64) c->others, (int64) c->held);
-	sums = json_datum(&out);
-	tell(c, (const uint8 *) "", 0, s->held != c->held ? "the store has been changed behind the extension's back" :
-		 "the zone's running sums are off", &sums, NULL);
+	json_rows(&out, t, t->ncolumns, &shown);
+	return json_datum(&out);
 }
 
 static void
-check_zone(Check *c, const ZoneRef *zone)
+difference_tell(const ScrubFinding *f, void *arg)
 {
-	c->zone = zone;
-	c->live = live_shown(zone);
-	c->id = zone->table ? 0 : domain_id(GetActiveSnapshot(), zone->name, zone->name_len);
-	c->served = c->others = c->held = 0;
-	group_walk(c->store, GetActiveSnapshot(), zone->number, (const uint8 *) "", 0, NULL, 0, check_group, c);
-	check_rows(c);
-	check_sums(c);
+	Differences *d = arg;
+	Datum		values[5] = {Int32GetDatum(f->zone->number), PointerGetDatum(varlena_make(f->key, f->key_len)),
+	CStringGetTextDatum(f->problem)};
+	bool		nulls[5] = {false, false, false, !f->store, !f->tables};
+
+	if (f->store)
+		values[3] = rows_datum(f->table, f->store);
+	if (f->tables)
+		values[4] = rows_datum(f->table, f->tables);
+	tuplestore_putvalues(d->out, d->desc, values, nulls);
+}
+
+/* A zone whose running sums are not those of its versions: as a finding without a key. */
+static void
+difference_sums(Differences *d, const ZoneRef *zone, const ZoneSums *is)
+{
+	const ZoneState *s = &zone->state;
+	StringInfoData out;
+	Datum		values[5] = {Int32GetDatum(zone->number), PointerGetDatum(varlena_make("", 0))};
+	bool		nulls[5] = {false, false, false, false, true};
+
+	if (s->served == is->served && s->others == is->others && s->held == is->held)
+		return;
+	initStringInfo(&out);
+	appendStringInfo(&out, "{\"served\": " INT64_FORMAT ", \"others\": " INT64_FORMAT ", \"held\": " INT64_FORMAT "}",
+					 (int64) is->served, (int64) is->others, (int64) is->held);
+	values[2] = CStringGetTextDatum(s->held != is->held ? "the store has been changed behind the extension's back" :
+									"the zone's running sums are off");
+	values[3] = json_datum(&out);
+	tuplestore_putvalues(d->out, d->desc, values, nulls);
 }
 
 /* store_differences(OUT zone_no int, OUT key bytea, OUT problem text, OUT store jsonb, OUT tables jsonb) returns setof record */
@@ -253,8 +273,9 @@ Datum
 dnsrepl_store_differences(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
-	Check		c = {0};
+	Differences d = {0};
 	MemoryContext old;
+	Store	   *store;
 	ZoneRef    *zones;
 	int			n;
 
@@ -264,23 +285,25 @@ dnsrepl_store_differences(PG_FUNCTION_ARGS)
 	tables_refresh();
 	(void) table_domains();
 	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &c.desc) != TYPEFUNC_COMPOSITE)
+	if (get_call_result_type(fcinfo, NULL, &d.desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	c.desc = BlessTupleDesc(c.desc);
-	c.out = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	d.desc = BlessTupleDesc(d.desc);
+	d.out = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
 	MemoryContextSwitchTo(old);
 	info->returnMode = SFRM_Materialize;
-	info->setResult = c.out;
-	info->setDesc = c.desc;
+	info->setResult = d.out;
+	info->setDesc = d.desc;
 
-	initStringInfo(&c.last);
-	c.scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl check", ALLOCSET_DEFAULT_SIZES);
 	PushActiveSnapshot(GetLatestSnapshot());
 	zones = zone_all_at(GetActiveSnapshot(), &n);
-	c.store = store_open(false);
+	store = store_open(false);
 	for (int i = 0; i < n; i++)
-		check_zone(&c, &zones[i]);
-	store_close(c.store);
+	{
+		ZoneSums	sums = scrub_zone(store, &zones[i], difference_tell, &d);
+
+		difference_sums(&d, &zones[i], &sums);
+	}
+	store_close(store);
 	PopActiveSnapshot();
 	return (Datum) 0;
 }

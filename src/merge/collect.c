@@ -1,0 +1,244 @@
+/*
+ * collect.c: see collect.h.
+ *
+ * A deletion may go when every member's vector covers it, and this node has merged all that those vectors cover: then whatever
+ * was written without having seen it is here, and beside it; the unit would have a version that is no deletion. What is known
+ * of members' vectors is only what this node covers too (store/peer_vector.h). Its age is that of its arrival here: by
+ * dnsrepl.vector_log, what this node held when. Stamps say nothing of age: clocks are wrong.
+ *
+ * A version of an incarnation of its zone that lives no more is dead, and goes in the same way once the zone's own unit is
+ * stable: then nobody can bring that incarnation back.
+ *
+ * How far it has gone is remembered by origin (collected, store/origin.h): a node that lacks something below is compared in
+ * full, since it may hold what a deletion that is not there any more had replaced.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "dnsrepl.h"
+#include "merge/collect.h"
+#include "store/delta.h"
+#include "store/group.h"
+#include "store/image.h"
+#include "store/live.h"
+#include "store/origin.h"
+#include "store/relation.h"
+#include "store/schema.h"
+
+static Vector *
+vector_from_datum(Datum d)
+{
+	bytea	   *b = DatumGetByteaPP(d);
+	WireReader	r;
+
+	wire_reader_init(&r, VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
+	return vector_decode(&r);
+}
+
+/* The vectors that a query gives, met; NULL if one of them is not known, or (with `must`) there is none. */
+static Vector *
+vectors_meet(Vector *stable, const char *sql, bool must)
+{
+	Oid			types[1] = {INT4OID};
+	Datum		values[1] = {Int32GetDatum(setting_tombstone_retention)};
+
+	SPI_execute_with_args(sql, 1, types, values, NULL, true, 0);
+	if (must && SPI_processed == 0)
+		return NULL;
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		d = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+		Vector	   *v = isnull ? NULL : vector_from_datum(d);
+
+		if (!v)
+			return NULL;
+		stable = stable ? vector_meet(stable, v) : v;
+	}
+	return stable;
+}
+
+static Vector *
+collect_vector(bool members)
+{
+	OwnerScope	scope = owner_enter();
+	MemoryContext caller = CurrentMemoryContext;
+	Vector	   *v;
+
+	SPI_connect();
+	v = vectors_meet(NULL, "SELECT vector FROM dnsrepl.vector_log WHERE at <= now() - make_interval(secs => $1)"
+					 " ORDER BY at DESC LIMIT 1", true);
+	if (v && members)
+		v = vectors_meet(v, "SELECT p.vector FROM dnsrepl.roll r LEFT JOIN dnsrepl.peer_vector p USING (node)"
+						 " WHERE NOT r.evicted AND r.node <> (SELECT id FROM dnsrepl.node) AND $1 >= 0", false);
+	if (v)
+	{
+		MemoryContext old = MemoryContextSwitchTo(caller);
+
+		v = vector_copy(v);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	owner_leave(scope);
+	return v;
+}
+
+Vector *
+collect_old(void)
+{
+	return collect_vector(false);
+}
+
+Vector *
+collect_stable(void)
+{
+	return collect_vector(true);
+}
+
+/* ---------- one zone ---------- */
+
+typedef struct Collect
+{
+	Store	   *store;
+	const ZoneRef *zone;
+	const Vector *stable;
+	Vector	   *collected;		/* NULL: only look whether there is something */
+	Live		live;			/* by all versions */
+	bool		settled;		/* the zone's own unit is stable: what is dead stays so */
+	MemoryContext context,
+				scratch;
+	int64		n,
+				most;
+} Collect;
+
+static bool
+versions_stable(const Collect *c, const VersionSet *set)
+{
+	for (int i = 0; i < set->n; i++)
+		if (!set->v[i].seen || !vector_covers(c->stable, set->v[i].dot.origin, set->v[i].dot.stamp))
+			return false;
+	return true;
+}
+
+static void
+version_collect(Collect *c, const uint8 *key, size_t key_len, const Version *v)
+{
+	MemoryContext old;
+
+	c->n++;
+	if (!c->collected)
+		return;
+	version_delete(c->store, c->zone->number, key, key_len, v);
+	old = MemoryContextSwitchTo(c->context);
+	vector_add(c->collected, v->dot.origin, v->dot.stamp, NULL, 0);
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+all_deletions(const VersionSet *set)
+{
+	for (int i = 0; i < set->n; i++)
+	{
+		ImageHead	head;
+
+		if (!image_head(set->v[i].image, set->v[i].image_len, &head) || !image_is_deletion(&head))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The last key-signing key may be served although it was deleted (store/rule.c): deletions of keys go if a key is left that
+ * is served as it is, or all of them together.
+ */
+static bool
+key_may_go(const Collect *c, const uint8 *key, size_t key_len)
+{
+	UnitGroup  *g = group_read(c->store, GetActiveSnapshot(), c->zone, key, group_prefix(key, key_len));
+	bool		all = true;
+
+	group_judge(g, &c->live, false, c->store, GetActiveSnapshot());
+	for (int i = 0; i < g->n; i++)
+	{
+		const GroupUnit *u = &g->units[i];
+
+		if (u->served.live && u->rule == RULE_NONE)
+			return true;
+		all &= !u->served.live && all_deletions(&u->set) && versions_stable(c, &u->set);
+	}
+	return all;
+}
+
+static bool
+unit_may_go(const Collect *c, const uint8 *key, size_t key_len, const VersionSet *set)
+{
+	int			table = key_number(key, key_len);
+
+	if (!versions_stable(c, set))
+		return false;
+	if (table == TABLE_SERIAL)
+		return c->settled && c->live.n == 0 && !c->live.all;
+	return all_deletions(set) && (table != TABLE_CRYPTOKEYS || key_may_go(c, key, key_len));
+}
+
+static bool
+unit_collect(int32 zone, const uint8 *key, size_t key_len, void *arg)
+{
+	Collect    *c = arg;
+	MemoryContext old = MemoryContextSwitchTo(c->scratch);
+	VersionSet	set = version_read(c->store, GetActiveSnapshot(), zone, key, key_len);
+
+	if (unit_may_go(c, key, key_len, &set))
+		for (int i = 0; i < set.n; i++)
+			version_collect(c, key, key_len, &set.v[i]);
+	else if (c->settled && !c->live.all)
+		for (int i = 0; i < set.n; i++)
+			if (!version_lives(&c->live, key, key_len, &set.v[i]) && set.v[i].seen &&
+				vector_covers(c->stable, set.v[i].dot.origin, set.v[i].dot.stamp))
+				version_collect(c, key, key_len, &set.v[i]);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(c->scratch);
+	if (!c->collected)
+		return c->n == 0;
+	return c->n < c->most || key_number(key, key_len) == TABLE_CRYPTOKEYS;
+}
+
+static void
+zone_walk(Collect *c)
+{
+	static const uint8 domains[DOMAINS_KEY_SIZE] = {0, TABLE_DOMAINS};
+	VersionSet	set = {0};
+
+	if (!c->zone->table)
+		set = version_read(c->store, GetActiveSnapshot(), c->zone->number, domains, sizeof(domains));
+	c->live = live_of(c->zone, &set);
+	c->settled = versions_stable(c, &set);
+	c->context = CurrentMemoryContext;
+	c->scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl collected unit", ALLOCSET_DEFAULT_SIZES);
+	unit_walk(c->store, GetActiveSnapshot(), c->zone->number, (const uint8 *) "", 0, NULL, 0, unit_collect, c);
+	MemoryContextDelete(c->scratch);
+}
+
+int64
+collect_zone(Store *store, const ZoneRef *zone, const Vector *stable, Vector *collected, int64 most)
+{
+	Collect		look = {.store = store, .zone = zone, .stable = stable, .most = 1};
+	ZoneRef		locked = *zone;
+	Collect		c;
+
+	zone_walk(&look);
+	if (look.n == 0 || !zone_lock(&locked, false))
+		return 0;
+	c = (Collect) {.store = store, .zone = &locked, .stable = stable, .collected = collected, .most = most};
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());	/* newer than the lock */
+	zone_walk(&c);
+	PopActiveSnapshot();
+	return c.n;
+}

@@ -1,0 +1,138 @@
+/*
+ * compare.c: dnsrepl.compare(): does a peer that holds the same versions serve the same? Called by its link when it is quiet.
+ *
+ * Two nodes can be compared when neither holds a version that the other's vector lacks. The sender has made sure of its own;
+ * this side looks at its own, in the snapshot that its sums are of. If they differ, one of the two is not what it should be:
+ * each looks at its zone first, and puts its own sums right (self_check.c). What still differs is united by a delta with
+ * DELTA_REPAIR, in both directions (store/merge_rule.h).
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+
+#include "dnsrepl.h"
+#include "merge/greet.h"
+#include "merge/self_check.h"
+#include "store/clock.h"
+#include "store/codec.h"
+#include "store/delta.h"
+#include "store/origin.h"
+#include "store/policy.h"
+#include "store/relation.h"
+#include "store/sums.h"
+#include "store/sums_list.h"
+
+PG_FUNCTION_INFO_V1(dnsrepl_compare);
+
+static bool
+lacks_one(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmin, void *arg)
+{
+	*(bool *) arg = true;
+	return false;
+}
+
+/* Does this node hold a version, or has it collected one, that the sender's vector lacks? */
+static bool
+holds_more(const Vector *theirs, const Vector *ours)
+{
+	Store	   *store = store_open(false);
+	bool		more = !vector_covers_upto(theirs, ours, collected_read(GetActiveSnapshot()));
+
+	version_lacking(store, GetActiveSnapshot(), theirs, ours, lacks_one, &more);
+	store_close(store);
+	return more;
+}
+
+/* The zones of both lists whose sums differ, in zone_order. */
+static ZoneRef *
+zones_different(WireReader *r, int *n)
+{
+	int			nmine,
+				i = 0;
+	ZoneRef    *mine = zone_all_at(GetActiveSnapshot(), &nmine);
+	ZoneRef    *out = palloc(sizeof(ZoneRef) * (size_t) (nmine + 1));
+	ZoneRef		theirs;
+	uint64		sum;
+	bool		more = sums_list_next(r, &theirs, &sum);
+
+	*n = 0;
+	while (more || i < nmine)
+	{
+		int			c = !more ? -1 : i == nmine ? 1 : zone_order(&mine[i], &theirs);
+
+		if (c <= 0 && zone_sum(&mine[i]) != (c == 0 ? sum : 0))
+			out[(*n)++] = mine[i];
+		if (c > 0)
+		{
+			out = repalloc_huge(out, sizeof(ZoneRef) * (size_t) (nmine + *n + 2));
+			out[(*n)++] = theirs;
+		}
+		if (c <= 0)
+			i++;
+		if (c >= 0)
+			more = sums_list_next(r, &theirs, &sum);
+	}
+	return out;
+}
+
+static CompareVerdict
+compare_zones(StringInfo out, const bytea *list)
+{
+	WireReader	r;
+	int			n,
+				left = 0;
+	ZoneRef    *zones;
+
+	wire_reader_init(&r, VARDATA_ANY(list), VARSIZE_ANY_EXHDR(list));
+	zones = zones_different(&r, &n);
+	for (int i = 0; i < n; i++)
+		if (!zones[i].number || !zone_check(zones[i].number))
+		{
+			zone_encode(out, &zones[i]);
+			wire_put_u64(out, 0);
+			left++;
+		}
+	return left ? COMPARE_DIFFERENT : COMPARE_NOT_NOW;
+}
+
+/*
+ * compare(holds bytea, total bigint, zones bytea) returns bytea: u8 a CompareVerdict; if `zones` (sums_list.h) is not empty,
+ * then those that differ, as items of zones, each followed by u64 0.
+ */
+Datum
+dnsrepl_compare(PG_FUNCTION_ARGS)
+{
+	bytea	   *holds = PG_GETARG_BYTEA_PP(0);
+	bytea	   *list = PG_GETARG_BYTEA_PP(2);
+	CompareVerdict verdict = COMPARE_NOT_NOW;
+	Vector	   *ours,
+			   *theirs;
+	WireReader	r;
+	uint64		total;
+	StringInfoData out;
+
+	(void) guest_require();
+	tables_refresh();
+	policies_refresh();
+	(void) table_domains();
+	wire_reader_init(&r, VARDATA_ANY(holds), VARSIZE_ANY_EXHDR(holds));
+	theirs = vector_decode(&r);
+	if (!theirs || !wire_at_end(&r))
+		peer_nonsense("Its vector cannot be read.");
+	initStringInfo(&out);
+	appendStringInfoSpaces(&out, VARHDRSZ + 1);
+	ours = holdings_push_snapshot();
+	if (sums_total(GetActiveSnapshot(), &total) && !holds_more(theirs, ours))
+	{
+		clock_count(COUNT_COMPARED, 1);
+		verdict = total == (uint64) PG_GETARG_INT64(1) ? COMPARE_EQUAL : COMPARE_DIFFERENT;
+		if (verdict == COMPARE_DIFFERENT && VARSIZE_ANY_EXHDR(list) > 0)
+			verdict = compare_zones(&out, list);
+	}
+	PopActiveSnapshot();
+	out.data[VARHDRSZ] = (char) verdict;
+	SET_VARSIZE(out.data, out.len);
+	PG_RETURN_BYTEA_P((bytea *) out.data);
+}

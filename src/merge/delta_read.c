@@ -1,0 +1,220 @@
+/*
+ * delta_read.c: see delta_read.h. Nothing in a delta is trusted: impossible octets are 08P01.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+
+#include "dnsrepl.h"
+#include "merge/delta_read.h"
+#include "store/clock.h"
+#include "store/delta.h"
+#include "store/image.h"
+#include "store/origin.h"
+#include "store/relation.h"
+
+/* ---------- the header ---------- */
+
+/* Somebody holds writes of this life that it has not made. */
+static void
+life_check(const WireEntry *e, const Vector *mine)
+{
+	NodeSlot   *slot = clock_slot();
+	VectorEntry claim = {.origin = slot->origin, .head = e->head, .nranges = e->nranges, .ranges = e->ranges};
+
+	if (memcmp(&e->origin, &slot->life, UUID_LEN) != 0)
+		return;
+	if (slot->origin == 0 || !vector_covers_entry(mine, &claim))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the peer holds writes of this node's present life that it has not made"),
+				 errhint("A copy of this node may be running.")));
+}
+
+static void
+header_vector(DeltaRead *d, WireReader *r, const Vector *mine)
+{
+	WireEntry  *entries;
+
+	d->vector = r->p;
+	entries = entries_decode(r, &d->norigins);
+	if (!entries)
+		peer_nonsense("The vector of a delta cannot be read.");
+	d->vector_len = (size_t) (r->p - d->vector);
+	d->theirs = vector_new();
+	d->origins = palloc(sizeof(int32) * (size_t) (d->norigins + 1));
+	for (int i = 0; i < d->norigins; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		life_check(&entries[i], mine);
+		if (entries[i].node[0] == '\0')
+			peer_nonsense("An origin has no node.");
+		pg_verifymbstr(entries[i].node, (int) strlen(entries[i].node), false);
+		d->origins[i] = origin_number(&entries[i].origin, entries[i].node);
+		vector_add(d->theirs, d->origins[i], entries[i].head, entries[i].ranges, entries[i].nranges);
+	}
+}
+
+/* Does this node hold all that the delta leaves out? */
+static bool
+header_base(WireReader *r, const Vector *mine)
+{
+	int			n;
+	WireEntry  *entries = entries_decode(r, &n);
+
+	if (!entries)
+		peer_nonsense("The base of a delta cannot be read.");
+	for (int i = 0; i < n; i++)
+	{
+		VectorEntry e = {.origin = origin_find(&entries[i].origin), .head = entries[i].head,
+		.nranges = entries[i].nranges, .ranges = entries[i].ranges};
+
+		if (!vector_covers_entry(mine, &e))
+			return false;
+	}
+	return true;
+}
+
+static void
+header_collected(DeltaRead *d, WireReader *r)
+{
+	int			n;
+	WireEntry  *entries;
+
+	d->flags = wire_get_u8(r);
+	entries = entries_decode(r, &n);
+	if (!entries || (d->flags & ~DELTA_FLAGS))
+		peer_nonsense("What a delta says of collected deletions cannot be read.");
+	d->collected = vector_new();
+	for (int i = 0; i < n; i++)
+	{
+		int32		origin = origin_find(&entries[i].origin);
+
+		if (origin && vector_covers(d->theirs, origin, entries[i].head))
+			vector_add(d->collected, origin, entries[i].head, NULL, 0);
+	}
+}
+
+bool
+delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid_t *sender_life, const Vector *mine)
+{
+	pg_uuid_t	node,
+				life;
+	size_t		len;
+	bool		based;
+
+	if (wire_get_u8(r) != CHUNK_FIRST)
+		peer_nonsense("A delta does not begin with its header.");
+	wire_get_uuid(r, &node);
+	wire_get_uuid(r, &life);
+	(void) wire_get_string(r, NAMEDATALEN - 1, &len);
+	if (r->bad || memcmp(&node, sender, UUID_LEN) != 0 || (sender_life && memcmp(&life, sender_life, UUID_LEN) != 0))
+		peer_nonsense("A delta is not of the node that said hello.");
+	header_vector(d, r, mine);
+	based = header_base(r, mine);
+	header_collected(d, r);
+	return based;
+}
+
+/* ---------- items ---------- */
+
+static void
+item_zone(WireReader *r, DeltaItem *item)
+{
+	size_t		len;
+	const uint8 *name;
+
+	memset(&item->zone, 0, sizeof(item->zone));
+	if (item->kind == ITEM_TABLE)
+	{
+		item->zone.table = (int16) wire_get_u16(r);
+		if (r->bad || item->zone.table <= 0)
+			peer_nonsense("The number of a table is impossible.");
+		return;
+	}
+	name = wire_get_string(r, 255, &len);
+	if (!name)
+		peer_nonsense("The name of a zone cannot be read.");
+	item->serial = wire_get_u64(r);
+	item->served = wire_get_u64(r);
+	if (r->bad || item->serial > PG_INT64_MAX / 2)
+		peer_nonsense("The serial of a zone is impossible.");
+	zone_decode_name(name, len, &item->zone);
+}
+
+static void
+item_version(DeltaRead *d, WireReader *r, Version *v)
+{
+	uint64		origin = wire_get_varint(r);
+	Image		image;
+
+	memset(v, 0, sizeof(*v));
+	if (r->bad || origin >= (uint64) d->norigins)
+		peer_nonsense("A version's origin is not in the vector.");
+	v->dot.origin = d->origins[origin];
+	v->dot.stamp = (int64) wire_get_u64(r);
+	v->image = wire_get_string(r, MAX_IMAGE_SIZE, &v->image_len);
+	if (r->bad || v->dot.stamp <= 0 || !image_decode(v->image, v->image_len, false, &image))
+		peer_nonsense("A version cannot be read.");
+}
+
+static void
+item_unit(DeltaRead *d, WireReader *r, DeltaItem *item)
+{
+	uint64		n;
+
+	item->key = wire_get_string(r, MAX_KEY_SIZE, &item->key_len);
+	if (!item->key || !key_well_formed(item->key, item->key_len))
+		peer_nonsense("The key of a unit cannot be read.");
+	n = wire_get_varint(r);
+	if (r->bad || n > MAX_SIBLINGS || n > (uint64) (r->end - r->p))
+		peer_nonsense("A unit has an impossible number of versions.");
+	item->nversions = (int) n;
+	item->versions = palloc(sizeof(Version) * (n + 1));
+	for (int i = 0; i < item->nversions; i++)
+	{
+		item_version(d, r, &item->versions[i]);
+		for (int k = 0; k < i; k++)
+			if (item->versions[k].dot.origin == item->versions[i].dot.origin &&
+				item->versions[k].dot.stamp == item->versions[i].dot.stamp)
+				peer_nonsense("A unit has the same version twice.");
+	}
+}
+
+bool
+delta_item(DeltaRead *d, WireReader *r, DeltaItem *item)
+{
+	if (wire_at_end(r))
+		return false;
+	item->kind = (ItemKind) wire_get_u8(r);
+	if (item->kind == ITEM_ZONE || item->kind == ITEM_TABLE)
+		item_zone(r, item);
+	else if (item->kind == ITEM_UNIT)
+		item_unit(d, r, item);
+	else
+		peer_nonsense("An item of a delta is of no known kind.");
+	return true;
+}
+
+/* Opens the next chunk; the first one's header is skipped, it was read before. */
+bool
+delta_chunk(Chunks *chunks, WireReader *r)
+{
+	bool		first = chunks->next == 0;
+	int			n;
+	size_t		len;
+
+	if (!chunks_next(chunks, r))
+		return false;
+	if (wire_get_u8(r) != (first ? CHUNK_FIRST : CHUNK_NEXT))
+		peer_nonsense("A chunk is out of place.");
+	if (first)
+	{
+		(void) wire_get_bytes(r, 2 * UUID_LEN);
+		(void) wire_get_string(r, NAMEDATALEN - 1, &len);
+		if (!entries_decode(r, &n) || !entries_decode(r, &n) || (wire_get_u8(r), !entries_decode(r, &n)))
+			peer_nonsense("The header of a delta cannot be read.");
+	}
+	return true;
+}

@@ -1,0 +1,49 @@
+/*
+ * delta_read.h: the octets of a delta (store/codec.h) as what they mean here.
+ */
+#ifndef DNSREPL_DELTA_READ_H
+#define DNSREPL_DELTA_READ_H
+
+#include "postgres.h"
+
+#include "merge/chunks.h"
+#include "store/codec.h"
+#include "store/version.h"
+
+/* What the header of a delta says. */
+typedef struct DeltaRead
+{
+	Vector	   *theirs;			/* what the sender holds */
+	Vector	   *collected;		/* how far it may have collected deletions */
+	uint8		flags;			/* DELTA_FULL and so on */
+	int32	   *origins;		/* local numbers by index in the header's vector */
+	int			norigins;
+	const uint8 *vector;		/* encoded */
+	size_t		vector_len;
+} DeltaRead;
+
+typedef struct DeltaItem
+{
+	ItemKind	kind;
+	ZoneRef		zone;
+	uint64		serial,			/* of a zone, and the sum of what is served of it, at the sender's */
+				served;
+	const uint8 *key;
+	size_t		key_len;
+	int			nversions;
+	Version    *versions;			/* their dots have local origins */
+} DeltaItem;
+
+/*
+ * Reads the header. False if the delta was cut for more than this node holds (mine). It must be from that node, and that life
+ * of it (NULL: any). Origins that are new here get their numbers: only under the merge lock.
+ */
+extern bool delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid_t *sender_life, const Vector *mine);
+
+/* Opens the next chunk, and skips the header of the first; false at the end. */
+extern bool delta_chunk(Chunks *chunks, WireReader *r);
+
+/* The next item of a chunk, in the current context; false at its end. */
+extern bool delta_item(DeltaRead *d, WireReader *r, DeltaItem *item);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * identity.c: dnsrepl.become_other(): a copy of a node becomes a node of its own. Also wake_links().
+ *
+ * A restored backup, a promoted standby, a server that comes back from a crash are the node that they were: they begin a new
+ * life, and that is all. A copy is another matter, since both live: it gets an id and a name of its own, keeps all that it
+ * holds, and the lives that it has copied are from now on another node's. A peer finds it out (merge/greet.c), or the node
+ * itself when it meets the other. Once in a server's life: a peer that says it again and again is not believed.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+
+#include "store/clock.h"
+#include "store/node.h"
+#include "store/origin.h"
+#include "store/schema.h"
+
+PG_FUNCTION_INFO_V1(dnsrepl_become_other);
+PG_FUNCTION_INFO_V1(dnsrepl_wake_links);
+
+static void
+identity_execute(const char *sql)
+{
+	if (SPI_execute(sql, false, 0) < 0)
+		elog(ERROR, "could not change the identity of this node");
+}
+
+Datum
+dnsrepl_become_other(PG_FUNCTION_ARGS)
+{
+	NodeSlot   *slot = clock_slot();
+	NodeInfo	was,
+				is;
+	OwnerScope	scope;
+
+	if (slot->other)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("this node has become another one before, since its server started"),
+				 errhint("If it is a copy again, restart the server.")));
+	node_require(&was);
+	lives_close();
+	scope = owner_enter();
+	SPI_connect();
+	identity_execute("UPDATE dnsrepl.origin SET own = false WHERE own AND closed");
+	identity_execute("UPDATE dnsrepl.node SET id = gen_random_uuid(),"
+					 " name = left(name, 50) || '-' || substr(md5(gen_random_uuid()::text), 1, 6)");
+	identity_execute("INSERT INTO dnsrepl.roll (node, name) SELECT id, name FROM dnsrepl.node");
+	SPI_finish();
+	owner_leave(scope);
+	PushActiveSnapshot(GetLatestSnapshot());
+	node_require(&is);
+	PopActiveSnapshot();
+	slot->other = true;
+	clock_renew();
+	clock_links_changed();
+	ereport(LOG,
+			(errmsg("dnsrepl: this is a copy of node \"%s\", and has become node \"%s\"", was.name, is.name),
+			 errhint("Use dnsrepl.rename_node() to give it another name.")));
+	PG_RETURN_VOID();
+}
+
+Datum
+dnsrepl_wake_links(PG_FUNCTION_ARGS)
+{
+	(void) clock_slot();
+	clock_store_changed();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,188 @@
+/*
+ * mend.c: see mend.h.
+ *
+ * A damaged node claims nothing any more, so that its peers send it all that they hold, and ships nothing, so that what it
+ * lacks is not taken for deleted. It keeps its versions, and begins a new life. With the first delta that is merged it holds
+ * what that peer held, and what it had itself: its vector is the join of both, version by version for the latter. A node
+ * that has no other member to ask takes its store for what it is.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+
+#include "merge/mend.h"
+#include "merge/scrub.h"
+#include "store/clock.h"
+#include "store/private_lock.h"
+#include "store/relation.h"
+#include "store/schema.h"
+
+PG_FUNCTION_INFO_V1(dnsrepl_damage);
+
+typedef struct Dots
+{
+	const Vector *now;
+	int64		n,
+				cap;
+	Dot		   *dots;			/* that it does not cover */
+} Dots;
+
+static void
+dot_collect(const uint8 *key, size_t key_len, const Version *v, void *arg)
+{
+	Dots	   *d = arg;
+
+	pfree(unconstify(uint8 *, v->image) - VARHDRSZ);
+	if (vector_covers(d->now, v->dot.origin, v->dot.stamp))
+		return;
+	if (d->n == d->cap)
+	{
+		d->cap = d->cap ? d->cap * 2 : 1024;
+		d->dots = d->dots ? repalloc_huge(d->dots, sizeof(Dot) * (size_t) d->cap) : palloc(sizeof(Dot) * (size_t) d->cap);
+	}
+	d->dots[d->n++] = v->dot;
+}
+
+static int
+dot_order(const void *a, const void *b)
+{
+	const Dot  *x = a,
+			   *y = b;
+
+	if (x->origin != y->origin)
+		return x->origin < y->origin ? -1 : 1;
+	return (x->stamp > y->stamp) - (x->stamp < y->stamp);
+}
+
+static void
+dots_claim(Vector *now, Dots *d)
+{
+	StampRange *ranges = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(StampRange) * (size_t) (d->n + 1));
+
+	if (d->n > 1)
+		qsort(d->dots, (size_t) d->n, sizeof(Dot), dot_order);
+	for (int64 i = 0; i < d->n;)
+	{
+		int32		origin = d->dots[i].origin;
+		int			n = 0;
+
+		for (; i < d->n && d->dots[i].origin == origin; i++)
+			if (n == 0 || ranges[n - 1].last != d->dots[i].stamp)
+				ranges[n++] = (StampRange) {d->dots[i].stamp, d->dots[i].stamp};
+		vector_add(now, origin, 0, ranges, Min(n, MAX_RANGES));
+	}
+	pfree(ranges);
+}
+
+static void
+sums_renew(Store *store, const ZoneRef *zone)
+{
+	ZoneSums	is = scrub_zone(store, zone, NULL, NULL);
+	ZoneTally  *t = store_tally(store, zone->number);
+
+	t->served += is.served - zone->state.served;
+	t->others += is.others - zone->state.others;
+	t->held += is.held - zone->state.held;
+}
+
+static uint64
+mend_execute(const char *sql)
+{
+	OwnerScope	scope = owner_enter();
+	uint64		rows;
+
+	SPI_connect();
+	if (SPI_execute(sql, false, 0) < 0)
+		elog(ERROR, "could not write what a store that was damaged needs");
+	rows = SPI_processed;
+	SPI_finish();
+	owner_leave(scope);
+	return rows;
+}
+
+void
+mend_store(Vector *now)
+{
+	Dots		beyond = {.now = now};
+	Store	   *store;
+	ZoneRef    *zones;
+	int			n;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	zones = zone_all_at(GetActiveSnapshot(), &n);
+	store = store_open(true);
+	for (int i = 0; i < n; i++)
+	{
+		version_walk(store, GetActiveSnapshot(), zones[i].number, (const uint8 *) "", 0, dot_collect, &beyond);
+		sums_renew(store, &zones[i]);
+	}
+	store_close(store);
+	PopActiveSnapshot();
+	dots_claim(now, &beyond);
+	(void) mend_execute("UPDATE dnsrepl.node SET damaged = NULL");
+	ereport(LOG, (errmsg("dnsrepl: the store has been mended with the state of a peer"),
+				  errdetail("%lld versions were held here alone.", (long long) beyond.n)));
+}
+
+void
+repairs_count(const char *peer, int units)
+{
+	clock_count(COUNT_REPAIRED, (uint64) units);
+	ereport(LOG,
+			(errmsg("dnsrepl: %d units that differed here and at node \"%s\", though both held the same, have been united", units,
+					peer)));
+}
+
+/* No other node holds anything of this one's: its store is what it is. */
+static void
+damage_accept(const ZoneRef *zone)
+{
+	Store	   *store = store_open(true);
+
+	sums_renew(store, zone);
+	store_close(store);
+}
+
+/*
+ * damage(zone_no int): the versions of this zone are not those that have been written. In a transaction of its own: it takes
+ * the locks of a merge.
+ */
+Datum
+dnsrepl_damage(PG_FUNCTION_ARGS)
+{
+	ZoneRef		zone = zone_by_number(PG_GETARG_INT32(0));
+	const char *name = zone.table ? "a table without zones" : psprintf("zone \"%s\"", zone_text(zone.name, zone.name_len));
+
+	tables_refresh();
+	private_lock(LOCK_MERGE, 0, ExclusiveLock, false);
+	private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
+	(void) zone_lock(&zone, true);
+	PushActiveSnapshot(GetLatestSnapshot());
+	zone = zone_by_number(zone.number);
+	clock_count(COUNT_DAMAGED, 1);
+	if (mend_execute("SELECT FROM dnsrepl.roll r WHERE NOT r.evicted AND r.node <> (SELECT id FROM dnsrepl.node)") == 0)
+	{
+		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
+					  errdetail("There is no other member to ask: it is taken for what it is.")));
+		damage_accept(&zone);
+	}
+	else if (mend_execute("UPDATE dnsrepl.node SET damaged = now() WHERE damaged IS NULL") > 0)
+	{
+		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
+					  errdetail("This node sends nothing until it has taken the state of a peer.")));
+		private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
+		(void) mend_execute("UPDATE dnsrepl.vector SET head = 0, ranges = NULL");
+		(void) mend_execute("UPDATE dnsrepl.origin SET closed = true WHERE own");
+		clock_renew();
+		clock_store_changed();
+	}
+	PopActiveSnapshot();
+	PG_RETURN_VOID();
+}

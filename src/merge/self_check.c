@@ -1,0 +1,321 @@
+/*
+ * self_check.c: dnsrepl.check_zones(): a node looks after itself, zone by zone, all the time (ship/checker.c calls it).
+ *
+ * Of each zone, in one snapshot and without locks: are the tables what the store says (if not: dnsrepl.problem, since the
+ * node cannot know which of the two is meant), are the running sums those of the versions (if what is served is off, the sum
+ * is put right; if what is held is off, the store was changed behind the extension's back: mend.c), and is there anything to
+ * collect (collect.c). A zone that somebody has locked has its turn the next time.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+
+#include "dnsrepl.h"
+#include "merge/collect.h"
+#include "merge/scrub.h"
+#include "merge/self_check.h"
+#include "store/clock.h"
+#include "store/delta.h"
+#include "store/origin.h"
+#include "store/policy.h"
+#include "store/relation.h"
+#include "store/schema.h"
+
+PG_FUNCTION_INFO_V1(dnsrepl_check_zones);
+PG_FUNCTION_INFO_V1(dnsrepl_check_zone_now);
+PG_FUNCTION_INFO_V1(dnsrepl_stable);
+PG_FUNCTION_INFO_V1(dnsrepl_holdings);
+PG_FUNCTION_INFO_V1(dnsrepl_counts);
+PG_FUNCTION_INFO_V1(dnsrepl_holds_back);
+
+#define ZONES_AT_ONCE 1000
+#define COLLECT_AT_ONCE 20000
+
+typedef struct SelfCheck
+{
+	Store	   *store;
+	Vector	   *stable;			/* NULL: nothing is to be collected */
+	Vector	   *collected;
+	Vector	   *held;			/* as it was when this began */
+	int32		next;			/* the number of the zone to go on after */
+	int64		units;
+	int32		damaged;		/* a zone, or 0 */
+} SelfCheck;
+
+/* The first unit that differs, as people read it. */
+static void
+finding_note(const ScrubFinding *f, void *arg)
+{
+	char	  **first = arg;
+
+	if (!*first)
+		*first = pstrdup(f->problem);
+}
+
+static void
+finding_write(const ZoneRef *zone, const ZoneSums *sums, const char *problem)
+{
+	Oid			types[3] = {INT4OID, INT8OID, TEXTOID};
+	Datum		values[3] = {Int32GetDatum(zone->number), Int64GetDatum(sums->differences), (Datum) 0};
+	OwnerScope	scope = owner_enter();
+
+	if (problem)
+		values[2] = CStringGetTextDatum(problem);
+	SPI_connect();
+	if (problem)
+		SPI_execute_with_args("INSERT INTO dnsrepl.check_problem AS p (zone, peer, units, problem) VALUES ($1, '', $2, $3)"
+							  " ON CONFLICT (zone, peer) DO UPDATE SET units = excluded.units, problem = excluded.problem"
+							  " WHERE (p.units, p.problem) <> (excluded.units, excluded.problem)", 3, types, values, NULL, false, 0);
+	else
+		SPI_execute_with_args("DELETE FROM dnsrepl.check_problem WHERE zone = $1 AND peer = ''", 1, types, values, NULL, false, 0);
+	if (problem && SPI_processed > 0)
+	{
+		clock_count(COUNT_DIFFERENT, (uint64) sums->differences);
+		ereport(LOG,
+				(errmsg("dnsrepl: %s of %s: %lld units", problem,
+						zone->table ? "a table without zones" : psprintf("zone \"%s\"", zone_text(zone->name, zone->name_len)),
+						(long long) sums->differences),
+				 errhint("SELECT * FROM dnsrepl.check_store() shows them, and can make one follow the other.")));
+	}
+	SPI_finish();
+	owner_leave(scope);
+}
+
+/* The sums of what is served are put right. The zone's row says by how much they are off, whatever was done since. */
+static void
+sums_put_right(Store *store, const ZoneRef *zone, const ZoneSums *is)
+{
+	ZoneRef		locked = *zone;
+	ZoneTally  *t;
+
+	if (is->served == zone->state.served && is->others == zone->state.others)
+		return;
+	if (!zone_lock(&locked, false))
+		return;
+	t = store_tally(store, zone->number);
+	t->served += is->served - zone->state.served;
+	t->others += is->others - zone->state.others;
+	clock_count(COUNT_SUMS, 1);
+	ereport(LOG, (errmsg("dnsrepl: the running sums of zone %d were off and have been put right", zone->number)));
+}
+
+static void
+check_one(SelfCheck *c, int32 number)
+{
+	ZoneRef		zone;
+	char	   *problem = NULL;
+	ZoneSums	sums;
+
+	if (!zone_by_number_at(GetActiveSnapshot(), number, &zone))
+	{
+		c->next = number;
+		return;
+	}
+	sums = scrub_zone(c->store, &zone, finding_note, &problem);
+	c->units += sums.units + 1;
+	finding_write(&zone, &sums, problem);
+	if (sums.held != zone.state.held)
+		c->damaged = number;
+	else
+		sums_put_right(c->store, &zone, &sums);
+	if (c->stable && !c->damaged)
+	{
+		int64		n = collect_zone(c->store, &zone, c->stable, c->collected, COLLECT_AT_ONCE);
+
+		clock_count(COUNT_COLLECTED, (uint64) n);
+		if (n >= COLLECT_AT_ONCE)
+			return;				/* there is more: this zone once again */
+	}
+	c->next = number;
+}
+
+bool
+zone_check(int32 number)
+{
+	ZoneRef		zone;
+	char	   *problem = NULL;
+	ZoneSums	sums;
+	Store	   *store;
+
+	if (!zone_by_number_at(GetActiveSnapshot(), number, &zone))
+		return false;
+	store = store_open(true);
+	sums = scrub_zone(store, &zone, finding_note, &problem);
+	finding_write(&zone, &sums, problem);
+	if (sums.held == zone.state.held)
+		sums_put_right(store, &zone, &sums);
+	store_close(store);
+	return problem || sums.held != zone.state.held || sums.served != zone.state.served || sums.others != zone.state.others;
+}
+
+/* check_zone_now(zone_no int) returns boolean: see zone_check() */
+Datum
+dnsrepl_check_zone_now(PG_FUNCTION_ARGS)
+{
+	bool		mended;
+
+	tables_refresh();
+	policies_refresh();
+	PushActiveSnapshot(GetLatestSnapshot());
+	mended = zone_check(PG_GETARG_INT32(0));
+	PopActiveSnapshot();
+	PG_RETURN_BOOL(mended);
+}
+
+static int32 *
+zones_after(int32 after, int *n)
+{
+	OwnerScope	scope = owner_enter();
+	Oid			types[1] = {INT4OID};
+	Datum		values[1] = {Int32GetDatum(after)};
+	MemoryContext caller = CurrentMemoryContext;
+	int32	   *numbers;
+
+	SPI_connect();
+	SPI_execute_with_args("SELECT no FROM dnsrepl.zone WHERE no > $1 ORDER BY no", 1, types, values, NULL, true, ZONES_AT_ONCE);
+	*n = (int) SPI_processed;
+	numbers = MemoryContextAlloc(caller, sizeof(int32) * (size_t) (*n + 1));
+	for (int i = 0; i < *n; i++)
+	{
+		bool		isnull;
+
+		numbers[i] = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+	}
+	SPI_finish();
+	owner_leave(scope);
+	return numbers;
+}
+
+/* Returns whether zones are left. */
+static bool
+check_some(SelfCheck *c, int64 most)
+{
+	int			n;
+	int32	   *numbers = zones_after(c->next, &n);
+	bool		left = n == ZONES_AT_ONCE;
+
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (c->units >= most || c->damaged || (i > 0 && c->next != numbers[i - 1]))
+			return true;
+		check_one(c, numbers[i]);
+	}
+	return left || (n > 0 && c->next != numbers[n - 1]);
+}
+
+/*
+ * check_zones(after int, most bigint, stable bytea, OUT next int, OUT units bigint, OUT damaged int): looks at zones from the
+ * one after that number on, until so many units have been seen; next: null when all have been. With `stable` (as stable() has
+ * it) collects.
+ */
+Datum
+dnsrepl_check_zones(PG_FUNCTION_ARGS)
+{
+	SelfCheck	c = {.next = PG_GETARG_INT32(0)};
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+	TupleDesc	desc;
+	bool		more;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	tables_refresh();
+	policies_refresh();
+	(void) table_domains();
+	if (!PG_ARGISNULL(2))
+	{
+		bytea	   *b = PG_GETARG_BYTEA_PP(2);
+		WireReader	r;
+
+		wire_reader_init(&r, VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
+		c.stable = vector_decode(&r);
+		c.collected = vector_new();
+	}
+	c.held = holdings_push_snapshot();
+	c.store = store_open(true);
+	more = check_some(&c, PG_GETARG_INT64(1));
+	store_close(c.store);
+	if (c.collected && c.collected->n > 0)
+	{
+		holdings_write(c.held, c.collected);
+		clock_store_changed();
+	}
+	PopActiveSnapshot();
+	clock_count(COUNT_UNITS, (uint64) c.units);
+	if (!more)
+		clock_count(COUNT_ROUNDS, 1);
+	values[0] = Int32GetDatum(c.next);
+	nulls[0] = !more;
+	values[1] = Int64GetDatum(c.units);
+	values[2] = Int32GetDatum(c.damaged);
+	nulls[2] = c.damaged == 0;
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+static Datum
+vector_datum(const Vector *v)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	vector_encode(&out, v);
+	return PointerGetDatum(varlena_make(out.data, (size_t) out.len));
+}
+
+/* stable() returns bytea: what may be collected, as a vector; null: nothing */
+Datum
+dnsrepl_stable(PG_FUNCTION_ARGS)
+{
+	Vector	   *stable = collect_stable();
+
+	if (!stable)
+		PG_RETURN_NULL();
+	return vector_datum(stable);
+}
+
+/* holdings() returns bytea: what this node holds, as a vector */
+Datum
+dnsrepl_holdings(PG_FUNCTION_ARGS)
+{
+	Vector	   *held = holdings_push_snapshot();
+	Datum		d = vector_datum(held);
+
+	PopActiveSnapshot();
+	return d;
+}
+
+/* counts() returns bigint[]: see Count */
+Datum
+dnsrepl_counts(PG_FUNCTION_ARGS)
+{
+	Datum		values[COUNTS];
+
+	for (int i = 0; i < COUNTS; i++)
+		values[i] = Int64GetDatum((int64) pg_atomic_read_u64(&clock_slot()->counts[i]));
+	PG_RETURN_ARRAYTYPE_P(construct_array(values, COUNTS, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* holds_back(vector bytea) returns boolean */
+Datum
+dnsrepl_holds_back(PG_FUNCTION_ARGS)
+{
+	Vector	   *old = collect_old();
+	Vector	   *v;
+	WireReader	r;
+
+	if (!old || old->n == 0)
+		PG_RETURN_BOOL(false);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(true);
+	wire_reader_init(&r, VARDATA_ANY(PG_GETARG_BYTEA_PP(0)), VARSIZE_ANY_EXHDR(PG_GETARG_BYTEA_PP(0)));
+	v = vector_decode(&r);
+	PG_RETURN_BOOL(!v || !vector_covers_all(v, old));
+}

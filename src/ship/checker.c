@@ -1,0 +1,230 @@
+/*
+ * checker.c: see checker.h.
+ *
+ * In rounds: books are kept (dnsrepl.keep_books()), then all zones are looked at, some thousand units at a time
+ * (dnsrepl.check_zones()), each in a transaction of its own. Between two of them it rests, so that it takes a small part of
+ * one processor at most; a round begins dnsrepl.check_interval after the last one did, or when that is done, if it took
+ * longer. What may be collected is found out at the start of a round; if nothing has been added to it since a round that was
+ * completed, nothing is collected.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/ipc.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "dnsrepl.h"
+#include "ship/checker.h"
+#include "ship/link_state.h"
+#include "ship/worker.h"
+#include "store/clock.h"
+#include "store/node.h"
+
+#define UNITS_AT_ONCE	20000
+#define REST			9		/* times as long as a step took */
+#define REST_LEAST		10		/* ms */
+#define RETRY_FIRST		1000	/* ms, after an error */
+#define RETRY_MOST		60000
+
+typedef struct Checker
+{
+	MemoryContext round;		/* reset when one begins */
+	MemoryContext kept;			/* what was collected last */
+	bytea	   *stable;			/* may be collected; NULL: nothing, or nothing new */
+	bytea	   *collected;		/* has been, all of it */
+	int32		next;
+	bool		more;
+	Backoff		backoff;
+	char		complaint[LINK_ERROR_SIZE];
+} Checker;
+
+/* Is this database a node? */
+static bool
+checker_may(void)
+{
+	NodeInfo	node;
+
+	return OidIsValid(get_extension_oid("dnsrepl", true)) && node_read(&node);
+}
+
+static bytea *
+checker_bytea(const char *sql, MemoryContext context)
+{
+	bytea	   *result = NULL;
+	bool		isnull;
+
+	if (SPI_execute(sql, false, 0) == SPI_OK_SELECT && SPI_processed == 1)
+	{
+		Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		if (!isnull)
+			result = DatumGetByteaPCopy(d);
+		MemoryContextSwitchTo(old);
+	}
+	return result;
+}
+
+static bool
+bytea_same(const bytea *a, const bytea *b)
+{
+	return a && b && VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+}
+
+/* False: there is nothing to look after. */
+static bool
+round_begin(Checker *c)
+{
+	bool		may;
+
+	MemoryContextReset(c->round);
+	c->stable = NULL;
+	c->next = 0;
+	worker_begin();
+	may = checker_may();
+	if (may)
+	{
+		SPI_connect();
+		SPI_execute("SELECT dnsrepl.keep_books()", false, 0);
+		c->stable = checker_bytea("SELECT dnsrepl.stable()", c->round);
+		SPI_finish();
+	}
+	worker_commit();
+	if (bytea_same(c->stable, c->collected))
+		c->stable = NULL;
+	return may;
+}
+
+/* In a transaction of its own, since it takes the locks of a merge. */
+static void
+zone_damaged(int32 zone)
+{
+	Oid			types[1] = {INT4OID};
+	Datum		values[1] = {Int32GetDatum(zone)};
+
+	worker_begin();
+	SPI_connect();
+	SPI_execute_with_args("SELECT dnsrepl.damage($1)", 1, types, values, NULL, false, 0);
+	SPI_finish();
+	worker_commit();
+}
+
+/* Some zones; false when that were all. */
+static bool
+round_step(Checker *c)
+{
+	Oid			types[3] = {INT4OID, INT8OID, BYTEAOID};
+	Datum		values[3] = {Int32GetDatum(c->next), Int64GetDatum(UNITS_AT_ONCE), PointerGetDatum(c->stable)};
+	bool		last = true,
+				sound = true;
+	int32		damaged = 0;
+
+	worker_begin();
+	if (checker_may())
+	{
+		SPI_connect();
+		if (SPI_execute_with_args("SELECT next, damaged FROM dnsrepl.check_zones($1, $2, $3)", 3, types, values,
+								  c->stable ? NULL : "  n", false, 0) == SPI_OK_SELECT && SPI_processed == 1)
+		{
+			c->next = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &last));
+			damaged = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &sound));
+		}
+		SPI_finish();
+	}
+	worker_commit();
+	if (!sound)
+		zone_damaged(damaged);
+	return !last;
+}
+
+static void
+round_end(Checker *c)
+{
+	if (!c->stable)
+		return;
+	MemoryContextReset(c->kept);
+	c->collected = MemoryContextAlloc(c->kept, VARSIZE(c->stable));
+	memcpy(c->collected, c->stable, VARSIZE(c->stable));
+}
+
+/* All of a round, with rests between; returns when the next is due. */
+static TimestampTz
+round_do(Checker *c)
+{
+	TimestampTz started = GetCurrentTimestamp();
+
+	if (round_begin(c) && setting_check_interval > 0)
+	{
+		for (;;)
+		{
+			TimestampTz step = GetCurrentTimestamp();
+			bool		more = round_step(c);
+			long		took = TimestampDifferenceMilliseconds(step, GetCurrentTimestamp());
+
+			if (!more)
+				break;
+			(void) worker_wait(0, PGINVALID_SOCKET,
+							   TimestampTzPlusMilliseconds(GetCurrentTimestamp(), Max(took * REST, REST_LEAST)));
+		}
+		round_end(c);
+	}
+	c->complaint[0] = '\0';
+	backoff_init(&c->backoff, RETRY_FIRST, RETRY_MOST);
+	return TimestampTzPlusMilliseconds(started, setting_check_interval > 0 ? setting_check_interval : RETRY_MOST);
+}
+
+static TimestampTz
+round_failed(Checker *c)
+{
+	ErrorData  *error = worker_recover(c->round);
+	char		complaint[LINK_ERROR_SIZE];
+
+	link_error_format(complaint, sizeof(complaint), error->message ? error->message : "");
+	if (strcmp(complaint, c->complaint) != 0)
+		ereport(LOG, (errmsg("dnsrepl could not check all of its store: %s", complaint)));
+	strlcpy(c->complaint, complaint, sizeof(c->complaint));
+	backoff_fail(&c->backoff);
+	return c->backoff.due;
+}
+
+void
+checker_main(Datum arg)
+{
+	Oid			database;
+	Checker		c = {0};
+
+	worker_start(0);
+	memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof(database));
+	worker_connect_oid(database);
+	(void) clock_slot();
+	c.round = AllocSetContextCreate(TopMemoryContext, "dnsrepl check", ALLOCSET_DEFAULT_SIZES);
+	c.kept = AllocSetContextCreate(TopMemoryContext, "dnsrepl collected", ALLOCSET_DEFAULT_SIZES);
+	backoff_init(&c.backoff, RETRY_FIRST, RETRY_MOST);
+	for (;;)
+	{
+		volatile TimestampTz due = 0;
+
+		MemoryContextSwitchTo(TopMemoryContext);
+		PG_TRY();
+		{
+			due = round_do(&c);
+		}
+		PG_CATCH();
+		{
+			due = round_failed(&c);
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(TopMemoryContext);
+		pgstat_report_activity(STATE_IDLE, NULL);
+		while (GetCurrentTimestamp() < due)
+			(void) worker_wait(0, PGINVALID_SOCKET, due);
+	}
+}

@@ -1,0 +1,271 @@
+/*
+ * greeting.c: see greeting.h. A greeting comes from elsewhere: no octet is trusted.
+ *
+ * What a node knows of a third one's vector counts here only if all that this vector covers is held here: then every version
+ * that the third node had written or seen by that time has been merged. Collecting tombstones relies on it (merge/collect.c).
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "dnsrepl.h"
+#include "store/clock.h"
+#include "store/codec.h"
+#include "store/delta.h"
+#include "store/greeting.h"
+#include "store/origin.h"
+#include "store/peer_vector.h"
+
+#define KNOWN_EVERY_MOST 60000	/* ms: so often at the least what is known of others is told */
+#define KNOWN_KEEPALIVES 6
+#define KNOWN_STILL (3600 * 1000)	/* ms: that somebody still holds the same is written so often, and no link at rest writes */
+
+bool
+greeting_tells_known(TimestampTz *last)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (*last && !TimestampDifferenceExceeds(*last, now, Min(KNOWN_EVERY_MOST, KNOWN_KEEPALIVES * setting_keepalive)))
+		return false;
+	*last = now;
+	return true;
+}
+
+/* Once there are data they do not go: deletions are data too. */
+static bool
+has_data_cached(const pg_uuid_t *node)
+{
+	static pg_uuid_t has;
+
+	if (memcmp(&has, node, UUID_LEN) == 0)
+		return true;
+	if (!node_has_data())
+		return false;
+	has = *node;
+	return true;
+}
+
+static void
+known_encode(StringInfo out, const pg_uuid_t *me)
+{
+	int			n;
+	KnownVector *known = peer_vectors_read(GetActiveSnapshot(), &n);
+
+	n = Min(n, MAX_MEMBERS);
+	wire_put_varint(out, (uint64) n);
+	for (int i = 0; i < n; i++)
+	{
+		wire_put_uuid(out, &known[i].node);
+		wire_put_uuid(out, &known[i].life);
+		wire_put_string(out, known[i].name, strlen(known[i].name));
+		wire_put_u64(out, (uint64) known[i].heard);
+		wire_put_string(out, known[i].vector, known[i].vector_len);
+	}
+}
+
+void
+greeting_encode(StringInfo out, bool known, pg_uuid_t *life)
+{
+	NodeSlot   *slot = clock_slot();
+	NodeInfo	me;
+	Vector	   *held = holdings_push_snapshot();
+	TimestampTz began;
+
+	node_require(&me);
+	LWLockAcquire(slot->lock, LW_SHARED);
+	*life = slot->life;
+	began = slot->began;
+	LWLockRelease(slot->lock);
+	wire_put_u32(out, PROTOCOL_VERSION);
+	wire_put_uuid(out, &me.id);
+	wire_put_uuid(out, life);
+	wire_put_string(out, me.name, strlen(me.name));
+	wire_put_u64(out, (uint64) stamp_time(clock_now()));
+	wire_put_u64(out, (uint64) began);
+	wire_put_u8(out, (uint8) ((has_data_cached(&me.id) ? GREETING_HAS_DATA : 0) | (me.joining ? GREETING_JOINS : 0)));
+	wire_put_varint(out, (uint64) me.nclusters);
+	for (int i = 0; i < me.nclusters; i++)
+		wire_put_uuid(out, &me.clusters[i]);
+	vector_encode(out, held);
+	if (known)
+		known_encode(out, &me.id);
+	else
+		wire_put_varint(out, 0);
+	PopActiveSnapshot();
+}
+
+/* ---------- reading ---------- */
+
+static void
+name_get(WireReader *r, char *name)
+{
+	size_t		n;
+	const uint8 *octets = wire_get_string(r, NAMEDATALEN - 1, &n);
+
+	memset(name, 0, NAMEDATALEN);
+	if (octets)
+		memcpy(name, octets, n);
+	if (octets && strlen(name) != n)
+		r->bad = true;
+}
+
+static void
+clusters_get(WireReader *r, Greeting *g)
+{
+	uint64		n = wire_get_varint(r);
+
+	if (r->bad || n > MAX_CLUSTERS || n > (uint64) (r->end - r->p) / UUID_LEN)
+	{
+		r->bad = true;
+		return;
+	}
+	g->nclusters = (int) n;
+	g->clusters = palloc(sizeof(pg_uuid_t) * (n + 1));
+	for (int i = 0; i < g->nclusters; i++)
+		wire_get_uuid(r, &g->clusters[i]);
+}
+
+static void
+known_get(WireReader *r, Greeting *g)
+{
+	uint64		n = wire_get_varint(r);
+
+	/* one takes at least 44 octets */
+	if (r->bad || n > MAX_MEMBERS || n > (uint64) (r->end - r->p) / 43)
+	{
+		r->bad = true;
+		return;
+	}
+	g->nknown = (int) n;
+	g->known = palloc0(sizeof(KnownVector) * (n + 1));
+	for (int i = 0; i < g->nknown; i++)
+	{
+		KnownVector *k = &g->known[i];
+
+		wire_get_uuid(r, &k->node);
+		wire_get_uuid(r, &k->life);
+		name_get(r, k->name);
+		k->heard = (TimestampTz) wire_get_u64(r);
+		k->vector = wire_get_string(r, MaxAllocSize, &k->vector_len);
+	}
+}
+
+bool
+greeting_decode(const void *data, size_t len, Greeting *g)
+{
+	WireReader	r;
+	int			n;
+
+	memset(g, 0, sizeof(*g));
+	wire_reader_init(&r, data, len);
+	g->protocol = wire_get_u32(&r);
+	if (r.bad || g->protocol != PROTOCOL_VERSION)
+		return !r.bad;
+	wire_get_uuid(&r, &g->node);
+	wire_get_uuid(&r, &g->life);
+	name_get(&r, g->name);
+	g->time = (TimestampTz) wire_get_u64(&r);
+	g->began = (TimestampTz) wire_get_u64(&r);
+	g->flags = wire_get_u8(&r);
+	clusters_get(&r, g);
+	if (r.bad)
+		return false;
+	g->vector = r.p;
+	if (!entries_decode(&r, &n))
+		return false;
+	g->vector_len = (size_t) (r.p - g->vector);
+	known_get(&r, g);
+	return !r.bad && wire_at_end(&r) && g->name[0] && (g->flags & ~GREETING_FLAGS) == 0;
+}
+
+/* ---------- what it means ---------- */
+
+Meeting
+greeting_meet(const NodeInfo *me, bool has_data, const Greeting *g)
+{
+	for (int i = 0; i < me->nclusters; i++)
+		for (int k = 0; k < g->nclusters; k++)
+			if (memcmp(&me->clusters[i], &g->clusters[k], UUID_LEN) == 0)
+				return MEET_SAME;
+	if (!has_data || !(g->flags & GREETING_HAS_DATA))
+		return MEET_UNITE;
+	if (me->joining)
+		return (g->flags & GREETING_JOINS) ? MEET_BOTH_JOIN : MEET_I_JOIN;
+	return (g->flags & GREETING_JOINS) ? MEET_THEY_JOIN : MEET_STRANGERS;
+}
+
+/* Takes a vector if it is told of a newer life, or later, than what is known, and this node holds all of it. */
+static void
+known_learn(const KnownVector *k, const Vector *held)
+{
+	WireReader	r;
+	int			n;
+	WireEntry  *entries;
+	const KnownVector *had = peer_vector_find(GetActiveSnapshot(), &k->node);
+
+	if (had && (had->heard >= k->heard ||
+				(memcmp(&had->life, &k->life, UUID_LEN) == 0 && had->vector_len == k->vector_len &&
+				 memcmp(had->vector, k->vector, k->vector_len) == 0 &&
+				 !TimestampDifferenceExceeds(had->heard, k->heard, KNOWN_STILL))))
+		return;
+	wire_reader_init(&r, k->vector, k->vector_len);
+	entries = entries_decode(&r, &n);
+	if (!entries || !wire_at_end(&r))
+		return;
+	for (int i = 0; i < n; i++)
+	{
+		VectorEntry e = {.origin = origin_find(&entries[i].origin), .head = entries[i].head,
+		.nranges = entries[i].nranges, .ranges = entries[i].ranges};
+
+		if (!vector_covers_entry(held, &e))
+			return;
+	}
+	peer_vector_write(k);
+}
+
+void
+greeting_learn(const Greeting *g)
+{
+	Vector	   *held = holdings_push_snapshot();
+	TimestampTz now = GetCurrentTimestamp();
+	NodeInfo	me;
+	KnownVector guest = {.node = g->node, .life = g->life, .heard = now, .vector = g->vector, .vector_len = g->vector_len};
+
+	node_require(&me);
+	strlcpy(guest.name, g->name, NAMEDATALEN);
+	known_learn(&guest, held);
+	for (int i = 0; i < g->nknown; i++)
+	{
+		KnownVector *k = &g->known[i];
+
+		/* of oneself one knows more; a clock that is ahead must not keep out what comes later */
+		if (memcmp(&k->node, &me.id, UUID_LEN) == 0 || memcmp(&k->node, &g->node, UUID_LEN) == 0)
+			continue;
+		k->heard = Min(k->heard, now);
+		known_learn(k, held);
+	}
+	PopActiveSnapshot();
+}
+
+/* ---------- answers ---------- */
+
+void
+answer_encode(StringInfo out, AnswerStatus status, const Vector *held)
+{
+	wire_put_u8(out, (uint8) status);
+	vector_encode(out, held);
+}
+
+bool
+answer_decode(const void *data, size_t len, Answer *a)
+{
+	WireReader	r;
+
+	wire_reader_init(&r, data, len);
+	a->status = (AnswerStatus) wire_get_u8(&r);
+	a->vector = r.p;
+	a->vector_len = (size_t) (r.end - r.p);
+	return !r.bad && a->vector_len > 0 &&
+		(a->status == ANSWER_MERGED || a->status == ANSWER_REBASE || a->status == ANSWER_KEPT);
+}

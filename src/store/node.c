@@ -1,0 +1,162 @@
+/*
+ * node.c: see node.h.
+ *
+ * dnsrepl.node has one row. Clusters: setup() gives a node a cluster of its own; when nodes meet, their sets of clusters become
+ * one set. Nodes are of one cluster if the sets have an element in common: so it does not matter in which order many new nodes
+ * find one another. dnsrepl.roll is a replicated table: every node enters itself, and whoever says hello is entered.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "dnsrepl.h"
+#include "store/greeting.h"
+#include "store/node.h"
+#include "store/relation.h"
+#include "store/schema.h"
+#include "store/version.h"
+
+enum
+{
+	NODE_ID = 1, NODE_NAME, NODE_SCHEMA, NODE_SINCE, NODE_CLUSTERS, NODE_JOINING, NODE_DAMAGED, NODE_NATTS = NODE_DAMAGED
+};
+
+static void
+clusters_from_datum(NodeInfo *node, Datum array)
+{
+	Datum	   *values;
+
+	deconstruct_array(DatumGetArrayTypeP(array), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, &values, NULL, &node->nclusters);
+	node->nclusters = Min(node->nclusters, MAX_CLUSTERS);
+	node->clusters = palloc(sizeof(pg_uuid_t) * (size_t) (node->nclusters + 1));
+	for (int i = 0; i < node->nclusters; i++)
+		node->clusters[i] = *DatumGetUUIDP(values[i]);
+}
+
+bool
+node_read(NodeInfo *node)
+{
+	Oid			relid = schema_find("node");
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(relid))
+		return false;
+	memset(node, 0, sizeof(*node));
+	rel = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Datum		values[NODE_NATTS];
+		bool		nulls[NODE_NATTS];
+
+		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
+		node->id = *DatumGetUUIDP(values[NODE_ID - 1]);
+		strlcpy(node->name, TextDatumGetCString(values[NODE_NAME - 1]), NAMEDATALEN);
+		clusters_from_datum(node, values[NODE_CLUSTERS - 1]);
+		if (!nulls[NODE_JOINING - 1])
+			node->joining = strcmp(TextDatumGetCString(values[NODE_JOINING - 1]), "mine") == 0 ? JOIN_MINE :
+				strcmp(TextDatumGetCString(values[NODE_JOINING - 1]), "cluster") == 0 ? JOIN_CLUSTER : JOIN_CONFLICT;
+		node->damaged = !nulls[NODE_DAMAGED - 1];
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+void
+node_require(NodeInfo *node)
+{
+	if (!node_read(node))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("this database is not a node yet"),
+				 errhint("Run SELECT dnsrepl.setup('name of this node').")));
+}
+
+static bool
+any_unit(int32 zone, const uint8 *key, size_t key_len, void *arg)
+{
+	*(bool *) arg = true;
+	return false;
+}
+
+bool
+node_has_data(void)
+{
+	Store	   *store = store_open(false);
+	bool		any = false;
+	int			n;
+	ZoneRef    *zones = zone_all_at(GetActiveSnapshot(), &n);
+
+	for (int i = 0; i < n && !any; i++)
+		if (zones[i].table != TABLE_POLICY && zones[i].table != TABLE_ROLL)
+			unit_walk(store, GetActiveSnapshot(), zones[i].number, (const uint8 *) "", 0, NULL, 0, any_unit, &any);
+	store_close(store);
+	return any;
+}
+
+/* One statement of the extension's own, with its owner's rights; returns how many rows it has written. */
+static uint64
+node_execute(const char *sql, int n, Oid *types, Datum *values)
+{
+	OwnerScope	scope = owner_enter();
+	uint64		rows;
+
+	SPI_connect();
+	if (SPI_execute_with_args(sql, n, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not write what is known of nodes");
+	rows = SPI_processed;
+	SPI_finish();
+	owner_leave(scope);
+	return rows;
+}
+
+static bool
+has_cluster(const NodeInfo *me, const pg_uuid_t *cluster)
+{
+	for (int i = 0; i < me->nclusters; i++)
+		if (memcmp(&me->clusters[i], cluster, UUID_LEN) == 0)
+			return true;
+	return false;
+}
+
+void
+node_unite(const NodeInfo *me, const pg_uuid_t *clusters, int n)
+{
+	Datum	   *values = palloc(sizeof(Datum) * (size_t) (n + 1));
+	Oid			types[1] = {UUIDARRAYOID};
+	Datum		array;
+	bool		new = me->joining != JOIN_NONE;
+
+	for (int i = 0; i < n; i++)
+	{
+		values[i] = UUIDPGetDatum(&clusters[i]);
+		new |= !has_cluster(me, &clusters[i]);
+	}
+	if (!new || me->nclusters + n > MAX_CLUSTERS)
+		return;
+	array = PointerGetDatum(construct_array(values, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+	(void) node_execute("UPDATE dnsrepl.node SET joining = NULL,"
+				 " clusters = ARRAY(SELECT u FROM unnest(clusters || $1) u GROUP BY u ORDER BY u)", 1, types, &array);
+}
+
+bool
+member_heard(const pg_uuid_t *node, const char *name)
+{
+	Oid			types[2] = {UUIDOID, TEXTOID};
+	Datum		values[2] = {UUIDPGetDatum(node), CStringGetTextDatum(name)};
+
+	return node_execute("INSERT INTO dnsrepl.roll AS r (node, name) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE"
+						" SET name = excluded.name, evicted = false WHERE r.evicted OR r.name <> excluded.name", 2, types, values) > 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * node.h: this node: dnsrepl.node, and the roll of the cluster's members.
+ */
+#ifndef DNSREPL_NODE_H
+#define DNSREPL_NODE_H
+
+#include "postgres.h"
+
+#include "utils/snapshot.h"
+#include "utils/uuid.h"
+
+#include "store/vector.h"
+
+/* Where both clusters have something of a unit when this node joins another. */
+typedef enum JoinMode
+{
+	JOIN_NONE = 0,
+	JOIN_CLUSTER = 'c',			/* theirs counts */
+	JOIN_MINE = 'm',			/* this node's counts */
+	JOIN_CONFLICT = 'b'			/* both are kept, as siblings */
+} JoinMode;
+
+typedef struct NodeInfo
+{
+	pg_uuid_t	id;
+	char		name[NAMEDATALEN];
+	int			nclusters;
+	pg_uuid_t  *clusters;		/* ids of clusters that have become one; in the current context */
+	JoinMode	joining;
+	bool		damaged;		/* its store is not what it was: it takes its peers' state before it ships */
+} NodeInfo;
+
+/* This node, from dnsrepl.node under the active snapshot; false if setup() has not run. */
+extern bool node_read(NodeInfo *node);
+
+/* The same, or 55000. */
+extern void node_require(NodeInfo *node);
+
+/* Does this node hold versions of its users' (policies and the roll apart)? Under the active snapshot. */
+extern bool node_has_data(void);
+
+/* The clusters of two nodes are one from now on, and this node has joined; a no-op if that is so already. */
+extern void node_unite(const NodeInfo *me, const pg_uuid_t *clusters, int n);
+
+/* A node has said hello: it is a member, evicted or not. True if that is news: this transaction will have a version of it. */
+extern bool member_heard(const pg_uuid_t *node, const char *name);
+
+#endif

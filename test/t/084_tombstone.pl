@@ -1,0 +1,95 @@
+# Deletions go when every member has them; a node that was away for too long is evicted, comes back, and nothing comes back to
+# life with it. After a lot of churn the store is as large as before.
+use strict;
+use warnings;
+use Dnsrepl;
+use Test::More;
+
+my $conf = "dnsrepl.keepalive = '200ms'\ndnsrepl.check_interval = '200ms'\ndnsrepl.tombstone_retention = '1s'";
+my ($seattle, $tacoma, $spokane) = map { Dnsrepl->new($_, conf => $conf) } qw(seattle tacoma spokane);
+$seattle->peer($tacoma);
+$tacoma->peer($spokane);    # a chain: seattle and spokane never meet
+
+my $tombstones = "SELECT count(*) FROM dnsrepl.version WHERE NOT live";
+sub store { return $_[0]->sql('SELECT count(*) FROM dnsrepl.version_store') }
+
+$seattle->sql(<<'END');
+INSERT INTO domains (name, type) VALUES ('example.org', 'NATIVE'), ('gone.example', 'NATIVE');
+INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, name, 'SOA', 'ns1.example.org h.example.org 1 1 1 1 1', 60 FROM domains;
+INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT id, 'n' || i || '.' || name, 'A', '192.0.2.1', 60, 0 FROM domains, generate_series(1, 100) i;
+INSERT INTO cryptokeys (domain_id, flags, active, published, content) SELECT id, 257, true, true, 'Private-key-format: v1.2 ' || i FROM domains, generate_series(1, 2) i WHERE name = 'example.org';
+END
+ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'three nodes in a chain');
+is($_->sql("SELECT string_agg(name, ' ' ORDER BY name) FROM dnsrepl.member"), 'seattle spokane tacoma', $_->name . ' knows all members') for $seattle, $tacoma, $spokane;
+
+# ---------------------------------------------------------------- all are there
+$tacoma->sql("DELETE FROM records WHERE name <<= 'example.org' AND type = 'A'; DELETE FROM cryptokeys WHERE content LIKE '%1'");
+$spokane->sql("DELETE FROM domains WHERE name = 'gone.example'");
+for my $node ($seattle, $tacoma, $spokane)
+{
+    ok($node->poll($tombstones, 0), $node->name . ': all deletions have been collected, and what was dead with its zone');
+    ok($node->poll('SELECT collected > 0 FROM dnsrepl.self_check'), $node->name . ': which was counted');
+    is($node->sql("SELECT string_agg(tab || ' ' || coalesce(key->>'type', ''), ', ' ORDER BY tab, key::text) FROM dnsrepl.version"), 'cryptokeys , domains , records SOA', $node->name . ': what is left');
+}
+ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'all serve the same');
+$seattle->sql("INSERT INTO domains (name, type) VALUES ('gone.example', 'NATIVE'); INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, name, 'SOA', 'ns1.example.org h.example.org 1 1 1 1 1', 60 FROM domains WHERE name = 'gone.example'");
+ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'a zone whose trace is gone can be made again');
+
+# ---------------------------------------------------------------- churn: the store does not grow
+my $before = store($seattle);
+$seattle->sql(<<'END');
+DO $$
+BEGIN
+  FOR round IN 1 .. 20 LOOP
+    INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT id, 'c' || i || '.example.org', 'A', '192.0.2.1', round, 0 FROM domains, generate_series(1, 500) i WHERE name = 'example.org';
+    COMMIT;
+    DELETE FROM records WHERE type = 'A';
+    COMMIT;
+  END LOOP;
+END $$;
+END
+ok($_->poll('SELECT count(*) FROM dnsrepl.version_store', $before), $_->name . ': after 20000 changes of 500 names the store is as large as before') for $seattle, $tacoma, $spokane;
+
+# ---------------------------------------------------------------- one is away
+$seattle->sql("INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT id, n || '.example.org', 'A', '192.0.2.1', 60, 0 FROM domains, unnest('{old,edited,kept}'::text[]) n WHERE name = 'example.org'");
+ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'all have some records');
+$tacoma->cut($spokane);
+$spokane->sql("UPDATE records SET content = '192.0.2.99' WHERE name = 'edited.example.org'");
+$seattle->sql("DELETE FROM records WHERE name IN ('old.example.org', 'edited.example.org')");
+ok(Dnsrepl::same($seattle, $tacoma), 'the others delete, and one of the deletions is in conflict with an edit that they do not know of');
+ok($seattle->poll("SELECT holds_back FROM dnsrepl.member WHERE name = 'spokane'"), 'the one that is away holds deletions back, which can be seen');
+is($seattle->sql("SELECT bool_or(holds_back) FROM dnsrepl.member WHERE name <> 'spokane'"), 'f', 'and nobody else');
+is($seattle->sql($tombstones), 2, 'they are there still');
+
+like(($seattle->try("SELECT dnsrepl.evict('nobody')"))[2], qr/member "nobody" does not exist/, 'who is no member cannot be evicted');
+like(($seattle->try("SELECT dnsrepl.evict('seattle')"))[2], qr/cannot evict itself/, 'nor can a node evict itself');
+$seattle->sql("SELECT dnsrepl.evict('spokane')");
+ok($_->poll($tombstones, 0), $_->name . ': it is evicted, and they go') for $seattle, $tacoma;
+is($tacoma->sql("SELECT evicted FROM dnsrepl.member WHERE name = 'spokane'"), 't', 'everybody knows it');
+$spokane->cluster->restart;
+$tacoma->heal($spokane);
+ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'it comes back');
+is($_->sql("SELECT string_agg(name || ' ' || content, ', ' ORDER BY name) FROM records WHERE type = 'A'"), 'edited.example.org 192.0.2.99, kept.example.org 192.0.2.1',
+    $_->name . ': what was deleted stays so, what was edited meanwhile is there') for $seattle, $tacoma, $spokane;
+ok($_->poll("SELECT NOT bool_or(evicted) FROM dnsrepl.member"), $_->name . ': it is a member again') for $seattle, $tacoma, $spokane;
+
+# ---------------------------------------------------------------- evicted by its age
+$tacoma->cut($spokane);
+$seattle->sql("DELETE FROM records WHERE name = 'kept.example.org'");
+for my $node ($seattle, $tacoma)
+{
+    $node->sql("ALTER SYSTEM SET dnsrepl.evict_after = '2s'");
+    $node->sql('SELECT pg_reload_conf()');
+}
+ok($seattle->poll("SELECT evicted FROM dnsrepl.member WHERE name = 'spokane'"), 'who is away for longer than dnsrepl.evict_after is evicted');
+ok($_->poll($tombstones, 0), $_->name . ': no deletion is kept for it') for $seattle, $tacoma;
+for my $node ($seattle, $tacoma)
+{
+    $node->sql('ALTER SYSTEM RESET dnsrepl.evict_after');
+    $node->sql('SELECT pg_reload_conf()');
+}
+$tacoma->heal($spokane);
+ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'and comes back all the same');
+is($spokane->sql("SELECT count(*) FROM records WHERE name = 'kept.example.org'"), 0, 'with nothing that was deleted');
+is($_->sql('SELECT count(*) FROM dnsrepl.check_store()'), 0, $_->name . ': the tables are what the store has') for $seattle, $tacoma, $spokane;
+done_testing();
