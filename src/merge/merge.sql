@@ -84,6 +84,18 @@ CREATE FUNCTION dnsrepl.counts() RETURNS bigint[]
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_counts' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.counts() IS 'for dnsrepl.self_check';
 
+-- A zone that came behind the triggers' back has no row of the extension's, by which all zones are looked at.
+CREATE FUNCTION dnsrepl.zones_enter() RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  rel regclass := (SELECT t.rel FROM dnsrepl.tab t WHERE t.no = 1);
+BEGIN
+  IF rel IS NOT NULL THEN
+    EXECUTE format('INSERT INTO dnsrepl.zone (name) SELECT d.name FROM %s d WHERE NOT EXISTS (SELECT FROM dnsrepl.zone z WHERE z.name OPERATOR(@extschema@.=) d.name) ON CONFLICT DO NOTHING', rel);
+  END IF;
+END $$;
+COMMENT ON FUNCTION dnsrepl.zones_enter() IS 'enters zones that are in domains and not known to the extension';
+
 CREATE FUNCTION dnsrepl.keep_books() RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -91,6 +103,7 @@ DECLARE
   patience interval := current_setting('dnsrepl.evict_after')::interval;
   gone record;
 BEGIN
+  PERFORM dnsrepl.zones_enter();
   INSERT INTO dnsrepl.vector_log SELECT now(), dnsrepl.holdings()
    WHERE NOT EXISTS (SELECT FROM dnsrepl.vector_log l WHERE l.at > now() - greatest(retention / 30, interval '1 second'));
   DELETE FROM dnsrepl.vector_log WHERE at < (SELECT max(l.at) FROM dnsrepl.vector_log l WHERE l.at <= now() - retention);

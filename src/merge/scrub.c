@@ -185,10 +185,10 @@ check_rows(Check *c)
 
 	while ((t = table_next(&position)) != NULL)
 	{
-		ZoneValue	at = {.id = c->id};
+		ZoneValue	at = {.id = c->id, .name = c->zone->name, .name_len = c->zone->name_len};
 		Relation	rel;
 
-		if (c->zone->table ? t->number != c->zone->table : t->zone != ZONE_BY_ID || !c->id)
+		if (c->zone->table ? t->number != c->zone->table : t->zone == ZONE_NONE || !c->id)
 			continue;
 		rel = table_open(t->relid, AccessShareLock);
 		resetStringInfo(&c->last);

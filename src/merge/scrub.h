@@ -15,7 +15,7 @@ typedef struct ScrubFinding
 	const ZoneRef *zone;
 	const uint8 *key;			/* of a unit; of SCRUB_UNREADABLE: of its group */
 	size_t		key_len;
-	const char *problem;
+	const char *problem;		/* a constant */
 	TableDesc  *table;
 	const RowSet *store,		/* what the two have; NULL: nothing */
 			   *tables;

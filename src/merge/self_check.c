@@ -49,14 +49,14 @@ typedef struct SelfCheck
 	int32		damaged;		/* a zone, or 0 */
 } SelfCheck;
 
-/* The first unit that differs, as people read it. */
+/* What the first unit that differs has. */
 static void
 finding_note(const ScrubFinding *f, void *arg)
 {
-	char	  **first = arg;
+	const char **first = arg;
 
 	if (!*first)
-		*first = pstrdup(f->problem);
+		*first = f->problem;
 }
 
 static void
@@ -110,7 +110,7 @@ static void
 check_one(SelfCheck *c, int32 number)
 {
 	ZoneRef		zone;
-	char	   *problem = NULL;
+	const char *problem = NULL;
 	ZoneSums	sums;
 
 	if (!zone_by_number_at(GetActiveSnapshot(), number, &zone))
@@ -140,7 +140,7 @@ bool
 zone_check(int32 number)
 {
 	ZoneRef		zone;
-	char	   *problem = NULL;
+	const char *problem = NULL;
 	ZoneSums	sums;
 	Store	   *store;
 

@@ -323,7 +323,7 @@ dnsrepl_note_unit(PG_FUNCTION_ARGS)
 	if (zone.table)
 		note.kind = NOTE_UNIT;
 	else if (t->zone == ZONE_SELF)
-		note.kind = NOTE_DOMAIN;
+		note = (Note) {.kind = NOTE_DOMAIN, .name = zone.name, .name_len = zone.name_len};
 	note_add(&note);
 	PG_RETURN_VOID();
 }
