@@ -72,8 +72,8 @@ collect_vector(bool members)
 	Vector	   *v;
 
 	SPI_connect();
-	v = vectors_meet(NULL, "SELECT vector FROM dnsrepl.vector_log WHERE at <= now() - make_interval(secs => $1)"
-					 " ORDER BY at DESC LIMIT 1", true);
+	v = vectors_meet(NULL, "SELECT l.vector FROM dnsrepl.vector_log l, dnsrepl.node n"
+					 " WHERE l.at <= now() - make_interval(secs => $1) AND n.damaged IS NULL ORDER BY l.at DESC LIMIT 1", true);
 	if (v && members)
 		v = vectors_meet(v, "SELECT p.vector FROM dnsrepl.roll r LEFT JOIN dnsrepl.peer_vector p USING (node)"
 						 " WHERE NOT r.evicted AND r.node <> (SELECT id FROM dnsrepl.node) AND $1 >= 0", false);

@@ -180,6 +180,7 @@ dnsrepl_damage(PG_FUNCTION_ARGS)
 		private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
 		(void) mend_execute("UPDATE dnsrepl.vector SET head = 0, ranges = NULL");
 		(void) mend_execute("UPDATE dnsrepl.origin SET closed = true WHERE own");
+		(void) mend_execute("DELETE FROM dnsrepl.peer_vector");	/* all that they cover was here */
 		clock_renew();
 		clock_store_changed();
 	}

@@ -2,7 +2,7 @@
  * scrub.c: see scrub.h; and dnsrepl.store_differences(), for check_store().
  *
  * Capture and merge write the store and the tables in one transaction, so one snapshot shows both alike; no lock is taken.
- * Units that wait for their projection are left out. Octets that cannot be read are a finding, not an error.
+ * Units that wait for their projection are left out of the findings. Octets that cannot be read are a finding, not an error.
  */
 #include "postgres.h"
 
@@ -19,6 +19,7 @@
 #include "merge/scrub.h"
 #include "store/group.h"
 #include "store/image.h"
+#include "store/parked.h"
 #include "store/soa.h"
 #include "store/unit_json.h"
 
@@ -33,6 +34,7 @@ typedef struct Check
 	const ZoneRef *zone;
 	Live		live;
 	int32		id;				/* in domains; 0: none */
+	List	   *parked;			/* what waits for its projection: keys */
 	ZoneSums	sums;
 	StringInfoData last;		/* the key of the row that was looked at last */
 } Check;
@@ -40,6 +42,8 @@ typedef struct Check
 static void
 tell(Check *c, const uint8 *key, size_t key_len, const char *problem, TableDesc *t, const RowSet *store, const RowSet *tables)
 {
+	if (parked_among(c->parked, key, key_len))
+		return;
 	c->sums.differences++;
 	if (c->tell)
 		c->tell(&(ScrubFinding) {.zone = c->zone, .key = key, .key_len = key_len, .problem = problem, .table = t,
@@ -206,6 +210,7 @@ scrub_zone(Store *store, const ZoneRef *zone, ScrubTell fn, void *arg)
 
 	c.scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl check", ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&c.last);
+	c.parked = parked_keys(GetActiveSnapshot(), zone);
 	c.id = zone->table ? 0 : domain_id(GetActiveSnapshot(), zone->name, zone->name_len);
 	group_walk(c.store, GetActiveSnapshot(), zone->number, (const uint8 *) "", 0, NULL, 0, check_group, &c);
 	check_rows(&c);

@@ -157,6 +157,8 @@ member_heard(const pg_uuid_t *node, const char *name)
 	Oid			types[2] = {UUIDOID, TEXTOID};
 	Datum		values[2] = {UUIDPGetDatum(node), CStringGetTextDatum(name)};
 
-	return node_execute("INSERT INTO dnsrepl.roll AS r (node, name) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE"
-						" SET name = excluded.name, evicted = false WHERE r.evicted OR r.name <> excluded.name", 2, types, values) > 0;
+	/* a look first: links at rest write nothing */
+	return node_execute("SELECT FROM dnsrepl.roll WHERE node = $1 AND name = $2 AND NOT evicted", 2, types, values) == 0 &&
+		node_execute("INSERT INTO dnsrepl.roll (node, name) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE"
+					 " SET name = excluded.name, evicted = false", 2, types, values) > 0;
 }

@@ -3,11 +3,16 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
 
 #include "store/clock.h"
+#include "store/group.h"
 #include "store/parked.h"
 #include "store/schema.h"
 #include "store/wire.h"
@@ -27,4 +32,54 @@ unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *err
 	SPI_finish();
 	owner_leave(scope);
 	clock_units_parked();		/* the manager comes and tries again */
+}
+
+enum
+{
+	PARKED_ZONE = 1, PARKED_KEY
+};
+
+List *
+parked_keys(Snapshot snapshot, const ZoneRef *zone)
+{
+	Relation	rel = table_open(schema_oid("parked"), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *keys = NIL;
+
+	ScanKeyInit(&key, PARKED_ZONE, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone->number));
+	scan = systable_beginscan(rel, schema_oid("parked_pkey"), true, snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+
+		keys = lappend(keys, DatumGetByteaPCopy(heap_getattr(tuple, PARKED_KEY, RelationGetDescr(rel), &isnull)));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return keys;
+}
+
+bool
+parked_among(const List *keys, const uint8 *key, size_t key_len)
+{
+	const ListCell *lc;
+
+	foreach(lc, keys)
+	{
+		const bytea *b = lfirst(lc);
+		const uint8 *parked = (const uint8 *) VARDATA(b);
+		size_t		len = VARSIZE(b) - VARHDRSZ;
+
+		if (len == 0 || (len == key_len && memcmp(parked, key, len) == 0))
+			return true;
+		if (record_type(parked, len) != TYPE_DNAME)
+			continue;
+		/* its name and all below: without the 0 that ends the name */
+		len = group_prefix(parked, len) - 1;
+		if (key_len >= len && memcmp(parked, key, len) == 0)
+			return true;
+	}
+	return false;
 }

@@ -4,9 +4,17 @@
 #ifndef DNSREPL_PARKED_H
 #define DNSREPL_PARKED_H
 
+#include "nodes/pg_list.h"
+
 #include "store/version.h"
 
 /* Parks a unit, or (no key) all units of a zone. The manager tries them again. */
 extern void unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *error);
+
+/* What of a zone waits for its projection: keys (bytea); an empty one stands for all of it. Under a snapshot. */
+extern List *parked_keys(Snapshot snapshot, const ZoneRef *zone);
+
+/* Is a unit among them, or below a DNAME record that is? */
+extern bool parked_among(const List *keys, const uint8 *key, size_t key_len);
 
 #endif

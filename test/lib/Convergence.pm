@@ -1,7 +1,7 @@
 # The convergence test: three nodes, clients at all of them writing the same few units at once, links cut at random.
 # Afterwards every node must hold and serve the same, and of all that was ever committed the last write of each unit.
 #
-#   Convergence->run(seconds => 120, seed => 42, crashes => 0)
+#   Convergence->run(seconds => 120, seed => 42, crashes => 0, collect => 0)
 #
 # How "nothing committed is missing" is checked: each node's WAL is decoded (test_decoding), which shows every version
 # that any of its transactions has committed, with its stamp. So, exactly and for every unit:
@@ -30,6 +30,7 @@ dnsrepl.keepalive = '500ms'
 dnsrepl.connect_timeout = '2s'
 dnsrepl.chunk_size = '16kB'
 deadlock_timeout = '200ms'
+dnsrepl.check_interval = '500ms'
 END
 
 # ---------------------------------------------------------------- the workload
@@ -283,7 +284,8 @@ sub written
 {
     my ($node) = @_;
     return $node->sql(<<'END');
-SELECT w.zone_name || ' ' || encode(w.key, 'hex'), w.stamp, o.id, md5(w.image) FROM storm.written w JOIN dnsrepl.origin o ON o.no = w.origin
+SELECT w.zone_name || ' ' || encode(w.key, 'hex'), w.stamp, o.id, md5(w.image), w.rows IS NULL OR NOT dnsrepl.version_lives(w.key, w.image, z.live)
+  FROM storm.written w JOIN dnsrepl.origin o ON o.no = w.origin LEFT JOIN dnsrepl.zone z ON z.no = w.zone
 END
 }
 
@@ -337,7 +339,7 @@ END
 
 sub check_history
 {
-    my @node = @_;
+    my ($collected, @node) = @_;
     my (%best, %known, $writes);
     for my $node (@node)
     {
@@ -345,11 +347,11 @@ sub check_history
         is(unwritten($node), '', $node->name . ': whatever a client committed is a version');
         for (split /\n/, written($node))
         {
-            my ($unit, $stamp, $origin, $image) = split /\|/;
+            my ($unit, $stamp, $origin, $image, $gone) = split /\|/;
             $writes++;
             $known{"$unit|$stamp|$origin|$image"}++;
             my $b = $best{$unit};
-            $best{$unit} = { stamp => $stamp, origin => $origin, image => $image }
+            $best{$unit} = { stamp => $stamp, origin => $origin, image => $image, gone => $collected && $gone eq 't' }
                 if !$b || $stamp > $b->{stamp} || $stamp == $b->{stamp} && $origin gt $b->{origin};
         }
     }
@@ -358,7 +360,7 @@ sub check_history
     for (split /\n/, stored($node[0]))
     {
         my ($unit, $stamp, $origin, $image) = split /\|/;
-        push @strange, $_ if $unit !~ / 7fff$/ && !$known{"$unit|$stamp|$origin|$image"};
+        push @strange, $_ if $unit !~ /^member | 7fff$/ && !$known{"$unit|$stamp|$origin|$image"};
         $siblings++ if $held{$unit};
         push @{ $held{$unit} }, "$stamp|$origin|$image";
     }
@@ -366,7 +368,7 @@ sub check_history
     {
         my $b = $best{$unit};
         push @lost, "$unit: $b->{stamp} of $b->{origin}, but there is " . join ', ', @{ $held{$unit} // [] }
-            if !grep { $_ eq "$b->{stamp}|$b->{origin}|$b->{image}" } @{ $held{$unit} // [] };
+            if !$b->{gone} && !grep { $_ eq "$b->{stamp}|$b->{origin}|$b->{image}" } @{ $held{$unit} // [] };
     }
     note(($siblings // 0) . ' conflicts at the end');
     is(join("\n", grep { defined } @lost[ 0 .. 19 ]), '', 'the last write of every unit is there');
@@ -382,7 +384,8 @@ sub run
     note("seed $seed");
     srand $seed;
     my %offset = (seattle => 0, tacoma => 300, spokane => -300);    # ms: clocks differ
-    my @node = map { Dnsrepl->new($_, conf => "$conf\ndnsrepl.clock_offset = '$offset{$_}ms'\n" . ($option{conf} // '')) }
+    my $collect = $option{collect} ? "dnsrepl.tombstone_retention = '1s'\n" : '';
+    my @node = map { Dnsrepl->new($_, conf => "$conf$collect\ndnsrepl.clock_offset = '$offset{$_}ms'\n" . ($option{conf} // '')) }
         qw(seattle tacoma spokane);
     prepare($_) for @node;
     for my $file (keys %script)
@@ -408,16 +411,22 @@ sub run
         return !grep { $_ ne $first } @other;
     }), 'and hold the same versions');
     unlike($stored, qr/\|f$/m, 'all of them projected');
+    if ($option{collect})
+    {
+        ok($_->poll('SELECT collected > 0 FROM dnsrepl.self_check'), $_->name . ' has collected deletions') for @node;
+        note($_->name . ': ' . $_->sql('SELECT s FROM dnsrepl.self_check s')) for @node;
+    }
     for my $node (@node)
     {
         is($node->sql('SELECT * FROM dnsrepl.problem'), '', $node->name . ': nothing is parked');
+        is($node->sql('SELECT damages, differences FROM dnsrepl.self_check'), '0|0', $node->name . ' has found nothing wrong with itself');
         is($node->sql('SELECT count(*) FROM dnsrepl.staging'), '0', $node->name . ': nothing is staged');
         is(misserved($node), '', $node->name . ': serves the winners, and nothing else');
     }
     is($_->sql(q(SELECT zone, tab, key, problem FROM dnsrepl.check_store() WHERE problem !~ 'running sums')), '', $_->name . ': the tables are what the store has') for @node;
     my $zones = sub { $_[0]->sql("SELECT string_agg(concat_ws(' ', name, serial, dnames, live), E'\\n' ORDER BY name) FROM dnsrepl.zone WHERE live IS NOT NULL") };
     is($zones->($_), $zones->($node[0]), $_->name . ': the same serials and incarnations') for @node[ 1, 2 ];
-    my $writes = check_history(@node);
+    my $writes = check_history($option{collect}, @node);
     cmp_ok($writes, '>', $option{seconds} * RATE / 2, 'the clients were busy');
     for my $node (@node)
     {
