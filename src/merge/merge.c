@@ -245,7 +245,7 @@ version_take(Merge *m, MergeZone *z, const GroupUnit *u, const Version *v)
 
 	memcpy(image, v->image, v->image_len);
 	taken.image = image;
-	taken.seen = z->free;
+	taken.seen = z->free || key_number(u->key, u->key_len) == TABLE_SERIAL;	/* that has no rows to wait for */
 	taken.tid = version_insert(m->store, z->ref.number, u->key, u->key_len, &taken);
 	clock_saw(taken.dot.stamp);
 	if (key_number(u->key, u->key_len) != TABLE_SERIAL)
@@ -367,10 +367,17 @@ group_finish(Merge *m)
 	MemoryContextReset(m->group_context);
 }
 
+/* A serial waits as the SOA record that is to show it. */
 static void
 unit_park_for(MergeZone *z, const DeltaItem *item)
 {
-	if (++z->unseen <= PARKED_KEYS)
+	StringInfoData soa;
+
+	initStringInfo(&soa);
+	record_key(&soa, z->ref.name, z->ref.name_len, TYPE_SOA);
+	if (key_number(item->key, item->key_len) == TABLE_SERIAL)
+		unit_park(&z->ref, (uint8 *) soa.data, (size_t) soa.len, AUTHOR_IN_ZONE);
+	else if (++z->unseen <= PARKED_KEYS)
 		unit_park(&z->ref, item->key, item->key_len, AUTHOR_IN_ZONE);
 	else if (z->unseen == PARKED_KEYS + 1)
 		unit_park(&z->ref, NULL, 0, AUTHOR_IN_ZONE);
@@ -417,7 +424,7 @@ unit_merge(Merge *m, const DeltaItem *item)
 	if (unit_store(m, z, item, u))
 	{
 		m->group_changed = m->changed = true;
-		if (!z->free && key_number(item->key, item->key_len) != TABLE_SERIAL)
+		if (!z->free)
 			unit_park_for(z, item);
 	}
 	MemoryContextSwitchTo(old);
