@@ -38,6 +38,7 @@
 #include "store/relation.h"
 #include "store/stripe.h"
 #include "store/version.h"
+#include "store/zone_sum.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_merge);
 PG_FUNCTION_INFO_V1(dnsrepl_merge_chunk);
@@ -502,6 +503,8 @@ zone_leave(Merge *m)
 	if (m->zone < 0)
 		return;
 	z = &m->zones[m->zone];
+	if (!z->free && (z->ref.state.dnames > 0 || store_tally(m->store, z->ref.number)->dnames > 0))
+		zone_sum_anew(m->store, &z->ref);	/* what is below a DNAME is of other groups */
 	if (z->free)
 		work_zone_end(m->work, &z->work);
 	else if (z->serial > Max(z->ref.state.serial, z->ref.state.heard))

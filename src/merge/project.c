@@ -275,6 +275,13 @@ shown_hash(TableDesc *t, const ProjectUnit *u, const RowSet *old)
 	return served_hash(u->key, u->key_len, &shown);
 }
 
+/* Has the zone's row been parked, and with it what makes the other units what they are? They come with it. */
+static bool
+zone_waits(Projection *p, const ProjectUnit *u)
+{
+	return !u->zone->table && !u->live && store_tally(p->store, u->zone->number)->waits;
+}
+
 static void
 unit_project(Projection *p, ProjectUnit *u)
 {
@@ -292,6 +299,8 @@ unit_project(Projection *p, ProjectUnit *u)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("a unit of \"%s\" came in the wrong kind of zone", t->name)));
+	if (zone_waits(p, u))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the row of the zone has to come first")));
 	if (t->zone == ZONE_BY_ID)
 		at.id = zone_id(p, u->zone);
 	at.name = u->zone->name;
@@ -427,11 +436,12 @@ units_tally(Store *store, const ProjectUnit *units, int n)
 	}
 }
 
-/* What of a unit counts as shown now that its versions do not: for the sums. */
+/* What of a unit counts as shown now that its versions do not: for the sums. A rule may hide others of its group, or of the zone. */
 static uint64
 unit_shown(Store *store, const ProjectUnit *u)
 {
-	Live		live = live_shown(u->zone);
+	Live		live = live_left(store, u->zone);
+	ZoneTally  *t = store_tally(store, u->zone->number);
 	UnitGroup  *g;
 	uint64		hash = 0;
 
@@ -440,21 +450,34 @@ unit_shown(Store *store, const ProjectUnit *u)
 	g = group_read(store, GetActiveSnapshot(), u->zone, u->key, group_prefix(u->key, u->key_len));
 	group_judge(g, &live, true, store, GetActiveSnapshot());
 	PopActiveSnapshot();
+	t->inexact |= u->zone->state.dnames > 0 || t->dnames > 0;
 	for (int i = 0; i < g->n; i++)
+	{
+		t->inexact |= g->units[i].rule != RULE_NONE;
 		if (g->units[i].key_len == u->key_len && memcmp(g->units[i].key, u->key, u->key_len) == 0)
 			hash = served_hash(u->key, u->key_len, &g->units[i].served);
+	}
 	return hash;
 }
 
+/* Each by itself, or their zone as a whole. */
 static void
-units_park(Store *store, const ProjectUnit *units, int n, const char *error)
+units_park(Store *store, const ProjectUnit *units, int n, const char *error, bool whole)
 {
 	for (int i = 0; i < n; i++)
 		unit_unsee(store, &units[i]);
 	for (int i = 0; i < n; i++)
+	{
+		Live		live = live_shown(units[i].zone);
+
 		tally_served(store, units[i].zone->number, units[i].key, units[i].key_len,
 					 unit_shown(store, &units[i]) - units[i].was);
-	for (int i = 0; i < n; i++)
+		if (units[i].live && !live_same(units[i].live, &live))
+			store_tally(store, units[i].zone->number)->waits = true;
+	}
+	if (whole)
+		unit_park(units->zone, NULL, 0, error);
+	for (int i = 0; i < n && !whole; i++)
 		unit_park(units[i].zone, units[i].key, units[i].key_len, error);
 }
 
@@ -489,20 +512,13 @@ project_units(Store *store, ProjectUnit *units, int n)
 		return;
 	}
 	middle = batch_middle(units, n);
-	if (locked && units[0].zone == units[n - 1].zone)
-	{
-		for (int i = 0; i < n; i++)
-			unit_unsee(store, &units[i]);
-		for (int i = 0; i < n; i++)
-			tally_served(store, units[i].zone->number, units[i].key, units[i].key_len,
-						 unit_shown(store, &units[i]) - units[i].was);
-		unit_park(units->zone, NULL, 0, error);
-	}
+	if (units[0].zone == units[n - 1].zone && (locked || zone_waits(&p, units)))
+		units_park(store, units, n, error, true);
 	else if (middle > 0)
 	{
 		project_units(store, units, middle);
 		project_units(store, units + middle, n - middle);
 	}
 	else
-		units_park(store, units, n, error);
+		units_park(store, units, n, error, false);
 }

@@ -49,7 +49,7 @@ parked_read(int *n)
 	SPI_connect();
 	/* what fails for good does not keep the rest from its turn */
 	SPI_execute("SELECT zone, key, since < now() - interval '1 second', tries, coalesce(after, '')"
-				" FROM (SELECT * FROM dnsrepl.parked ORDER BY tries, since LIMIT 1000) p ORDER BY zone", true, 0);
+				" FROM (SELECT * FROM dnsrepl.parked ORDER BY tries, since LIMIT 1000) p ORDER BY zone, key", true, 0);
 	*n = (int) SPI_processed;
 	units = MemoryContextAllocZero(caller, sizeof(ParkedUnit) * (size_t) (*n + 1));
 	for (int i = 0; i < *n; i++)
@@ -113,6 +113,18 @@ retry_zone(Work *w, ZoneWork *z, ParkedUnit *u)
 							 VARSIZE_ANY_EXHDR(u->after), RETRY_GROUPS, &last);
 	if (u->goes_on)
 		parked_go_on(u, &last);
+	else
+		z->count_anew = true;
+}
+
+/*
+ * A zone that has got other incarnations is looked at as a whole and at once, by work_zone_end(): or it would go on showing
+ * what was in it before. Of one of which nothing is shown yet, and all is parked, there is time for steps.
+ */
+static bool
+retry_at_once(const ZoneWork *z, const ParkedUnit *first)
+{
+	return z->walk && (z->was.n > 0 || VARSIZE_ANY_EXHDR(first->key) > 0);
 }
 
 /* A unit that fails again is parked again by project_units(). */
@@ -130,6 +142,14 @@ retry_parked(Work *w, ZoneWork *z, ParkedUnit *u)
 		retry_zone(w, z, u);
 }
 
+static void
+retry_units(Work *w, ZoneWork *z, ParkedUnit *units, int n)
+{
+	z->walk = retry_at_once(z, units);
+	for (int i = 0; i < n && !z->walk; i++)
+		retry_parked(w, z, &units[i]);
+}
+
 static int64
 parked_count(void)
 {
@@ -145,7 +165,7 @@ parked_count(void)
 	return n;
 }
 
-/* The parked units of one zone, and whether it is ours to project. */
+/* The parked units of one zone, as a whole first, else its row, and whether it is ours to project. */
 typedef struct ParkedZone
 {
 	ZoneRef		ref;
@@ -226,8 +246,7 @@ retry_all(ParkedUnit *units, int n)
 		{
 			work_zone(work, &done[i], &zones[i].ref);
 			done[i].late = true;
-			for (int k = 0; k < zones[i].n; k++)
-				retry_parked(work, &done[i], &zones[i].units[k]);
+			retry_units(work, &done[i], zones[i].units, zones[i].n);
 			work_zone_end(work, &done[i]);
 		}
 	work_end(work);

@@ -18,6 +18,7 @@
 #include "store/image.h"
 #include "store/serial.h"
 #include "store/soa.h"
+#include "store/zone_sum.h"
 
 #define BATCH 500				/* units projected together */
 #define BATCH_SIZE (8 * 1024 * 1024)
@@ -60,6 +61,7 @@ work_zone(Work *w, ZoneWork *z, ZoneRef *ref)
 	z->ref = ref;
 	z->was = live_shown(ref);
 	z->now = live_read(w->store, w->before, ref);
+	z->walk = !live_same(&z->was, &z->now);	/* the zone's row had to wait */
 }
 
 /* The store as it is now: what this transaction wrote of it too. */
@@ -125,6 +127,7 @@ soa_add(Work *w, ZoneWork *z, uint32 serial)
 	StringInfoData key;
 	UnitGroup  *g;
 	MemoryContext old = MemoryContextSwitchTo(w->batch);
+	Live		live = live_left(w->store, z->ref);
 	bool		found = false;
 
 	initStringInfo(&key);
@@ -132,7 +135,7 @@ soa_add(Work *w, ZoneWork *z, uint32 serial)
 	snapshot_now();
 	g = group_read(w->store, GetActiveSnapshot(), z->ref, (uint8 *) key.data,
 				   group_prefix((uint8 *) key.data, (size_t) key.len));
-	group_judge(g, &z->now, true, w->store, GetActiveSnapshot());
+	group_judge(g, &live, true, w->store, GetActiveSnapshot());
 	PopActiveSnapshot();
 	for (int i = 0; i < g->n; i++)
 	{
@@ -145,6 +148,7 @@ soa_add(Work *w, ZoneWork *z, uint32 serial)
 		if (record_type(u->key, u->key_len) != TYPE_SOA || !u->served.live || !t ||
 			u->served.ncolumns != t->ncolumns || !soa_row_serial(t, &u->served.rows.rows[0], &in_image) || in_image != 0)
 			continue;
+		p.was = p.is = served_hash(u->key, u->key_len, &u->served);
 		for (int k = 0; k < p.rows.n; k++)
 			p.rows.rows[k] = soa_row_with_serial(t, &p.rows.rows[k], serial);
 		found = true;
@@ -153,6 +157,20 @@ soa_add(Work *w, ZoneWork *z, uint32 serial)
 	}
 	MemoryContextSwitchTo(old);
 	return found;
+}
+
+/*
+ * Of a zone that has gone nothing is served. One that has got other incarnations, or has not although it should have, is
+ * counted anew.
+ */
+static void
+zone_sums(Work *w, ZoneWork *z)
+{
+	ZoneTally  *t = store_tally(w->store, z->ref->number);
+	bool		gone = t->live_set && t->live.n == 0;
+
+	if (t->inexact || z->count_anew || (!gone && z->ref->state.held != 0 && !live_same(&z->was, &z->now)))
+		zone_sum_anew(w->store, z->ref);
 }
 
 static void
@@ -164,6 +182,7 @@ zone_finish(Work *w, ZoneWork *z)
 
 	if (z->ref->table)
 		return;
+	zone_sums(w, z);
 	carry = zone_serial_decide(w, z, &serial);
 	if (serial == z->ref->state.serial && z->ref->state.heard == 0)
 		return;
@@ -323,23 +342,32 @@ group_waits(Work *w, ZoneWork *z, const UnitGroup *after)
 	return z->found;
 }
 
+static void
+zone_row_came(ZoneWork *z, const UnitGroup *domains)
+{
+	z->row = true;
+	z->now = live_of(z->ref, domains->n ? &domains->units[0].set : &(VersionSet) {0});
+	z->walk = z->now.n > 0 && z->ref->state.held != 0 && !live_same(&z->was, &z->now);
+}
+
 void
 work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 {
 	bool		bound = has_rule(before) || has_rule(after);
 	bool		first = true;
-	bool		other_life = false;
+	bool		other_life;
 	bool		gone = !z->now.all && z->now.n == 0;
 
-	if (key_number(after->prefix, after->prefix_len) == TABLE_DOMAINS && !z->walking)
+	if (key_number(after->prefix, after->prefix_len) == TABLE_DOMAINS)
 	{
-		z->now = live_of(z->ref, after->n ? &after->units[0].set : &(VersionSet) {0});
-		other_life = !live_same(&z->was, &z->now);
-		z->walk = other_life && z->now.n > 0 && z->ref->state.held != 0;
+		if (!z->walking)
+			zone_row_came(z, after);
 		gone = false;
 	}
 	else if (group_waits(w, z, after))
 		return;
+	/* if its row has to wait, so have these, even those that stay what they are: so they are given too */
+	other_life = !live_same(&z->was, &z->now) && !(gone && z->walking);
 	group_room(w, after);
 	conflict_note(before, &z->was, after, &z->now);
 	for (int i = 0; i < after->n; i++)
@@ -407,7 +435,7 @@ group_anew(const uint8 *prefix, size_t prefix_len, void *arg)
 	UnitGroup  *before,
 			   *now;
 
-	if (p->z->walk && key_number(prefix, prefix_len) == TABLE_DOMAINS)
+	if (p->z->row && key_number(prefix, prefix_len) == TABLE_DOMAINS)
 		return true;			/* it came first, and led to this walk */
 	if (p->z->late && looked_before(p->w, p->z, prefix, prefix_len))
 		return true;

@@ -19,8 +19,10 @@ typedef struct ZoneWork
 	bool		fresh;			/* versions came */
 	bool		fell_back;		/* among them this node's own of an earlier life */
 	bool		walk;			/* other incarnations live than before: all of it is looked at, when all has come */
+	bool		row;			/* the zone's own row has come already */
 	bool		walking;		/* now */
 	bool		whole;			/* all of the zone is, since what serves it is another: a policy */
+	bool		count_anew;		/* what was counted of the zone is not to be relied on: another policy was in force then */
 	struct HTAB *looked;		/* late: groups (by hash of the prefix) that have been looked at: each counts once */
 	List	   *subtrees;		/* prefixes (bytea) at and below DNAMEs, looked at when all has come */
 	bool		found;			/* one was, by dnames_above() */

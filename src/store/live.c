@@ -95,6 +95,14 @@ live_shown(const ZoneRef *zone)
 	return live;
 }
 
+Live
+live_left(Store *store, const ZoneRef *zone)
+{
+	const ZoneTally *t = store_tally(store, zone->number);
+
+	return t->live_set ? t->live : live_shown(zone);
+}
+
 bool
 live_same(const Live *a, const Live *b)
 {

@@ -22,6 +22,9 @@ extern Live live_from_array(struct ArrayType *array);
 /* Those that the tables show. */
 extern Live live_shown(const ZoneRef *zone);
 
+/* The same, as this transaction leaves it: what it has tallied counts. */
+extern Live live_left(Store *store, const ZoneRef *zone);
+
 extern bool live_same(const Live *a, const Live *b);
 
 /* Is a version one of a live incarnation? `key`: its unit's. */

@@ -84,6 +84,8 @@ typedef struct ZoneTally
 				heard;
 	bool		live_set;
 	Live		live;			/* if live_set */
+	bool		inexact;		/* the differences do not add up to what is served: zone_sum.h */
+	bool		waits;			/* the zone's row could not be projected, with it other incarnations: nothing else is */
 } ZoneTally;
 
 /* The tally of a zone, made if there is none; written at store_close(). */
