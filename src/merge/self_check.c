@@ -27,6 +27,7 @@
 #include "store/policy.h"
 #include "store/relation.h"
 #include "store/schema.h"
+#include "store/unit_json.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_check_zones);
 PG_FUNCTION_INFO_V1(dnsrepl_check_zone_now);
@@ -49,19 +50,42 @@ typedef struct SelfCheck
 	int32		damaged;		/* a zone, or 0 */
 } SelfCheck;
 
-/* What the first unit that differs has. */
-static void
-finding_note(const ScrubFinding *f, void *arg)
+/* The first thing that is wrong in a zone. */
+typedef struct Finding
 {
-	const char **first = arg;
+	const char *problem;		/* NULL: nothing is */
+	StringInfoData key;			/* of the unit, as JSON; empty: not known */
+	MemoryContext context;
+} Finding;
 
-	if (!*first)
-		*first = f->problem;
+static void
+finding_init(Finding *first)
+{
+	first->problem = NULL;
+	first->context = CurrentMemoryContext;
+	initStringInfo(&first->key);
 }
 
 static void
-finding_write(const ZoneRef *zone, const ZoneSums *sums, const char *problem)
+finding_note(const ScrubFinding *f, void *arg)
 {
+	Finding    *first = arg;
+	MemoryContext old;
+
+	if (first->problem)
+		return;
+	first->problem = f->problem;
+	if (!f->table)
+		return;
+	old = MemoryContextSwitchTo(first->context);
+	json_key(&first->key, f->table, f->key, f->key_len);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+finding_write(const ZoneRef *zone, const ZoneSums *sums, const Finding *first)
+{
+	const char *problem = first->problem;
 	Oid			types[3] = {INT4OID, INT8OID, TEXTOID};
 	Datum		values[3] = {Int32GetDatum(zone->number), Int64GetDatum(sums->differences), (Datum) 0};
 	OwnerScope	scope = owner_enter();
@@ -79,9 +103,9 @@ finding_write(const ZoneRef *zone, const ZoneSums *sums, const char *problem)
 	{
 		clock_count(COUNT_DIFFERENT, (uint64) sums->differences);
 		ereport(LOG,
-				(errmsg("dnsrepl: %s of %s: %lld units", problem,
+				(errmsg("dnsrepl: %s: %lld units of %s, the first: %s", problem, (long long) sums->differences,
 						zone->table ? "a table without zones" : psprintf("zone \"%s\"", zone_text(zone->name, zone->name_len)),
-						(long long) sums->differences),
+						first->key.data),
 				 errhint("SELECT * FROM dnsrepl.check_store() shows them, and can make one follow the other.")));
 	}
 	SPI_finish();
@@ -110,7 +134,7 @@ static void
 check_one(SelfCheck *c, int32 number)
 {
 	ZoneRef		zone;
-	const char *problem = NULL;
+	Finding		first;
 	ZoneSums	sums;
 
 	if (!zone_by_number_at(GetActiveSnapshot(), number, &zone))
@@ -118,9 +142,10 @@ check_one(SelfCheck *c, int32 number)
 		c->next = number;
 		return;
 	}
-	sums = scrub_zone(c->store, &zone, finding_note, &problem);
+	finding_init(&first);
+	sums = scrub_zone(c->store, &zone, finding_note, &first);
 	c->units += sums.units + 1;
-	finding_write(&zone, &sums, problem);
+	finding_write(&zone, &sums, &first);
 	if (sums.held != zone.state.held)
 		c->damaged = number;
 	else
@@ -140,19 +165,20 @@ bool
 zone_check(int32 number)
 {
 	ZoneRef		zone;
-	const char *problem = NULL;
+	Finding		first;
 	ZoneSums	sums;
 	Store	   *store;
 
 	if (!zone_by_number_at(GetActiveSnapshot(), number, &zone))
 		return false;
 	store = store_open(true);
-	sums = scrub_zone(store, &zone, finding_note, &problem);
-	finding_write(&zone, &sums, problem);
+	finding_init(&first);
+	sums = scrub_zone(store, &zone, finding_note, &first);
+	finding_write(&zone, &sums, &first);
 	if (sums.held == zone.state.held)
 		sums_put_right(store, &zone, &sums);
 	store_close(store);
-	return problem || sums.held != zone.state.held || sums.served != zone.state.served || sums.others != zone.state.others;
+	return first.problem || sums.held != zone.state.held || sums.served != zone.state.served || sums.others != zone.state.others;
 }
 
 /* check_zone_now(zone_no int) returns boolean: see zone_check() */
