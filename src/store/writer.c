@@ -175,6 +175,38 @@ key_same(Writer *w, const uint8 *key, size_t key_len)
 	pfree(made.data);
 }
 
+/* ---------- triggers of the user's ---------- */
+
+static void
+row_suppressed(Writer *w)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+			 errmsg("a row of \"%s\" was suppressed by a trigger", w->t->name),
+			 errhint("A trigger that fires ALWAYS, or for replicas, has to let pass what other nodes wrote.")));
+}
+
+/* Is it there, and as it was meant to be? Else the table would not be what the store says, and nobody would know. */
+static void
+row_as_meant(Writer *w, const uint8 *key, size_t key_len, const Row *row, bool triggers)
+{
+	StringInfoData made;
+
+	if (!ItemPointerIsValid(&w->row->tts_tid))
+		row_suppressed(w);
+	if (!triggers)
+		return;
+	key_same(w, key, key_len);
+	initStringInfo(&made);
+	row_encode(&made, w->t, w->row);
+	if ((size_t) made.len != row->len || memcmp(made.data, row->data, row->len) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+				 errmsg("a row of \"%s\" was changed by a trigger", w->t->name),
+				 errhint("A trigger that fires ALWAYS, or for replicas, has to let pass what other nodes wrote.")));
+	pfree(made.data);
+}
+
 int32
 writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, size_t key_len, const Row *row)
 {
@@ -198,9 +230,21 @@ writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, size_t key_len
 	ExecStoreVirtualTuple(w->row);
 	key_same(w, key, key_len);
 	ExecSimpleRelationInsert(w->result, w->estate, w->row);
+	row_as_meant(w, key, key_len, row, w->rel->trigdesc && w->rel->trigdesc->trig_insert_before_row);
 	if (t->id_att)
 		id = DatumGetInt32(slot_getattr(w->row, t->id_att, &isnull));
 	return id;
+}
+
+/* After its deletion: could this transaction lock it, had a trigger not let it be deleted? */
+static bool
+row_is_there(Writer *w, const ItemPointerData *tid)
+{
+	ItemPointerData at = *tid;
+	TM_FailureData tmfd;
+
+	return table_tuple_lock(w->rel, &at, w->estate->es_snapshot, w->found, w->estate->es_output_cid,
+							LockTupleExclusive, LockWaitError, 0, &tmfd) == TM_Ok;
 }
 
 /* Does not wait: whoever has the row may be waiting for what this transaction has. */
@@ -222,16 +266,24 @@ void
 writer_update(Writer *w, const Row *old, const Row *new)
 {
 	int			natts = RelationGetDescr(w->rel)->natts;
+	bool		triggers = w->rel->trigdesc && w->rel->trigdesc->trig_update_before_row;
+	StringInfoData key = {0};
 
 	ResetPerTupleExprContext(w->estate);
 	row_lock(w, &old->tid);
 	slot_getallattrs(w->found);
+	if (triggers)
+	{
+		initStringInfo(&key);
+		(void) key_encode(&key, w->t, w->found);
+	}
 	ExecClearTuple(w->row);
 	memcpy(w->row->tts_values, w->found->tts_values, sizeof(Datum) * (size_t) natts);
 	memcpy(w->row->tts_isnull, w->found->tts_isnull, sizeof(bool) * (size_t) natts);
 	slot_set_row(w, new);
 	ExecStoreVirtualTuple(w->row);
 	ExecSimpleRelationUpdate(w->result, w->estate, &w->epq, w->found, w->row);
+	row_as_meant(w, (uint8 *) key.data, (size_t) key.len, new, triggers);
 }
 
 void
@@ -240,4 +292,6 @@ writer_delete(Writer *w, const ItemPointerData *tid)
 	ResetPerTupleExprContext(w->estate);
 	row_lock(w, tid);
 	ExecSimpleRelationDelete(w->result, w->estate, &w->epq, w->found);
+	if (w->rel->trigdesc && w->rel->trigdesc->trig_delete_before_row && row_is_there(w, tid))
+		row_suppressed(w);
 }

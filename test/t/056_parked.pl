@@ -72,4 +72,62 @@ $tacoma->sql('ALTER TABLE dnsrepl.parked_away RENAME TO parked');
 $tacoma->sql('ALTER TABLE records DROP CONSTRAINT no_documentation');
 ok(Dnsrepl::same(@node), 'and is tried again all the same');
 is($tacoma->sql('SELECT count(*) FROM dnsrepl.problem'), 0, 'nothing is left');
+# ---------------------------------------------------------------- a trigger of the user's that fires for projection too
+my $trigger = sub {
+    my ($what) = @_;
+    return "CREATE OR REPLACE FUNCTION public.guard() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN"
+      . " IF coalesce(NEW.content, OLD.content) = '203.0.113.3' THEN $what; END IF; RETURN coalesce(NEW, OLD); END \$\$";
+};
+$tacoma->sql($trigger->("RAISE 'the guard says no'")
+      . '; CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON records FOR EACH ROW EXECUTE FUNCTION public.guard()');
+add('ordinary.example.org', '203.0.113.3');
+ok(Dnsrepl::same(@node), 'an ordinary trigger is for local edits: not in the way');
+$tacoma->sql('ALTER TABLE records ENABLE ALWAYS TRIGGER guard');
+for my $case ([ "RAISE 'the guard says no'", 'guard says no' ], [ 'RETURN NULL', 'suppressed by a trigger' ], [ "NEW.content := '192.0.2.99'", 'changed by a trigger' ])
+{
+    my ($does, $error) = @$case;
+    $tacoma->sql($trigger->($does));
+    add('guarded.example.org', '203.0.113.3');
+    $seattle->sql("UPDATE records SET content = '203.0.113.3' WHERE name = 'www.example.org'");
+    $seattle->sql("DELETE FROM records WHERE name = 'ordinary.example.org'") if $does !~ /NEW/;
+    add('beside.example.org', '192.0.2.3');
+    ok(at_tacoma('beside.example.org', 1), "$does: what has no such content is there");
+    my $parked = $does =~ /NEW/ ? 'guarded www' : 'guarded ordinary www';
+    ok($tacoma->poll("SELECT string_agg(split_part(key->>'name', '.', 1), ' ' ORDER BY key->>'name') FROM dnsrepl.problem WHERE error ~ '$error'", $parked),
+        'what has is shown, with the reason');
+    is($tacoma->sql("SELECT count(*) FROM records WHERE content = '203.0.113.3' OR content = '192.0.2.99'"), 1, 'and is served as before');
+    ok($tacoma->poll('SELECT min(tries) >= 2 FROM dnsrepl.problem'), 'it is tried again');
+    is($tacoma->sql('SELECT count(*) FROM dnsrepl.check_store()'), 0, 'the tables are what the store says, but for what is parked');
+    $tacoma->sql($trigger->('NULL'));
+    ok(Dnsrepl::same(@node), 'when it lets it pass, it comes by itself');
+    is($tacoma->sql('SELECT count(*) FROM dnsrepl.problem'), 0, 'and is no problem any more');
+    $seattle->sql("DELETE FROM records WHERE name ~ '^(guarded|beside)'; UPDATE records SET content = '192.0.2.1' WHERE name = 'www.example.org'");
+    add('ordinary.example.org', '203.0.113.3') if $does !~ /NEW/;
+    ok(Dnsrepl::same(@node), 'as before');
+}
+$tacoma->sql('DROP TRIGGER guard ON records; DROP FUNCTION public.guard');
+
+# ---------------------------------------------------------------- a record type that the table here has no room for
+$tacoma->sql("CREATE DOMAIN known AS public.rrtype CHECK (VALUE::text NOT LIKE 'TYPE%'); ALTER TABLE records ALTER type TYPE known");
+$seattle->sql("INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT id, 'odd.example.org', 'TYPE65500', '\\# 2 abcd', 60, 0 FROM domains WHERE name = 'example.org'");
+add('even.example.org', '192.0.2.6');
+ok(at_tacoma('even.example.org', 1), 'a record of a known type is there');
+diag($tacoma->sql('SELECT * FROM dnsrepl.problem'));
+diag($tacoma->sql("SELECT * FROM records WHERE name = 'odd.example.org'"));
+$tacoma->sql("ALTER TABLE records ALTER type TYPE rrtype; DROP DOMAIN known");
+ok(Dnsrepl::same(@node), 'when the type is let in, it comes by itself');
+
+# ---------------------------------------------------------------- a table that is not there
+$seattle->sql("INSERT INTO comments (domain_id, name, type, modified_at, comment) SELECT id, 'kept.example.org', 'A', 0, 'before' FROM domains WHERE name = 'example.org'");
+ok(Dnsrepl::same(@node), 'a comment is everywhere');
+$tacoma->sql('DROP TABLE comments');
+$seattle->sql("INSERT INTO comments (domain_id, name, type, modified_at, comment) SELECT id, 'new.example.org', 'A', 0, 'after' FROM domains WHERE name = 'example.org'");
+add('goeson.example.org', '192.0.2.7');
+ok(at_tacoma('goeson.example.org', 1), 'without a table the others go on');
+diag($tacoma->sql('SELECT * FROM dnsrepl.problem'));
+$tacoma->sql("SELECT dnsrepl.setup('tacoma')");
+diag($tacoma->sql('SELECT count(*) FROM comments'));
+diag($seattle->sql('SELECT count(*) FROM comments'));
+ok(Dnsrepl::same(@node), 'when the table is made again, all is there');
+is($seattle->sql("SELECT string_agg(comment, ' ' ORDER BY comment) FROM comments WHERE comment <> 'many'"), 'after before', 'nothing was deleted elsewhere');
 done_testing();
