@@ -209,3 +209,34 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION dnsrepl.setup(text, name, text)
     IS 'makes this database a node: PowerDNS''s tables are made, or adopted where they are';
+
+CREATE FUNCTION dnsrepl.setup_missing() RETURNS text[]
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present name := (SELECT n.schema FROM dnsrepl.node n);
+    made text[];
+    t record;
+BEGIN
+    IF present IS NULL THEN
+        RAISE EXCEPTION 'this database is no node yet' USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Run SELECT dnsrepl.setup(''name of this node'').';
+    END IF;
+    IF to_regclass(format('%I.domains', present)) IS NULL THEN
+        RAISE EXCEPTION 'table "domains" is missing' USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = 'Without it, what the other tables have belongs to no zone.', HINT = 'Make the node anew.';
+    END IF;
+    made := dnsrepl.setup_create(present);
+    FOR t IN SELECT b.name, format('%I.%I', present, b.name)::regclass AS rel FROM dnsrepl.tab b WHERE b.name = ANY (made) LOOP
+        UPDATE dnsrepl.tab b SET rel = t.rel WHERE b.name = t.name;
+        PERFORM dnsrepl.setup_triggers(t.rel);
+    END LOOP;
+    -- Nobody has edited: the new tables follow the store, not the store the tables.
+    INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error)
+        SELECT DISTINCT v.zone, v.key, now(), 0, 'the table was made anew' FROM dnsrepl.version_store v
+         WHERE get_byte(v.key, 0) * 256 + get_byte(v.key, 1) IN (SELECT b.no FROM dnsrepl.tab b WHERE b.name = ANY (made))
+        ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET tries = 0;
+    PERFORM dnsrepl.policy_changed();  -- wakes whoever projects
+    RETURN made;
+END $$;
+COMMENT ON FUNCTION dnsrepl.setup_missing()
+    IS 'makes those replicated tables anew that somebody has dropped, and fills them from the store; which they were';

@@ -138,7 +138,7 @@ CREATE VIEW dnsrepl.problem AS
    WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = t.rel)
      AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.rel AND g.tgname = n.tgname)
   UNION ALL
-  SELECT t.name, NULL, NULL, format('table %s is missing', t.name), NULL, NULL, 'what comes for it is kept'
+  SELECT t.name, NULL, NULL, format('table %s is missing', t.name), NULL, NULL, 'what comes for it is kept; SELECT dnsrepl.setup_missing() makes it anew'
     FROM dnsrepl.tab t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.rel);
 COMMENT ON VIEW dnsrepl.problem IS 'what does not go by itself: the error, and what to do';
 

@@ -107,27 +107,40 @@ for my $case ([ "RAISE 'the guard says no'", 'guard says no' ], [ 'RETURN NULL',
 }
 $tacoma->sql('DROP TRIGGER guard ON records; DROP FUNCTION public.guard');
 
-# ---------------------------------------------------------------- a record type that the table here has no room for
+# ---------------------------------------------------------------- a record type that is unknown here
+# (the type of the column is the user's own, and lets in only what he knows)
 $tacoma->sql("CREATE DOMAIN known AS public.rrtype CHECK (VALUE::text NOT LIKE 'TYPE%'); ALTER TABLE records ALTER type TYPE known");
-$seattle->sql("INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT id, 'odd.example.org', 'TYPE65500', '\\# 2 abcd', 60, 0 FROM domains WHERE name = 'example.org'");
+$seattle->sql("INSERT INTO records (domain_id, name, type, content, ttl, prio)"
+      . " SELECT id, 'odd.example.org', 'TYPE65500', '\\# 2 abcd', 60, 0 FROM domains WHERE name = 'example.org'");
 add('even.example.org', '192.0.2.6');
 ok(at_tacoma('even.example.org', 1), 'a record of a known type is there');
-diag($tacoma->sql('SELECT * FROM dnsrepl.problem'));
-diag($tacoma->sql("SELECT * FROM records WHERE name = 'odd.example.org'"));
-$tacoma->sql("ALTER TABLE records ALTER type TYPE rrtype; DROP DOMAIN known");
+ok($tacoma->poll("SELECT key::text ~ 'octets' AND error ~ 'known_check' AND tries >= 2 FROM dnsrepl.problem"),
+    'one of an unknown type is shown, with the reason, and tried again');
+is($tacoma->sql("SELECT string_agg(rows::text, ' ') FROM dnsrepl.version WHERE NOT projected"), '[{"ttl": 60, "prio": 0, "content": "\\\\# 2 abcd", "disabled": false}]',
+    'and is in the store');
+$tacoma->sql('ALTER TABLE records ALTER type TYPE rrtype; DROP DOMAIN known');
 ok(Dnsrepl::same(@node), 'when the type is let in, it comes by itself');
+is($tacoma->sql("SELECT content FROM records WHERE name = 'odd.example.org'"), '\# 2 abcd', 'with its content');
 
 # ---------------------------------------------------------------- a table that is not there
-$seattle->sql("INSERT INTO comments (domain_id, name, type, modified_at, comment) SELECT id, 'kept.example.org', 'A', 0, 'before' FROM domains WHERE name = 'example.org'");
+$seattle->sql("INSERT INTO comments (domain_id, name, type, modified_at, comment)"
+      . " SELECT id, 'kept.example.org', 'A', 0, 'before' FROM domains WHERE name = 'example.org'");
 ok(Dnsrepl::same(@node), 'a comment is everywhere');
 $tacoma->sql('DROP TABLE comments');
-$seattle->sql("INSERT INTO comments (domain_id, name, type, modified_at, comment) SELECT id, 'new.example.org', 'A', 0, 'after' FROM domains WHERE name = 'example.org'");
+$seattle->sql("INSERT INTO comments (domain_id, name, type, modified_at, comment)"
+      . " SELECT id, 'new.example.org', 'A', 0, 'after' FROM domains WHERE name = 'example.org'");
 add('goeson.example.org', '192.0.2.7');
 ok(at_tacoma('goeson.example.org', 1), 'without a table the others go on');
-diag($tacoma->sql('SELECT * FROM dnsrepl.problem'));
-$tacoma->sql("SELECT dnsrepl.setup('tacoma')");
-diag($tacoma->sql('SELECT count(*) FROM comments'));
-diag($seattle->sql('SELECT count(*) FROM comments'));
-ok(Dnsrepl::same(@node), 'when the table is made again, all is there');
-is($seattle->sql("SELECT string_agg(comment, ' ' ORDER BY comment) FROM comments WHERE comment <> 'many'"), 'after before', 'nothing was deleted elsewhere');
+ok($tacoma->poll("SELECT string_agg(error, ', ' ORDER BY error) FROM dnsrepl.problem",
+    'table comments is missing, the table of a unit is not replicated here'), 'it is shown, and what has come for it');
+is($tacoma->sql('SELECT dnsrepl.setup_missing()'), '{comments}', 'it is made anew');
+ok(Dnsrepl::same(@node), 'and filled by itself');
+is($_->sql("SELECT string_agg(comment, ' ' ORDER BY comment) FROM comments WHERE comment <> 'many'"), 'after before', "$_->{name} has what was there, and what came later") for @node;
+$tacoma->sql("UPDATE comments SET comment = 'edited' WHERE comment = 'after'");
+ok(Dnsrepl::same(@node), 'edits in it go out');
+for my $node (@node)
+{
+    is($node->sql('SELECT count(*) FROM dnsrepl.problem'), 0, "$node->{name} has no problem");
+    is($node->sql('SELECT * FROM dnsrepl.check_store()'), '', 'its tables are what its store says');
+}
 done_testing();
