@@ -7,7 +7,8 @@
  *   3. for each group of units (store/group.h) that notes name: the final rows of its units against what is served of the
  *      versions seen. Where they differ, one version of this life replaces those that were seen; versions that are not
  *      projected yet stay, as siblings. An edit in a group settles it: what had siblings, or was hidden by a rule, becomes
- *      what the tables show. What the rules would hide of the result is refused;
+ *      what the tables show. What the rules would hide of the result is refused. Who deletes rows whose version a merge has
+ *      replaced meanwhile, unseen, leaves a deletion beside what he did not see;
  *   4. the serials of zones whose content has changed are raised (zone_serial.c).
  * The stamp is drawn with the first difference, after all locks: it is larger than all that this author saw.
  * Notes that stand for many units are unfolded into notes of units, which are the next lot.
@@ -258,8 +259,9 @@ has_unseen(const VersionSet *set)
 	return false;
 }
 
+/* `had`: this transaction has changed or deleted a row of the unit that had been there before. */
 static void
-unit_capture(Capture *c, int at)
+unit_capture(Capture *c, int at, bool had)
 {
 	GroupUnit  *u = &c->group->units[at];
 	TableDesc  *t = capture_table(c, u->key, u->key_len);
@@ -269,6 +271,12 @@ unit_capture(Capture *c, int at)
 		return;
 	c->captured[at] = true;
 	rows = unit_now(c, t, u->key, u->key_len);
+	/* what he saw is in the store no more, since a merge has replaced it unseen: his deletion is news all the same */
+	if (had && rows.n == 0 && !u->served.live && has_unseen(&u->set))
+	{
+		unit_write(c, t, u, &rows);
+		return;
+	}
 	/* a unit that is not projected yet still has its old rows: only who edits just that unit means them */
 	if (c->lot > 1 && !u->served.live && has_unseen(&u->set))
 		return;
@@ -369,7 +377,7 @@ group_end(Capture *c)
 	{
 		for (int i = 0; i < c->group->n && c->lot == 1; i++)
 			if (!c->captured[i] && (has_siblings(c, &c->group->units[i]) || c->group->units[i].rule != RULE_NONE))
-				unit_capture(c, i);
+				unit_capture(c, i, false);
 		group_check(c->store, c->zone, c->group);
 		conflict_settle(c);
 		if (key_number(c->group->prefix, c->group->prefix_len) == TABLE_RECORDS && zone_has_dname(c->store, c->zone))
@@ -389,7 +397,7 @@ group_has(const Capture *c, const ZoneTouch *z, const uint8 *key, size_t key_len
 }
 
 static void
-note_unit(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len)
+note_unit(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len, bool had)
 {
 	static const uint8 domains[DOMAINS_KEY_SIZE] = {0, TABLE_DOMAINS};
 	MemoryContext old;
@@ -398,13 +406,13 @@ note_unit(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len)
 	zone_look(c, z);
 	/* what is of no incarnation is dead everywhere: first the zone */
 	if (z->id && z->live.n == 0 && key_number(key, key_len) != TABLE_DOMAINS)
-		note_unit(c, z, domains, sizeof(domains));
+		note_unit(c, z, domains, sizeof(domains), false);
 	if (!group_has(c, z, key, key_len))
 		group_end(c);
 	old = MemoryContextSwitchTo(c->scratch);
 	if (!c->group)
 		group_begin(c, z, key, key_len);
-	unit_capture(c, group_place(c, key, key_len));
+	unit_capture(c, group_place(c, key, key_len), had);
 	MemoryContextSwitchTo(old);
 }
 
@@ -521,7 +529,7 @@ capture_note(Capture *c, const Note *note)
 			break;
 		case NOTE_DOMAIN:
 			(void) domains_key(key);
-			note_unit(c, z, key, sizeof(key));
+			note_unit(c, z, key, sizeof(key), note->had);
 			break;
 		case NOTE_STORED:
 		case NOTE_ZONE:
@@ -531,7 +539,7 @@ capture_note(Capture *c, const Note *note)
 		case NOTE_NAMED:
 			/* without a zone, or with one that is gone by now: it went in this transaction, and takes all with it */
 			if (z && (z->id || z->ref.table))
-				note_unit(c, z, note->key, note->key_len);
+				note_unit(c, z, note->key, note->key_len, note->had);
 			break;
 	}
 }
