@@ -47,7 +47,10 @@ image_encode(StringInfo out, const ImageParts *p)
 	}
 	wire_put_varint(out, (uint64) p->births->nremoved);
 	for (int k = 0; k < p->births->nremoved; k++)
-		put_birth(out, p->births->removed[k]);
+	{
+		put_birth(out, p->births->removed[k].birth);
+		wire_put_u64(out, p->births->removed[k].since);
+	}
 }
 
 /* Leaves the reader at the first row. */
@@ -122,24 +125,47 @@ rows_read(WireReader *r, Image *image, bool rows)
 	return true;
 }
 
-/* A list of births; *left is how many more there may be. */
+/* How long a list is whose items have so many octets; *left is how many more there may be. */
+static int
+list_count(WireReader *r, int *left, int size)
+{
+	uint64		count = wire_get_varint(r);
+
+	if (r->bad || count > (uint64) *left || count > (uint64) (r->end - r->p) / (uint64) size)
+	{
+		r->bad = true;
+		return 0;
+	}
+	*left -= (int) count;
+	return (int) count;
+}
+
+static Removal *
+removals_list(WireReader *r, int *n, int *left, bool keep)
+{
+	Removal    *list;
+
+	*n = list_count(r, left, 24);
+	list = keep ? palloc(sizeof(Removal) * (size_t) (*n + 1)) : NULL;
+	for (int i = 0; i < *n; i++)
+	{
+		Removal		removal = {.birth = get_birth(r)};
+
+		removal.since = wire_get_u64(r);
+		if (keep)
+			list[i] = removal;
+	}
+	return list;
+}
+
 static Birth *
 births_list(WireReader *r, int *n, int *left, bool keep)
 {
-	uint64		count = wire_get_varint(r);
-	Birth	   *list = NULL;
+	Birth	   *list;
 
-	*n = 0;
-	if (r->bad || count > (uint64) *left || count > (uint64) (r->end - r->p) / 16)
-	{
-		r->bad = true;
-		return NULL;
-	}
-	*left -= (int) count;
-	*n = (int) count;
-	if (keep)
-		list = palloc(sizeof(Birth) * (count + 1));
-	for (uint64 i = 0; i < count; i++)
+	*n = list_count(r, left, 16);
+	list = keep ? palloc(sizeof(Birth) * (size_t) (*n + 1)) : NULL;
+	for (int i = 0; i < *n; i++)
 	{
 		Birth		b = get_birth(r);
 
@@ -171,7 +197,7 @@ births_read(WireReader *r, Image *image, bool keep)
 			b->births[i] = list;
 		}
 	}
-	b->removed = births_list(r, &b->nremoved, &left, keep);
+	b->removed = removals_list(r, &b->nremoved, &left, keep);
 	return !r->bad;
 }
 

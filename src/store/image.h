@@ -3,7 +3,7 @@
  *
  * u8 format (2); u8 flags; string user; varint incarnations, each u64; with IMAGE_LINE a birth; then the body: u8 columns,
  * varint rows, each row its columns: varint 0 for null, else length + 1 and the octets; with IMAGE_BIRTHS for each row
- * varint births, each a birth, then varint removed births. Rows are sorted, so equal content has equal bodies.
+ * varint births, each a birth, then varint removals, each a birth and the u64 stamp of the write that removed it. Rows are sorted, so equal content has equal bodies.
  * A birth is u64 stamp, u64 first octets of the origin's id: the write that brought a record. Of a record among others, the
  * second is combined with a hash of the record.
  * A deletion has no rows; with IMAGE_GONE it has: what it deleted (private keys, which may have to come back).
@@ -11,6 +11,7 @@
 #ifndef DNSREPL_IMAGE_H
 #define DNSREPL_IMAGE_H
 
+#include "store/birth_set.h"
 #include "store/relation.h"
 
 #define IMAGE_FORMAT 2
@@ -23,12 +24,6 @@
 
 #define MAX_IMAGE_INCARNATIONS 64
 #define MAX_IMAGE_BIRTHS 100000	/* of one image, removed ones too */
-
-typedef struct Birth
-{
-	uint64		stamp;
-	uint64		origin;			/* the first octets of its id */
-} Birth;
 
 /* What precedes the body; points into the image. */
 typedef struct ImageHead
@@ -43,14 +38,6 @@ typedef struct ImageHead
 	int			nrows;
 	const uint8 *body;
 } ImageHead;
-
-typedef struct Births
-{
-	int		   *n;				/* for each row, in order */
-	Birth	  **births;
-	int			nremoved;
-	Birth	   *removed;
-} Births;
 
 typedef struct Image
 {

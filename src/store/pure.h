@@ -1,5 +1,5 @@
 /*
- * pure.h: what lets vector.c and merge_rule.c be compiled without a server (test/unit).
+ * pure.h: what lets vector.c, merge_rule.c, birth_set.c and choice.c be compiled without a server (test/unit).
  */
 #ifndef DNSREPL_PURE_H
 #define DNSREPL_PURE_H

@@ -1,25 +1,26 @@
 /*
- * resolve.c: see resolve.h; `merge` is in resolve_merge.c, functions in resolve_function.c.
+ * resolve.c: see resolve.h; who is chosen is in choice.c, `merge` in resolve_merge.c, functions in resolve_function.c.
  *
- *   latest   the image with the largest (stamp, origin)
- *   prefer   that of the node that stands first in the policy's list, else the latest
- *   hold     that of the line that began first: a line is a chain of edits by one node, so further edits on either side
- *            change nothing, until somebody who sees both settles it
  * Private keys (table cryptokeys) under `latest`: one that is active anywhere is active.
  */
 #include "postgres.h"
 
+#include "store/choice.h"
 #include "store/origin.h"
 #include "store/policy.h"
 #include "store/resolve.h"
 #include "store/resolver.h"
 
+Rank
+dot_rank(Dot dot)
+{
+	return (Rank) {dot.stamp, origin_info(dot.origin)->id.data};
+}
+
 bool
 dot_later(Dot a, Dot b)
 {
-	if (a.stamp != b.stamp)
-		return a.stamp > b.stamp;
-	return memcmp(&origin_info(a.origin)->id, &origin_info(b.origin)->id, UUID_LEN) > 0;
+	return a.stamp != b.stamp ? a.stamp > b.stamp : rank_later(dot_rank(a), dot_rank(b));
 }
 
 Birth
@@ -33,71 +34,44 @@ dot_birth(Dot dot)
 	return b;
 }
 
-int
-birth_order(Birth a, Birth b)
+static Claim *
+claims_of(const Candidate *c, int n)
 {
-	if (a.stamp != b.stamp)
-		return a.stamp < b.stamp ? -1 : 1;
-	return (a.origin > b.origin) - (a.origin < b.origin);
+	Claim	   *claims = palloc(sizeof(Claim) * (size_t) (n + 1));
+
+	for (int i = 0; i < n; i++)
+	{
+		Dot			dot = c[i].version->dot;
+
+		claims[i].rank = dot_rank(dot);
+		claims[i].node = origin_info(dot.origin)->node;
+		claims[i].line = (c[i].image.head.flags & IMAGE_LINE) ? c[i].image.head.line : dot_birth(dot);
+	}
+	return claims;
 }
 
-const Candidate *
+static const Candidate *
 candidate_latest(const Candidate *c, int n)
 {
-	const Candidate *best = &c[0];
-
-	for (int i = 1; i < n; i++)
-		if (dot_later(c[i].version->dot, best->version->dot))
-			best = &c[i];
-	return best;
-}
-
-static const char *
-candidate_node(const Candidate *c)
-{
-	return origin_info(c->version->dot.origin)->node;
+	return n == 1 ? c : &c[choose_latest(claims_of(c, n), n)];
 }
 
 static const Candidate *
 candidate_preferred(const Candidate *c, int n, const Policy *policy)
 {
+	const char **order = palloc(sizeof(char *) * (size_t) (list_length(policy->order) + 1));
+	int			norder = 0;
 	ListCell   *lc;
 
 	foreach(lc, policy->order)
-	{
-		const Candidate *best = NULL;
-
-		for (int i = 0; i < n; i++)
-			if (strcmp(candidate_node(&c[i]), lfirst(lc)) == 0 &&
-				(!best || dot_later(c[i].version->dot, best->version->dot)))
-				best = &c[i];
-		if (best)
-			return best;
-	}
-	return candidate_latest(c, n);
-}
-
-static Birth
-candidate_line(const Candidate *c)
-{
-	return (c->image.head.flags & IMAGE_LINE) ? c->image.head.line : dot_birth(c->version->dot);
+		order[norder++] = lfirst(lc);
+	return &c[choose_preferred(claims_of(c, n), n, order, norder)];
 }
 
 static const Candidate *
 candidate_held(const Candidate *c, int n)
 {
-	const Candidate *best = &c[0];
-
-	for (int i = 1; i < n; i++)
-	{
-		int			order = birth_order(candidate_line(&c[i]), candidate_line(best));
-
-		if (order == 0)
-			order = strcmp(candidate_node(&c[i]), candidate_node(best));
-		if (order < 0 || (order == 0 && dot_later(best->version->dot, c[i].version->dot)))
-			best = &c[i];
-	}
-	return best;
+	return &c[choose_held(claims_of(c, n), n)];
 }
 
 static void
@@ -198,8 +172,7 @@ resolve_carry(const ResolveUnit *u, Dot dot, ImageParts *parts)
 		Candidate  *c = candidates_read(u->set, &none);
 
 		parts->flags |= IMAGE_LINE;
-		parts->line = u->set->n == 1 && strcmp(candidate_node(&c[0]), origin_info(dot.origin)->node) == 0 ?
-			candidate_line(&c[0]) : dot_birth(dot);
+		parts->line = line_carry(claims_of(c, u->set->n), u->set->n, origin_info(dot.origin)->node, dot_birth(dot));
 	}
 	else if (policy->kind == RESOLVER_MERGE)
 		merge_carry(u, candidates_read(u->set, &none), u->set->n, dot, parts);

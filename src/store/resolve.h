@@ -5,6 +5,7 @@
 #ifndef DNSREPL_RESOLVE_H
 #define DNSREPL_RESOLVE_H
 
+#include "store/choice.h"
 #include "store/image.h"
 #include "store/relation.h"
 #include "store/version.h"
@@ -38,5 +39,6 @@ extern void resolve_carry(const ResolveUnit *u, Dot dot, ImageParts *parts);
 
 /* By stamp, then by origin: the id, since numbers differ between nodes. */
 extern bool dot_later(Dot a, Dot b);
+extern Rank dot_rank(Dot dot);
 
 #endif

@@ -14,8 +14,6 @@ typedef struct Candidate
 } Candidate;
 
 extern Birth dot_birth(Dot dot);
-extern int	birth_order(Birth a, Birth b);
-extern const Candidate *candidate_latest(const Candidate *c, int n);
 
 /* resolve_merge.c. False: not for this unit. */
 extern bool serve_merged(const ResolveUnit *u, const Candidate *c, int n, Served *served);

@@ -71,40 +71,22 @@ unit_present(const GroupUnit *u)
 
 /* ---------- one name ---------- */
 
-static bool
-beside_cname(uint16 type)
-{
-	return type == TYPE_RRSIG || type == TYPE_NSEC || type == TYPE_KEY;
-}
-
 static void
 cname_apply(UnitGroup *g, bool apex)
 {
-	GroupUnit  *cname = NULL;
-	const GroupUnit *other = NULL;
+	NameUnit   *units = palloc(sizeof(NameUnit) * (size_t) (g->n + 1));
 
 	for (int i = 0; i < g->n; i++)
 	{
-		GroupUnit  *u = &g->units[i];
-		uint16		type = record_type(u->key, u->key_len);
+		const GroupUnit *u = &g->units[i];
 
-		if (!unit_present(u))
-			continue;
-		if (type == TYPE_CNAME)
-			cname = u;
-		else if (!beside_cname(type) && (!other || dot_later(u->served.rank, other->served.rank)))
-			other = u;
+		units[i] = (NameUnit) {.type = record_type(u->key, u->key_len), .present = unit_present(u)};
+		if (units[i].present)
+			units[i].rank = dot_rank(u->served.rank);
 	}
-	if (!cname || !other)
-		return;
-	if (apex || dot_later(other->served.rank, cname->served.rank))
-	{
-		unit_hide(cname, RULE_CNAME_ALONE);
-		return;
-	}
+	name_cname_alone(units, g->n, apex);
 	for (int i = 0; i < g->n; i++)
-		if (&g->units[i] != cname && !beside_cname(record_type(g->units[i].key, g->units[i].key_len)) &&
-			unit_present(&g->units[i]))
+		if (units[i].hidden)
 			unit_hide(&g->units[i], RULE_CNAME_ALONE);
 }
 

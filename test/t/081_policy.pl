@@ -55,6 +55,18 @@ both("SELECT string_agg(content, ', ') FROM records WHERE name = 'm.example.org'
 $seattle->sql('BEGIN;' . drop('m.example.org', 7) . add('m.example.org', 1) . 'COMMIT');
 both("SELECT string_agg(content, ', ') FROM records WHERE name = 'm.example.org'", '192.0.2.1', 'a record that was deleted may be made again');
 
+# what is removed is remembered from its removal on, however old it was
+$_->sql("ALTER SYSTEM SET dnsrepl.tombstone_retention = '2s'; ") for @node;
+$_->sql('SELECT pg_reload_conf()') for @node;
+both('SHOW dnsrepl.tombstone_retention', '2s', 'a short memory');
+$seattle->sql('BEGIN;' . add('o.example.org', 1, 2) . 'COMMIT');
+my $made = $seattle->sql('SELECT clock_timestamp()');
+both("SELECT clock_timestamp() > '$made'::timestamptz + interval '3s'", 't', 'a record is there for longer');
+apart('an old record', $seattle, drop('o.example.org', 2), $tacoma, add('o.example.org', 3));
+both(at('o.example.org'), '300 192.0.2.1, 300 192.0.2.3', 'when it is deleted it does not come back');
+$_->sql('ALTER SYSTEM RESET dnsrepl.tombstone_retention') for @node;
+$_->sql('SELECT pg_reload_conf()') for @node;
+
 # ---------------------------------------------------------------- a more specific policy
 $seattle->sql(add('m.sub.example.org', 1));
 apart('latest, below merge', $seattle, add('m.sub.example.org', 2), $tacoma, add('m.sub.example.org', 3));
@@ -91,6 +103,10 @@ $_->sql($largest) for @node;
 $seattle->sql("INSERT INTO domains (name, type) VALUES ('f.example', 'NATIVE'); INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('f.example', 'public.largest')");
 apart('a function', $seattle, add('www.f.example', 9), $tacoma, add('www.f.example', 1));
 both(at('www.f.example'), '300 192.0.2.9', 'chooses');
+$_->sql(q(CREATE FUNCTION public.first(unit jsonb, siblings jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$ SELECT siblings -> 0 -> 'rows' $$)) for @node;
+$seattle->sql("INSERT INTO domains (name, type) VALUES ('first.example', 'NATIVE'); INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('first.example', 'public.first')");
+apart('a function that takes the first', $tacoma, add('www.first.example', 7), $seattle, add('www.first.example', 5));
+both(at('www.first.example'), '300 192.0.2.7', 'has them in the same order everywhere: by stamp');
 $_->sql('DROP FUNCTION public.largest(jsonb, jsonb)') for @node;
 look_again('f.example');
 both(at('www.f.example'), '300 192.0.2.1', 'if it is gone, the latest is served');
