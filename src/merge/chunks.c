@@ -103,17 +103,6 @@ chunks_unstage(const pg_uuid_t *node)
 	table_close(rel, RowExclusiveLock);
 }
 
-static void
-stranger_execute(const char *sql, int n, Oid *types, Datum *values)
-{
-	OwnerScope	scope = owner_enter();
-
-	SPI_connect();
-	(void) SPI_execute_with_args(sql, n, types, values, NULL, false, 0);
-	SPI_finish();
-	owner_leave(scope);
-}
-
 void
 chunks_keep(const pg_uuid_t *node, const char *name, const Chunks *chunks)
 {
@@ -126,14 +115,14 @@ chunks_keep(const pg_uuid_t *node, const char *name, const Chunks *chunks)
 		chunks_unstage(node);
 		chunk_stage(node, 0, 0, varlena_make(chunks->payload, chunks->payload_len));
 	}
-	stranger_execute("INSERT INTO dnsrepl.stranger (node, name, delta, chunks) VALUES ($1, $2, $3, $4) ON CONFLICT (node) DO UPDATE"
+	(void) owner_execute("INSERT INTO dnsrepl.stranger (node, name, delta, chunks) VALUES ($1, $2, $3, $4) ON CONFLICT (node) DO UPDATE"
 					 " SET name = excluded.name, delta = excluded.delta, chunks = excluded.chunks, at = now()", 4, types, values);
 }
 
 void
 strangers_forget(void)
 {
-	stranger_execute("WITH gone AS (DELETE FROM dnsrepl.stranger RETURNING node)"
+	(void) owner_execute("WITH gone AS (DELETE FROM dnsrepl.stranger RETURNING node)"
 					 " DELETE FROM dnsrepl.staging s USING gone g WHERE s.node = g.node", 0, NULL, NULL);
 }
 

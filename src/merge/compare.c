@@ -26,21 +26,14 @@
 
 PG_FUNCTION_INFO_V1(dnsrepl_compare);
 
-static bool
-lacks_one(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmin, void *arg)
-{
-	*(bool *) arg = true;
-	return false;
-}
-
 /* Does this node hold a version, or has it collected one, that the sender's vector lacks? */
 static bool
 holds_more(const Vector *theirs, const Vector *ours)
 {
 	Store	   *store = store_open(false);
-	bool		more = !vector_covers_upto(theirs, ours, collected_read(GetActiveSnapshot()));
+	bool		more = !vector_covers_upto(theirs, ours, collected_read(GetActiveSnapshot())) ||
+		version_lacking_any(store, GetActiveSnapshot(), theirs, ours);
 
-	version_lacking(store, GetActiveSnapshot(), theirs, ours, lacks_one, &more);
 	store_close(store);
 	return more;
 }

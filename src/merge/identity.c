@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -21,20 +20,12 @@
 PG_FUNCTION_INFO_V1(dnsrepl_become_other);
 PG_FUNCTION_INFO_V1(dnsrepl_wake_links);
 
-static void
-identity_execute(const char *sql)
-{
-	if (SPI_execute(sql, false, 0) < 0)
-		elog(ERROR, "could not change the identity of this node");
-}
-
 Datum
 dnsrepl_become_other(PG_FUNCTION_ARGS)
 {
 	NodeSlot   *slot = clock_slot();
 	NodeInfo	was,
 				is;
-	OwnerScope	scope;
 
 	if (slot->other)
 		ereport(ERROR,
@@ -43,14 +34,10 @@ dnsrepl_become_other(PG_FUNCTION_ARGS)
 				 errhint("If it is a copy again, restart the server.")));
 	node_require(&was);
 	lives_close();
-	scope = owner_enter();
-	SPI_connect();
-	identity_execute("UPDATE dnsrepl.origin SET own = false WHERE own AND closed");
-	identity_execute("UPDATE dnsrepl.node SET id = gen_random_uuid(),"
-					 " name = left(name, 50) || '-' || substr(md5(gen_random_uuid()::text), 1, 6)");
-	identity_execute("INSERT INTO dnsrepl.roll (node, name) SELECT id, name FROM dnsrepl.node");
-	SPI_finish();
-	owner_leave(scope);
+	(void) owner_execute("UPDATE dnsrepl.origin SET own = false WHERE own AND closed", 0, NULL, NULL);
+	(void) owner_execute("UPDATE dnsrepl.node SET id = gen_random_uuid(),"
+					 " name = left(name, 50) || '-' || substr(md5(gen_random_uuid()::text), 1, 6)", 0, NULL, NULL);
+	(void) owner_execute("INSERT INTO dnsrepl.roll (node, name) SELECT id, name FROM dnsrepl.node", 0, NULL, NULL);
 	PushActiveSnapshot(GetLatestSnapshot());
 	node_require(&is);
 	PopActiveSnapshot();

@@ -10,13 +10,11 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/tuplestore.h"
 
 #include "merge/chunks.h"
 #include "merge/delta_read.h"
@@ -26,6 +24,7 @@
 #include "store/own.h"
 #include "store/private_lock.h"
 #include "store/resolve.h"
+#include "store/result_set.h"
 #include "store/unit_json.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_join_differences);
@@ -326,24 +325,11 @@ preview_run(Preview *p)
 Datum
 dnsrepl_join_differences(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
 	Preview		p = {0};
-	MemoryContext old;
 
-	if (!info || !IsA(info, ReturnSetInfo) || !(info->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("set-valued function called in context that cannot accept a set")));
 	tables_refresh();
 	(void) table_domains();
-	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &p.desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	p.desc = BlessTupleDesc(p.desc);
-	p.out = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
-	MemoryContextSwitchTo(old);
-	info->returnMode = SFRM_Materialize;
-	info->setResult = p.out;
-	info->setDesc = p.desc;
+	p.out = result_set_begin(fcinfo, &p.desc);
 	preview_run(&p);
 	return (Datum) 0;
 }

@@ -10,7 +10,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -91,21 +90,6 @@ sums_renew(Store *store, const ZoneRef *zone)
 	t->held += is.held - zone->state.held;
 }
 
-static uint64
-mend_execute(const char *sql)
-{
-	OwnerScope	scope = owner_enter();
-	uint64		rows;
-
-	SPI_connect();
-	if (SPI_execute(sql, false, 0) < 0)
-		elog(ERROR, "could not write what a store that was damaged needs");
-	rows = SPI_processed;
-	SPI_finish();
-	owner_leave(scope);
-	return rows;
-}
-
 void
 mend_store(Vector *now)
 {
@@ -126,7 +110,7 @@ mend_store(Vector *now)
 	store_close(store);
 	PopActiveSnapshot();
 	dots_claim(now, &beyond);
-	(void) mend_execute("UPDATE dnsrepl.node SET damaged = NULL");
+	(void) owner_execute("UPDATE dnsrepl.node SET damaged = NULL", 0, NULL, NULL);
 	ereport(LOG, (errmsg("dnsrepl: the store has been mended with the state of a peer"),
 				  errdetail("%lld versions were held here alone.", (long long) beyond.n)));
 }
@@ -167,20 +151,20 @@ dnsrepl_damage(PG_FUNCTION_ARGS)
 	PushActiveSnapshot(GetLatestSnapshot());
 	zone = zone_by_number(zone.number);
 	clock_count(COUNT_DAMAGED, 1);
-	if (mend_execute("SELECT FROM dnsrepl.roll r WHERE NOT r.evicted AND r.node <> (SELECT id FROM dnsrepl.node)") == 0)
+	if (owner_execute("SELECT FROM dnsrepl.roll r WHERE NOT r.evicted AND r.node <> (SELECT id FROM dnsrepl.node)", 0, NULL, NULL) == 0)
 	{
 		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
 					  errdetail("There is no other member to ask: it is taken for what it is.")));
 		damage_accept(&zone);
 	}
-	else if (mend_execute("UPDATE dnsrepl.node SET damaged = now() WHERE damaged IS NULL") > 0)
+	else if (owner_execute("UPDATE dnsrepl.node SET damaged = now() WHERE damaged IS NULL", 0, NULL, NULL) > 0)
 	{
 		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
 					  errdetail("This node sends nothing until it has taken the state of a peer.")));
 		private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
-		(void) mend_execute("UPDATE dnsrepl.vector SET head = 0, ranges = NULL");
-		(void) mend_execute("UPDATE dnsrepl.origin SET closed = true WHERE own");
-		(void) mend_execute("DELETE FROM dnsrepl.peer_vector");	/* all that they cover was here */
+		(void) owner_execute("UPDATE dnsrepl.vector SET head = 0, ranges = NULL", 0, NULL, NULL);
+		(void) owner_execute("UPDATE dnsrepl.origin SET closed = true WHERE own", 0, NULL, NULL);
+		(void) owner_execute("DELETE FROM dnsrepl.peer_vector", 0, NULL, NULL);	/* all that they cover was here */
 		clock_renew();
 		clock_store_changed();
 	}

@@ -484,13 +484,6 @@ unit_came(Merge *m, const DeltaItem *item)
 	unit_merge(m, item);
 }
 
-static bool
-any_unit(int32 zone, const uint8 *key, size_t key_len, void *arg)
-{
-	*(bool *) arg = true;
-	return false;
-}
-
 /* The zone before is complete. */
 static void
 zone_leave(Merge *m)
@@ -529,7 +522,7 @@ zone_next(Merge *m)
 	new->work.peer_serial = new->serial;
 	new->work.peer_served = new->served;
 	if (m->in.flags & DELTA_FULL)
-		unit_walk(m->store, m->before, new->ref.number, (const uint8 *) "", 0, NULL, 0, any_unit, &new->absent);
+		new->absent = zone_holds_any(m->store, m->before, new->ref.number);
 }
 
 /* On to the zone that the delta goes on with; zones of this node that are not in it lie between. */

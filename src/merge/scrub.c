@@ -7,19 +7,17 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "executor/executor.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/tuplestore.h"
 
 #include "merge/scrub.h"
 #include "store/group.h"
 #include "store/image.h"
 #include "store/parked.h"
+#include "store/result_set.h"
 #include "store/soa.h"
 #include "store/unit_json.h"
 
@@ -277,27 +275,14 @@ difference_sums(Differences *d, const ZoneRef *zone, const ZoneSums *is)
 Datum
 dnsrepl_store_differences(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
 	Differences d = {0};
-	MemoryContext old;
 	Store	   *store;
 	ZoneRef    *zones;
 	int			n;
 
-	if (!info || !IsA(info, ReturnSetInfo) || !(info->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("set-valued function called in context that cannot accept a set")));
 	tables_refresh();
 	(void) table_domains();
-	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &d.desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	d.desc = BlessTupleDesc(d.desc);
-	d.out = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
-	MemoryContextSwitchTo(old);
-	info->returnMode = SFRM_Materialize;
-	info->setResult = d.out;
-	info->setDesc = d.desc;
+	d.out = result_set_begin(fcinfo, &d.desc);
 
 	PushActiveSnapshot(GetLatestSnapshot());
 	zones = zone_all_at(GetActiveSnapshot(), &n);

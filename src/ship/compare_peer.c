@@ -31,26 +31,18 @@ typedef struct Says
 } Says;
 
 static bool
-lacks_one(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmin, void *arg)
-{
-	*(bool *) arg = true;
-	return false;
-}
-
-static bool
 peer_lacks(const uint8 *vector, size_t len, const Vector *ours)
 {
 	WireReader	r;
 	Vector	   *theirs;
 	Store	   *store = store_open(false);
-	bool		lacks = false;
+	bool		lacks;
 
 	wire_reader_init(&r, vector, len);
 	theirs = vector_decode(&r);
-	if (theirs)
-		version_lacking(store, GetActiveSnapshot(), theirs, ours, lacks_one, &lacks);
+	lacks = !theirs || version_lacking_any(store, GetActiveSnapshot(), theirs, ours);
 	store_close(store);
-	return !theirs || lacks;
+	return lacks;
 }
 
 /* False: the two cannot be compared now. */

@@ -11,7 +11,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -84,13 +83,6 @@ node_require(NodeInfo *node)
 				 errhint("Run SELECT dnsrepl.setup('name of this node').")));
 }
 
-static bool
-any_unit(int32 zone, const uint8 *key, size_t key_len, void *arg)
-{
-	*(bool *) arg = true;
-	return false;
-}
-
 bool
 node_has_data(void)
 {
@@ -101,25 +93,9 @@ node_has_data(void)
 
 	for (int i = 0; i < n && !any; i++)
 		if (zones[i].table != TABLE_POLICY && zones[i].table != TABLE_ROLL)
-			unit_walk(store, GetActiveSnapshot(), zones[i].number, (const uint8 *) "", 0, NULL, 0, any_unit, &any);
+			any = zone_holds_any(store, GetActiveSnapshot(), zones[i].number);
 	store_close(store);
 	return any;
-}
-
-/* One statement of the extension's own, with its owner's rights; returns how many rows it has written. */
-static uint64
-node_execute(const char *sql, int n, Oid *types, Datum *values)
-{
-	OwnerScope	scope = owner_enter();
-	uint64		rows;
-
-	SPI_connect();
-	if (SPI_execute_with_args(sql, n, types, values, NULL, false, 0) < 0)
-		elog(ERROR, "could not write what is known of nodes");
-	rows = SPI_processed;
-	SPI_finish();
-	owner_leave(scope);
-	return rows;
 }
 
 static bool
@@ -147,7 +123,7 @@ node_unite(const NodeInfo *me, const pg_uuid_t *clusters, int n)
 	if (!new || me->nclusters + n > MAX_CLUSTERS)
 		return;
 	array = PointerGetDatum(construct_array(values, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
-	(void) node_execute("UPDATE dnsrepl.node SET joining = NULL,"
+	(void) owner_execute("UPDATE dnsrepl.node SET joining = NULL,"
 				 " clusters = ARRAY(SELECT u FROM unnest(clusters || $1) u GROUP BY u ORDER BY u)", 1, types, &array);
 }
 
@@ -158,7 +134,7 @@ member_heard(const pg_uuid_t *node, const char *name)
 	Datum		values[2] = {UUIDPGetDatum(node), CStringGetTextDatum(name)};
 
 	/* a look first: links at rest write nothing */
-	return node_execute("SELECT FROM dnsrepl.roll WHERE node = $1 AND name = $2 AND NOT evicted", 2, types, values) == 0 &&
-		node_execute("INSERT INTO dnsrepl.roll (node, name) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE"
+	return owner_execute("SELECT FROM dnsrepl.roll WHERE node = $1 AND name = $2 AND NOT evicted", 2, types, values) == 0 &&
+		owner_execute("INSERT INTO dnsrepl.roll (node, name) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE"
 					 " SET name = excluded.name, evicted = false", 2, types, values) > 0;
 }

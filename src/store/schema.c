@@ -7,6 +7,7 @@
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -59,4 +60,19 @@ owner_leave(OwnerScope scope)
 {
 	AtEOXact_GUC(true, scope.settings);
 	SetUserIdAndSecContext(scope.user, scope.context);
+}
+
+uint64
+owner_execute(const char *sql, int nargs, Oid *types, Datum *values)
+{
+	OwnerScope	scope = owner_enter();
+	uint64		rows;
+
+	SPI_connect();
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not execute: %s", sql);
+	rows = SPI_processed;
+	SPI_finish();
+	owner_leave(scope);
+	return rows;
 }

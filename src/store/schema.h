@@ -25,4 +25,7 @@ typedef struct OwnerScope
 extern OwnerScope owner_enter(void);
 extern void owner_leave(OwnerScope scope);
 
+/* One statement so; returns how many rows it has read or written. */
+extern uint64 owner_execute(const char *sql, int nargs, Oid *types, Datum *values);
+
 #endif

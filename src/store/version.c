@@ -354,6 +354,22 @@ unit_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t p
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+static bool
+any_unit(int32 zone, const uint8 *key, size_t key_len, void *arg)
+{
+	*(bool *) arg = true;
+	return false;
+}
+
+bool
+zone_holds_any(Store *s, Snapshot snapshot, int32 zone)
+{
+	bool		any = false;
+
+	unit_walk(s, snapshot, zone, (const uint8 *) "", 0, NULL, 0, any_unit, &any);
+	return any;
+}
+
 /* The versions of one origin beyond a stamp, those in `held` left out. */
 static bool
 origin_lacking(Store *s, Snapshot snapshot, int32 origin, const Vector *held, const Vector *ours,
@@ -397,6 +413,22 @@ version_lacking(Store *s, Snapshot snapshot, const Vector *held, const Vector *o
 		if (!vector_covers_entry(held, &ours->entries[i]) &&
 			!origin_lacking(s, snapshot, ours->entries[i].origin, held, ours, fn, arg))
 			return;
+}
+
+static bool
+lacks_one(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmin, void *arg)
+{
+	*(bool *) arg = true;
+	return false;
+}
+
+bool
+version_lacking_any(Store *s, Snapshot snapshot, const Vector *held, const Vector *ours)
+{
+	bool		any = false;
+
+	version_lacking(s, snapshot, held, ours, lacks_one, &any);
+	return any;
 }
 
 /* The version with the largest stamp of an origin: its low, or 0 if there is none. */

@@ -122,6 +122,9 @@ typedef bool (*UnitCallback) (int32 zone, const uint8 *key, size_t key_len, void
 extern void unit_walk(Store *store, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len,
 					  const uint8 *after, size_t after_len, UnitCallback fn, void *arg);
 
+/* Has a zone any version? */
+extern bool zone_holds_any(Store *store, Snapshot snapshot, int32 zone);
+
 /*
  * Calls fn for each version whose dot `held` does not cover: unit, dot, and the transaction that wrote it.
  * This is what a peer that holds `held` lacks, by the index on (origin, stamp). Ends when fn returns false.
@@ -129,6 +132,9 @@ extern void unit_walk(Store *store, Snapshot snapshot, int32 zone, const uint8 *
 typedef bool (*LackCallback) (int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmin, void *arg);
 extern void version_lacking(Store *store, Snapshot snapshot, const Vector *held, const Vector *ours,
 							LackCallback fn, void *arg);
+
+/* Does whoever holds `held` lack any? */
+extern bool version_lacking_any(Store *store, Snapshot snapshot, const Vector *held, const Vector *ours);
 
 /* What the versions of an own life that is over say of it: its head, and what is beyond. `stored`: what is known already. */
 typedef struct LifeRest
