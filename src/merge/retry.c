@@ -19,6 +19,7 @@
 #include "merge/zone_work.h"
 #include "store/clock.h"
 #include "store/origin.h"
+#include "store/parked.h"
 #include "store/policy.h"
 #include "store/relation.h"
 #include "store/schema.h"
@@ -73,30 +74,20 @@ parked_read(int *n)
 static void
 parked_delete(const ParkedUnit *u)
 {
-	OwnerScope	scope = owner_enter();
 	Oid			types[3] = {INT4OID, BYTEAOID, INT4OID};
 	Datum		values[3] = {Int32GetDatum(u->zone), PointerGetDatum(u->key), Int32GetDatum(u->tries)};
 
-	SPI_connect();
-	SPI_execute_with_args("DELETE FROM dnsrepl.parked WHERE zone = $1 AND key = $2 AND tries = $3", 3, types, values,
-						  NULL, false, 0);
-	SPI_finish();
-	owner_leave(scope);
+	parked_execute("DELETE FROM dnsrepl.parked WHERE zone = $1 AND key = $2 AND tries = $3", 3, types, values);
 }
 
 /* The rest of a large zone is for the next time, soon. */
 static void
 parked_go_on(const ParkedUnit *u, StringInfo last)
 {
-	OwnerScope	scope = owner_enter();
 	Oid			types[2] = {INT4OID, BYTEAOID};
 	Datum		values[2] = {Int32GetDatum(u->zone), PointerGetDatum(varlena_make(last->data, (size_t) last->len))};
 
-	SPI_connect();
-	SPI_execute_with_args("UPDATE dnsrepl.parked SET after = $2, tries = 0 WHERE zone = $1 AND key = ''", 2, types, values,
-						  NULL, false, 0);
-	SPI_finish();
-	owner_leave(scope);
+	parked_execute("UPDATE dnsrepl.parked SET after = $2, tries = 0 WHERE zone = $1 AND key = ''", 2, types, values);
 }
 
 #define RETRY_GROUPS 5000		/* of a zone that is parked as a whole, in one transaction */

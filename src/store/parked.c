@@ -7,6 +7,7 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -17,20 +18,43 @@
 #include "store/schema.h"
 #include "store/wire.h"
 
+/*
+ * How long (ms) a row of dnsrepl.parked is waited for. Who changes a policy has rows of it, and may come to wait for what
+ * this transaction holds: this side gives way, all of it, and is tried again. Far below deadlock_timeout, or he would be told.
+ */
+#define PARKED_WAIT 10
+
+void
+parked_execute(const char *sql, int n, Oid *types, Datum *values)
+{
+	OwnerScope	scope = owner_enter();
+	int			timeout = LockTimeout;
+
+	SPI_connect();
+	PG_TRY();
+	{
+		LockTimeout = timeout > 0 ? Min(timeout, PARKED_WAIT) : PARKED_WAIT;
+		SPI_execute_with_args(sql, n, types, values, NULL, false, 0);
+	}
+	PG_FINALLY();
+	{
+		LockTimeout = timeout;
+	}
+	PG_END_TRY();
+	SPI_finish();
+	owner_leave(scope);
+}
+
 void
 unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *error)
 {
-	OwnerScope	scope = owner_enter();
 	Oid			types[3] = {INT4OID, BYTEAOID, TEXTOID};
 	Datum		values[3] = {Int32GetDatum(zone->number), PointerGetDatum(varlena_make(key, key_len)), CStringGetTextDatum(error)};
 
-	SPI_connect();
-	SPI_execute_with_args("INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error)"
-						  " VALUES ($1, $2, now(), 1, $3)"
-						  " ON CONFLICT (zone, key) DO UPDATE SET tries = p.tries + 1, error = excluded.error",
-						  3, types, values, NULL, false, 0);
-	SPI_finish();
-	owner_leave(scope);
+	parked_execute("INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error)"
+				   " VALUES ($1, $2, now(), 1, $3)"
+				   " ON CONFLICT (zone, key) DO UPDATE SET tries = p.tries + 1, error = excluded.error",
+				   3, types, values);
 	clock_units_parked();		/* the manager comes and tries again */
 }
 

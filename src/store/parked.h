@@ -8,6 +8,9 @@
 
 #include "store/version.h"
 
+/* Writes dnsrepl.parked; does not wait long for whoever else does: an error then. */
+extern void parked_execute(const char *sql, int n, Oid *types, Datum *values);
+
 /* Parks a unit, or (no key) all units of a zone. The manager tries them again. */
 extern void unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *error);
 

@@ -72,9 +72,13 @@ BEGIN
   RETURN NULL;
 END $$;
 COMMENT ON FUNCTION dnsrepl.policy_apply() IS 'trigger on dnsrepl.policy: has the zones concerned projected again';
-CREATE TRIGGER dnsrepl_policy_apply AFTER INSERT OR UPDATE OR DELETE ON dnsrepl.policy
+-- An author's rows of dnsrepl.parked are his until he ends, and merges may have to park the same zones: so not before his
+-- commit. In a projection at once, where waiting has a bound.
+CREATE CONSTRAINT TRIGGER dnsrepl_policy_apply AFTER INSERT OR UPDATE OR DELETE ON dnsrepl.policy
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dnsrepl.policy_apply();
+CREATE TRIGGER dnsrepl_policy_project AFTER INSERT OR UPDATE OR DELETE ON dnsrepl.policy
   FOR EACH ROW EXECUTE FUNCTION dnsrepl.policy_apply();
-ALTER TABLE dnsrepl.policy ENABLE ALWAYS TRIGGER dnsrepl_policy_apply;
+ALTER TABLE dnsrepl.policy ENABLE REPLICA TRIGGER dnsrepl_policy_project;
 
 CREATE TABLE dnsrepl.resolver_problem (
   zone     int4 NOT NULL,
