@@ -19,7 +19,7 @@ packages() {
         case $group in
             build)    echo gcc libc6-dev "postgresql-server-dev-$major" libpq-dev libldns-dev ;;
             demo)     echo "postgresql-$major" pdns-server pdns-backend-pgsql bind9-dnsutils curl perl ;;
-            test)     packages demo; echo libipc-run-perl ldnsutils pdns-tools ;;
+            test)     packages demo; echo libipc-run-perl libdbd-pg-perl ldnsutils pdns-tools ;;
             lint)     echo cppcheck ;;
             coverage) echo lcov ;;
             valgrind) echo valgrind ;;

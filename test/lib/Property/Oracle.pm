@@ -1,0 +1,301 @@
+# What the property test knows and checks.
+#
+# It knows every write: after each commit it takes from torture.log (Property/schema.sql) which versions the author had
+# before his eyes and which he made, so that `write` has, for each version that was ever committed anywhere, its node, its
+# unit, its rows, and the versions that its author saw. That is the model's `children`, on real databases.
+#
+# At each commit: the version is what the tables had; what the author saw of units he left alone is what the store says he saw.
+# After each step, on every node: a zone's serial does not go back and rises with its content; what is served breaks no
+# rule; siblings that differ are an open conflict. A secondary that transfers from random nodes is kept as well.
+# At the end: all nodes serve the same and hold the same; check_store() is silent; no write is gone that no write alive
+# had seen, and none is back that one had; every conflict that was held anywhere, or that an author settled, is told there;
+# and no conflict is told that is none.
+package Property::Oracle;
+
+use strict;
+use warnings;
+
+use Carp;
+use Dnsrepl;
+
+our $schema = PostgreSQL::Test::Utils::slurp_file("$ENV{DNSREPL_ROOT}/test/lib/Property/schema.sql");
+
+sub new
+{
+    my ($class, $game) = @_;
+    return bless { game => $game, write => {}, unit => {}, told => {}, zone => {}, secondary => {} }, $class;
+}
+
+# ---------------------------------------------------------------- commits
+
+# Fetches what was committed at a node since it was asked last.
+sub taken
+{
+    my ($self, $node) = @_;
+    my $writes = 0;
+    for (Property::ask($node, 'SELECT * FROM torture.take()'))
+    {
+        my ($scope, $held, $rows, $made) = @$_;
+        my %rows = map { /^(.*?)\|(.*)$/s ? ($1 => $2) : die "a row: $_" } @$rows;
+        my %seen;
+        for (@$held)
+        {
+            my ($unit, $origin, $stamp, $seen, $lives) = split_right($_, 4);
+            push @{ $seen{$unit} }, { dot => "$stamp $origin", lives => $lives } if $seen;
+        }
+        my %made;
+        for (@$made)
+        {
+            my ($unit, $origin, $stamp, $image) = /^(.*?\})\|([-0-9a-f]{36})\|(-?\d+)\|(.*)$/s or die "a version: $_";
+            $self->made($node, $scope, $unit, "$stamp $origin", $image eq '-' ? undef : $image, $rows{$unit}, $seen{$unit} // []);
+            $made{$unit} = 1;
+            $writes++;
+        }
+        $self->left_alone($node, $scope, \%rows, \%seen, \%made) if exists $rows{'domains {}'} && !$made{'domains {}'};
+    }
+    return $writes;
+}
+
+# "a|b|c": the last n fields have no bar.
+sub split_right
+{
+    my ($line, $n) = @_;
+    my @field = split /\|/, $line, -1;
+    my @last = splice @field, -$n;
+    return (join('|', @field), @last);
+}
+
+sub made
+{
+    my ($self, $node, $scope, $unit, $dot, $rows, $tables, $seen) = @_;
+    die "$node->{name}: version $dot is there twice\n" if $self->{write}{"$scope $unit $dot"};
+    die "$node->{name}: $scope $unit: the tables had " . ($tables // 'nothing') . ', its version ' . ($rows // 'nothing') . "\n"
+        if ($rows // '') ne ($tables // '');
+    $self->{write}{"$scope $unit $dot"} = { node => $node->{number}, scope => $scope, unit => $unit, dot => $dot, rows => $rows,
+        step => $self->{game}{step}, seen => [ map { "$scope $unit $_->{dot}" } @$seen ], lived => [ map { "$scope $unit $_->{dot}" } grep { $_->{lives} } @$seen ] };
+    push @{ $self->{unit}{"$scope $unit"} }, "$scope $unit $dot";
+    return;
+}
+
+# Units that this transaction did not change are in the tables as their versions say. (Zones with policies are left to
+# check_store().)
+sub left_alone
+{
+    my ($self, $node, $scope, $rows, $seen, $made) = @_;
+    return if $self->{game}{policies};
+    for my $unit (keys %{ { %$rows, %$seen } })
+    {
+        next if $made->{$unit} || $unit =~ /^cryptokeys/;
+        my @lives = sort { later($b->{dot}, $a->{dot}) } grep { $_->{lives} } @{ $seen->{$unit} // [] };
+        my $write = @lives ? $self->{write}{"$scope $unit $lives[0]{dot}"} // die "$node->{name}: $scope $unit $lives[0]{dot}: nobody has written it\n" : undef;
+        my ($served, $stored) = ($rows->{$unit} // '', $write ? $write->{rows} // '' : '');
+        next if $served eq $stored || $served eq '' && $unit =~ /^records/ && hidden($unit, $seen);
+        die "$node->{name}: $scope $unit: its author saw \"$served\", the store says that he saw \"$stored\"\n";
+    }
+    return;
+}
+
+# Can a rule hide this unit?
+sub hidden
+{
+    my ($unit, $seen) = @_;
+    my ($name) = $unit =~ /"name": "([^"]*)"/;
+    return 1 if $unit =~ /"type": "[CD]NAME"/;
+    my @labels = split /\./, $name;
+    return 1 if $seen->{qq(records {"name": "$name", "type": "CNAME"})};
+    while (shift @labels) { return 1 if $seen->{ sprintf 'records {"name": "%s", "type": "DNAME"}', join '.', @labels } }
+    return 0;
+}
+
+# Dots "stamp origin": larger stamp, then larger origin.
+sub later
+{
+    my ($s, $o, $t, $p) = map { split / / } @_;
+    return $s <=> $t || $o cmp $p;
+}
+
+# ---------------------------------------------------------------- after each step
+
+sub look
+{
+    my ($self) = @_;
+    my $game = $self->{game};
+    for my $node (@{ $game->{node} })
+    {
+        next if $node->{down};
+        my %now;
+        for (Property::ask($node, 'SELECT * FROM torture.look()'))
+        {
+            my ($kind, $zone, $x, $y, $z) = @$_;
+            if ($kind eq 'zone') { $now{$zone} = { serial => $x // 0, soa => $y, content => $z } }
+            elsif ($kind eq 'rule') { die "$node->{name}: zone $zone breaks the rule $x: $y $z\n" }
+            else { $self->siblings($node, $zone, $x, $y, $z) }
+        }
+        $self->serials($node, \%now);
+    }
+    return;
+}
+
+sub serials
+{
+    my ($self, $node, $now) = @_;
+    my $was = $self->{zone}{ $node->{number} } // {};
+    for my $zone (sort keys %$now)
+    {
+        my ($n, $w) = ($now->{$zone}, $was->{$zone});
+        next if !$w;
+        my $both = "from $w->{serial} (SOA $w->{soa}) to $n->{serial} (SOA $n->{soa})";
+        die "$node->{name}: the serial of $zone went back, $both\n" if $n->{serial} < $w->{serial};
+        die "$node->{name}: the content of $zone has changed, its serial has not, $both\n" . Dnsrepl::difference($w->{content}, $n->{content}) . "\n"
+            if $n->{content} ne $w->{content} && $n->{serial} == $w->{serial};
+        die "$node->{name}: the published serial of $zone went back, $both\n"
+            if length $w->{soa} && length $n->{soa} && (($n->{soa} - $w->{soa}) & 0xffffffff) >= 0x80000000;
+    }
+    $self->{zone}{ $node->{number} } = $now;
+    if (Property::chance(0.3) && !$self->{game}{fell})    # a secondary asks this one
+    {
+        for my $zone (keys %$now)
+        {
+            my $s = $self->{secondary}{$zone};
+            $self->{secondary}{$zone} = $now->{$zone} if !$s || $now->{$zone}{serial} > $s->{serial};
+        }
+    }
+    return;
+}
+
+sub siblings
+{
+    my ($self, $node, $scope, $unit, $dots, $open) = @_;
+    my @seen = map { /^(\S+ \S+) 1$/ ? "$scope $unit $1" : () } split /,/, $dots;
+    return if !$self->differ(@seen);
+    $self->{told}{ $node->{number} }{"$scope $unit"} //= "in step $self->{game}{step}: " . join ', ', @seen;
+    die "$node->{name}: $scope $unit has versions that differ ($dots), and no conflict is open\n" if $open ne 'true';
+    return;
+}
+
+sub differ
+{
+    my ($self, @write) = @_;
+    my %rows = map { ($self->{write}{$_} // die "nobody has written $_\n")->{rows} // '' => 1 } @write;
+    return keys %rows > 1;
+}
+
+# ---------------------------------------------------------------- at the end
+
+sub at_rest
+{
+    my ($self) = @_;
+    my @node = @{ $self->{game}{node} };
+    Dnsrepl::same(@node) or die "the nodes do not serve the same\n";
+    $self->equal($_->[0], $_->[1]) for
+        [ 'the stores', "SELECT concat_ws(' ', scope, unit, stamp, origin, lives, seen, md5(image)) FROM torture.version" ],
+        [ 'the serials and incarnations', "SELECT concat_ws(' ', name, serial, live, dnames) FROM dnsrepl.zone WHERE live IS NOT NULL" ],
+        [ 'serials and contents', "SELECT concat_ws(' ', kind, zone, a, b, c) FROM torture.look() WHERE kind <> 'siblings'" ],
+        [ 'open conflicts', "SELECT concat_ws(' ', zone, tab, key) FROM dnsrepl.conflict" ];
+    for my $node (@node)
+    {
+        my @wrong = Property::ask($node, "SELECT * FROM dnsrepl.check_store() WHERE problem !~ 'running sums'");
+        die "$node->{name}: check_store(): " . join("\n", map { join ' ', map { $_ // '-' } @$_ } @wrong) . "\n" if @wrong;
+        my @staged = Property::ask($node, 'SELECT node FROM dnsrepl.staging');
+        die "$node->{name}: there are chunks in staging\n" if @staged;
+    }
+    $self->look;
+    for my $zone (sort keys %{ $self->{zone}{0} })
+    {
+        my $n = $self->{zone}{0}{$zone};
+        die "$zone: serial $n->{serial}, but SOA $n->{soa}\n" if length $n->{soa} && ($n->{serial} & 0xffffffff) != $n->{soa};
+        my $s = $self->{secondary}{$zone};
+        die "$zone: a secondary has serial $s->{serial} and not the content that goes with $n->{serial}\n"
+            if $s && $s->{serial} >= $n->{serial} && $s->{content} ne $n->{content};
+    }
+    $self->nothing_lost($node[0]);
+    $self->conflicts_told($_) for @node;
+    return;
+}
+
+sub equal
+{
+    my ($self, $what, $sql) = @_;
+    my ($first, @other) = @{ $self->{game}{node} };
+    my ($expected, @got) = map { join "\n", sort map { $_->[0] } Property::ask($_, $sql) } $first, @other;
+    for my $i (0 .. $#other)
+    {
+        die "$what of $first->{name} and $other[$i]{name} differ:\n" . Dnsrepl::difference($expected, $got[$i]) . "\n" if $got[$i] ne $expected;
+    }
+    return;
+}
+
+sub nothing_lost
+{
+    my ($self, $node) = @_;
+    my %held = map { ("$_->[0] $_->[1] $_->[2] $_->[3]" => 1) } Property::ask($node, 'SELECT scope, unit, stamp, origin FROM torture.version');
+    my $write = $self->{write};
+    for (sort keys %held) { die "the store has $_, which nobody has written\n" if !$write->{$_} }
+
+    # alive: held, or seen by a write that is alive
+    my (%alive, %dead);
+    my @todo = sort keys %held;
+    while (defined(my $w = pop @todo))
+    {
+        next if $alive{$w}++;
+        $dead{$_} = 1 for @{ $write->{$w}{seen} };
+        push @todo, @{ $write->{$w}{seen} };
+    }
+    for my $w (sort keys %$write)
+    {
+        die "lost: $w, written at $self->{game}{node}[ $write->{$w}{node} ]{name} in step $write->{$w}{step}\n" . $self->trail("$write->{$w}{scope} $write->{$w}{unit}") if !$alive{$w} && !$self->{forgiven}{$w};
+        die "back from the dead: $w\n" if $held{$w} && $dead{$w};
+    }
+    $self->{alive} = \%alive;
+    return;
+}
+
+# How a unit came to be what it is.
+sub trail
+{
+    my ($self, $unit) = @_;
+    return join '', map {
+        my $w = $self->{write}{$_};
+        "  step $w->{step}, $self->{game}{node}[ $w->{node} ]{name}: $w->{dot} " . ($w->{rows} // 'deleted') . ' over ' . join(', ', map { substr $_, 1 + length $unit } @{ $w->{seen} }) . "\n"
+    } @{ $self->{unit}{$unit} // [] };
+}
+
+# All that a write had seen, and what that had seen.
+sub past
+{
+    my ($self, $w) = @_;
+    my $write = $self->{write}{$w};
+    return $write->{past} //= { map { ($_ => 1, %{ $self->past($_) }) } @{ $write->{seen} } };
+}
+
+sub conflicts_told
+{
+    my ($self, $node) = @_;
+    my $write = $self->{write};
+    my %told;
+    for (Property::ask($node, <<'END_SQL'))
+SELECT coalesce(zone::text, tab), tab || ' ' || key, rule, siblings FROM dnsrepl.conflict
+UNION ALL SELECT coalesce(zone::text, tab), tab || ' ' || key, rule, siblings FROM dnsrepl.conflict_history
+END_SQL
+    {
+        my ($scope, $unit, $rule, $siblings) = @$_;
+        my %stamp = map { $_ => 1 } $siblings =~ /"stamp": "?(\d+)/g;
+        my @is = grep { $stamp{ $write->{$_}{dot} =~ /^(\S+)/ && $1 } } @{ $self->{unit}{"$scope $unit"} // [] };
+        push @{ $told{"$scope $unit"} }, \%stamp;
+        next if $rule =~ /alone|apex|in-zone|zone-deleted|key-signing/;
+        my $concurrent = 0;
+        for my $x (@is) { for my $y (@is) { $concurrent ||= $x ne $y && !$self->past($x)->{$y} && !$self->past($y)->{$x} && $self->differ($x, $y) } }
+        die "$node->{name}: a conflict of $scope $unit is told ($rule) that is none: $siblings\n" if !$concurrent;
+    }
+    for (sort keys %{ $self->{told}{ $node->{number} } }) { die "$node->{name}: the conflict of $_ was there $self->{told}{ $node->{number} }{$_}, and is told nowhere\n" . $self->trail($_) if !$told{$_} }
+    for my $w (sort keys %$write)
+    {
+        next if $write->{$w}{node} != $node->{number} || $write->{$w}{forgotten} || !$self->differ(@{ $write->{$w}{lived} });
+        my @stamp = map { $write->{$_}{dot} =~ /^(\S+)/ && $1 } @{ $write->{$w}{lived} };
+        my $all = grep { my $s = $_; !grep { !$s->{$_} } @stamp } @{ $told{"$write->{$w}{scope} $write->{$w}{unit}"} // [] };
+        die "$node->{name}: $w settled a conflict of " . join(', ', @{ $write->{$w}{lived} }) . ", which is not in the history\n" if !$all;
+    }
+    return;
+}
+
+1;

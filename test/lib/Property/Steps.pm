@@ -1,0 +1,309 @@
+# The steps of the property test's games.
+#
+# @write: what an author may do in a transaction, SQL with {words}; @step: what may happen. Both have weights, and a new
+# one is a line. A step's code draws its chances first (Property::chance, one_of, between) and then acts.
+package Property::Steps;
+
+use strict;
+use warnings;
+
+use Dnsrepl;
+use Time::HiRes qw(sleep);
+
+*chance = \&Property::chance;
+*one_of = \&Property::one_of;
+*between = \&Property::between;
+
+# What a database may refuse: a rule of a zone, a duplicate, a lock, somebody else's change, a zone that is gone.
+my %REFUSED = map { $_ => 1 } qw(23514 23505 23503 55P03 40001 40P01);
+
+# {z} zone, {n} a name in it, {t} a type, {tag} unique, {r} 0 to 99, {k} 1 to 3
+my @write = (
+    [ 30, q(SELECT torture.put('{z}', '{n}', '{t}', '{tag}', {k}, 300 + {k})) ],
+    [ 8, q(INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT torture.id('{z}'), '{n}', '{t}', torture.content('{t}', '{tag}', {r}, '{z}'),
+            coalesce((SELECT min(ttl) FROM records WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type::text = '{t}'), 300), 0 WHERE torture.id('{z}') IS NOT NULL) ],
+    [ 10, q(UPDATE records SET content = torture.content('{t}', '{tag}', {r}, '{z}') WHERE id =
+            (SELECT id FROM records WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type::text = '{t}' ORDER BY content LIMIT 1)) ],
+    [ 9, q(DELETE FROM records WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type::text = '{t}') ],
+    [ 3, q(DELETE FROM records WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type <> 'SOA') ],
+    [ 4, q(UPDATE records SET ttl = 400 + {r} WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type::text = '{t}') ],
+    [ 2, q(UPDATE records SET disabled = NOT disabled WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type::text = '{t}') ],
+    [ 7, q(SELECT torture.alone('{z}', '{n}', 'CNAME', '{tag}')) ],
+    [ 4, q(SELECT torture.alone('{z}', '{n}', 'A', '{tag}')) ],
+    [ 4, q(SELECT torture.alone('{z}', '{n}', 'DNAME', '{tag}')) ],
+    [ 2, q(INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT torture.id('{z}'), '{n}', 'CNAME', '{tag}.{z}', 300, 0 WHERE torture.id('{z}') IS NOT NULL) ],
+    [ 3, q(SELECT torture.soa('{z}', '{tag}', 0)) ],
+    [ 3, q(SELECT torture.soa('{z}', '{tag}', {r})) ],
+    [ 1, q(SELECT torture.soa('{z}', '{tag}', -{r})) ],
+    [ 1, q(SELECT torture.soa('{z}', '{tag}', 2000000000)) ],
+    [ 6, q(DELETE FROM domainmetadata WHERE domain_id = torture.id('{z}') AND kind = 'ALSO-NOTIFY';
+           INSERT INTO domainmetadata (domain_id, kind, content) SELECT torture.id('{z}'), 'ALSO-NOTIFY', '{tag} ' || i FROM generate_series(1, {k} - 1) i WHERE torture.id('{z}') IS NOT NULL) ],
+    [ 5, q(DELETE FROM comments WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type::text = '{t}';
+           INSERT INTO comments (domain_id, name, type, modified_at, comment) SELECT torture.id('{z}'), '{n}', '{t}', {r}, '{tag}' WHERE {k} > 1 AND torture.id('{z}') IS NOT NULL) ],
+    [ 3, q(INSERT INTO cryptokeys (domain_id, flags, active, published, content) SELECT torture.id('{z}'), 257, {k} > 1, true, 'Private-key-format: v1.2 {tag}' WHERE torture.id('{z}') IS NOT NULL) ],
+    [ 3, q(UPDATE cryptokeys SET active = NOT active, published = {k} = 1 WHERE domain_id = torture.id('{z}')) ],
+    [ 2, q(DELETE FROM cryptokeys WHERE id = (SELECT id FROM cryptokeys WHERE domain_id = torture.id('{z}') ORDER BY content LIMIT 1)) ],
+    [ 3, q(INSERT INTO tsigkeys (name, algorithm, secret) VALUES ('key{k}', 'hmac-sha256', '{tag}') ON CONFLICT (name, algorithm) DO UPDATE SET secret = excluded.secret) ],
+    [ 1, q(DELETE FROM tsigkeys WHERE name = 'key{k}') ],
+    [ 3, q(INSERT INTO supermasters VALUES ('192.0.2.{k}', 'ns.example', '{tag}') ON CONFLICT (ip, nameserver) DO UPDATE SET account = excluded.account) ],
+    [ 1, q(DELETE FROM supermasters WHERE ip = '192.0.2.{k}') ],
+    [ 4, q(UPDATE domains SET account = '{tag}' WHERE name::text = '{z}') ],
+    [ 8, q(SELECT torture.make('{z}', '{tag}', {r})) ],
+    [ 2, q(DELETE FROM domains WHERE name::text = '{z}') ],
+    [ 2, q(DELETE FROM domains WHERE name::text = '{z}'; SELECT torture.make('{z}', '{tag}', {r})) ],
+    [ 2, q(UPDATE records SET auth = NOT auth, ordername = '{tag}' WHERE domain_id = torture.id('{z}') AND name::text = '{n}';
+           UPDATE domains SET last_check = {r}, notified_serial = {r} WHERE name::text = '{z}') ],
+    [ 2, q(WITH gone AS (DELETE FROM records WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type::text = '{t}' RETURNING *)
+           INSERT INTO records (domain_id, name, type, content, ttl, prio, disabled) SELECT domain_id, name, type, content, ttl, prio, disabled FROM gone) ],
+    [ 4, q(SAVEPOINT s; DELETE FROM records WHERE domain_id = torture.id('{z}') AND type <> 'SOA'; SELECT torture.put('{z}', '{n}', '{t}', '{tag}', {k}, 300); ROLLBACK TO s) ],
+);
+
+my @step = (
+    [ 60, one => sub { author($_[0], between(1, 1)) } ],
+    [ 20, several => sub { author($_[0], between(2, 5)) } ],
+    [ 6, all_at_once => \&burst ],
+    [ 8, hold => \&hold ],
+    [ 14, release => sub { my ($game) = @_; my $x = rand; release($game, int($x * @{ $game->{held} })) if @{ $game->{held} } } ],
+    [ 10, pause => \&pause ],
+    [ 10, resume => \&resume ],
+    [ 8, api => \&api ],
+    [ 2, policy => \&policy ],
+    [ 1, join => \&join_game ],
+    [ 6, settle => sub { my ($game) = @_; $game->tell('settle'); $game->rest(1) } ],
+);
+
+sub weighted
+{
+    my ($list) = @_;
+    my $sum = 0;
+    $sum += $_->[0] for @$list;
+    my $at = rand $sum;
+    for (@$list) { return $_ if ($at -= $_->[0]) < 0 }
+    return $list->[-1];
+}
+
+# One step of a game.
+sub take
+{
+    my ($game) = @_;
+    my (undef, $name, $code) = @{ weighted(\@step) };
+    $game->{count}{$name}++;
+    $code->($game);
+    return;
+}
+
+sub some_node { my ($game) = @_; return $game->{node}[ int rand @{ $game->{node} } ] }
+
+# ---------------------------------------------------------------- authors
+
+# Where and what: drawn for each statement.
+sub words
+{
+    my ($game, $zone) = @_;
+    my $z = $zone // one_of(@{ Property::ZONES() });
+    my $n = one_of(map({ "h$_.$z" } 0 .. 3), "h0.h1.$z", "h1.h1.$z", $z);
+    my $t = $n eq $z ? one_of('TXT', 'MX') : one_of('A', 'TXT', 'MX', 'SRV');
+    return (z => $z, n => $n, t => $t, tag => sprintf('t%d-%d', $game->{step}, ++$game->{tag}), r => int rand 100, k => between(1, 3));
+}
+
+sub statements
+{
+    my ($game, $count) = @_;
+    my $zone = chance(0.7) ? one_of(@{ Property::ZONES() }) : undef;    # mostly one zone
+    return map {
+        my $sql = weighted(\@write)->[1];
+        my %word = words($game, $zone);
+        $sql =~ s/\{(\w+)\}/$word{$1} \/\/ die "no word $1"/ge;
+        $sql;
+    } 1 .. $count;
+}
+
+# Runs statements; false if the database has refused one (the transaction is over then).
+sub try
+{
+    my ($dbh, @sql) = @_;
+    for my $sql (@sql)
+    {
+        next if eval { $dbh->do($sql); 1 };
+        my $state = $dbh->state // '';
+        my $error = $@;
+        if (!$REFUSED{$state}) { die "$sql: $error ($state)\n" }
+        eval { $dbh->do('ROLLBACK') };
+        return wantarray ? (0, $state) : 0;
+    }
+    return wantarray ? (1, '') : 1;
+}
+
+sub begin { return chance(0.15) ? 'BEGIN ISOLATION LEVEL REPEATABLE READ' : 'BEGIN' }
+
+sub author
+{
+    my ($game, $count) = @_;
+    my $node = some_node($game);
+    my @sql = (begin(), statements($game, $count), chance(0.05) ? 'ROLLBACK' : 'COMMIT');
+    my $dbh = Property::session($node);
+    my ($done, $state) = try($dbh, @sql);
+    Property::give_back($node, $dbh);
+    $game->tell($node->{name}, $done ? '' : "refused ($state)", join('; ', @sql));
+    my $writes = $game->{oracle}->taken($node);
+    $game->{count}{$done ? 'versions' : 'refused'} += $done ? $writes : 1;
+    return;
+}
+
+# Several authors end together.
+sub burst
+{
+    my ($game) = @_;
+    my @one = map { { node => some_node($game), sql => [ begin(), statements($game, between(1, 3)) ] } } 1 .. between(2, 4);
+    my @going;
+    for my $a (@one)
+    {
+        $a->{dbh} = Property::session($a->{node});
+        my ($done, $state) = try($a->{dbh}, @{ $a->{sql} });
+        $game->tell($a->{node}{name}, 'together', $done ? '' : "refused ($state)", @{ $a->{sql} });
+        if ($done) { push @going, $a }
+        else { Property::give_back($a->{node}, $a->{dbh}) }
+    }
+    $_->{dbh}->do('COMMIT', { pg_async => 1 }) for @going;
+    for my $a (@going)
+    {
+        if (!eval { $a->{dbh}->pg_result; 1 })
+        {
+            my $state = $a->{dbh}->state // '';
+            die "COMMIT: $@ ($state)\n" if !$REFUSED{$state};
+            $game->tell($a->{node}{name}, "refused at its commit ($state)");
+        }
+        Property::give_back($a->{node}, $a->{dbh});
+        $game->{oracle}->taken($a->{node});
+    }
+    return;
+}
+
+# An author who stays.
+sub hold
+{
+    my ($game) = @_;
+    my $node = some_node($game);
+    my @sql = (begin(), statements($game, between(1, 3)));
+    my $end = chance(0.75) ? 'COMMIT' : 'ROLLBACK';
+    return if @{ $game->{held} } >= 3;
+    my $dbh = Property::session($node);
+    my ($done, $state) = try($dbh, @sql);
+    $game->tell($node->{name}, 'holds', $done ? '' : "refused ($state)", @sql);
+    if ($done) { push @{ $game->{held} }, { node => $node, dbh => $dbh, end => $end } }
+    else { Property::give_back($node, $dbh) }
+    return;
+}
+
+sub release
+{
+    my ($game, $i) = @_;
+    my ($held) = splice @{ $game->{held} }, $i, 1;
+    my ($done, $state) = try($held->{dbh}, $held->{end});
+    $game->tell($held->{node}{name}, 'who held:', $held->{end}, $done ? '' : "refused ($state)");
+    Property::give_back($held->{node}, $held->{dbh});
+    $game->{oracle}->taken($held->{node});
+    return;
+}
+
+sub policy
+{
+    my ($game) = @_;
+    my $node = some_node($game);
+    my ($zone, $tab, $type) = (one_of('NULL', "'example'", "'z0.example'", "'z1.example'"), one_of('NULL', "'records'", "'domainmetadata'"), 'NULL');
+    $type = "'TXT'" if $tab eq "'records'" && chance(0.3);
+    my $resolver = one_of('latest', 'merge', 'prefer', 'hold', 'merge', 'hold', 'torture.longest');
+    my $options = $resolver eq 'prefer' ? sprintf(q('{"order": ["%s", "%s"]}'), 'tacoma', 'seattle') : 'NULL';
+    my $sql = chance(0.2) ? 'DELETE FROM dnsrepl.policy WHERE scope = (SELECT min(scope) FROM dnsrepl.policy)'
+        : "SELECT torture.policy($zone, $tab, $type, '$resolver', $options)";
+    $game->{policies} = 1;
+    my $dbh = Property::session($node);
+    my ($done, $state) = try($dbh, $sql);
+    Property::give_back($node, $dbh);
+    $game->tell($node->{name}, $done ? '' : "refused ($state)", $sql);
+    $game->{oracle}->taken($node);
+    return;
+}
+
+# ---------------------------------------------------------------- PowerDNS
+
+sub api
+{
+    my ($game) = @_;
+    my %w = words($game);
+    my $what = rand;
+    my $node = $game->{dns} or return;
+    my @call = $what < 0.7
+        ? (PATCH => "/zones/$w{z}.", { rrsets => [ { name => "$w{n}.", type => $w{t}, ttl => 500 + $w{r}, changetype => 'REPLACE',
+              records => [ map { { content => api_content($w{t}, "$w{tag}-$_", $w{z}), disabled => JSON::PP::false() } } 1 .. $w{k} ],
+              comments => $w{k} == 1 ? [ { content => $w{tag}, account => 'api', modified_at => 1 } ] : [] } ] })
+        : $what < 0.85 ? (PATCH => "/zones/$w{z}.", { rrsets => [ { name => "$w{n}.", type => $w{t}, changetype => 'DELETE' } ] })
+        : $what < 0.92 ? (POST => '/zones', { name => "$w{z}.", kind => 'Native', nameservers => [ "ns1.$w{z}." ] })
+        : $what < 0.95 ? (DELETE => "/zones/$w{z}.")
+        : (PUT => "/zones/$w{z}./metadata/ALSO-NOTIFY", { kind => 'ALSO-NOTIFY', metadata => [ '192.0.2.' . $w{r} ] });
+    my ($status) = $node->api(@call);
+    $game->tell($node->{name}, "API $status", $call[0], $call[1], $call[2] ? JSON::PP->new->canonical->encode($call[2]) : ());
+    $game->{count}{"api_$status"}++;
+    $game->{oracle}->taken($node);
+    return;
+}
+
+sub api_content
+{
+    my ($t, $tag, $z) = @_;
+    my $n = 0;
+    $n = ($n * 31 + ord) % 65_000 for split //, $tag;
+    return $t eq 'A' ? sprintf('10.9.%d.%d', $n >> 8, $n & 255) : $t eq 'TXT' ? qq("$tag") : $t eq 'MX' ? "10 $tag.$z." : "0 1 5060 $tag.$z.";
+}
+
+# ---------------------------------------------------------------- links and nodes
+
+sub pause
+{
+    my ($game) = @_;
+    my @link = sort keys %{ $game->{link} };
+    my $all = chance(0.3);
+    my ($from, $to) = split />/, one_of(@link);
+    my @node = @{ $game->{node} };
+    for my $link ($all ? grep { /^$from>|>$from$/ } @link : "$from>$to")
+    {
+        my ($f, $t) = map { $node[$_] } split />/, $link;
+        next if $game->{paused}{$link};
+        Property::ask($f, "SELECT dnsrepl.pause('$t->{name}')");
+        $game->{paused}{$link} = 1;
+        $game->tell("$f->{name} pauses $t->{name}");
+    }
+    return;
+}
+
+sub resume
+{
+    my ($game) = @_;
+    my $all = chance(0.4);
+    my $x = rand;
+    my @link = sort keys %{ $game->{paused} };
+    return if !@link;
+    my @node = @{ $game->{node} };
+    for my $link ($all ? @link : $link[ $x * @link ])
+    {
+        my ($f, $t) = map { $node[$_] } split />/, $link;
+        Property::ask($f, "SELECT dnsrepl.resume('$t->{name}')");
+        delete $game->{paused}{$link};
+        $game->tell("$f->{name} resumes $t->{name}");
+    }
+    return;
+}
+
+sub join_game
+{
+    my ($game) = @_;
+    my $friend = some_node($game);
+    return if @{ $game->{node} } >= @{ Property::NAMES() } - 1;
+    my $node = $game->node_make($friend->cluster);
+    $game->link_make($node, $friend);
+    $game->link_make($friend, $node);
+    $game->tell("$node->{name} joins at $friend->{name}, clock $node->{offset}");
+    return;
+}
+
+1;
