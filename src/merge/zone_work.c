@@ -89,6 +89,9 @@ zone_serial_decide(Work *w, ZoneWork *z, uint64 *serial)
 	.fresh = z->fresh, .fell_back = z->fell_back};
 	bool		carry;
 
+	/* the sums forget what was served of a unit when it has to wait: the tables know */
+	if (z->changes && m.before == m.after)
+		m.before = ~m.after;
 	if (z->late)
 	{
 		/* what the peers serve by now is not known: other than what is here */
@@ -370,6 +373,8 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 	other_life = !live_same(&z->was, &z->now) && !(gone && z->walking);
 	group_room(w, after);
 	conflict_note(before, &z->was, after, &z->now);
+	if (other_life && z->now.n == 0)
+		conflict_zone_gone(w->store, w->before, z->ref, &z->was);
 	for (int i = 0; i < after->n; i++)
 	{
 		GroupUnit  *u = &after->units[i];
@@ -390,6 +395,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 		p.key = batch_copy(w, u->key, u->key_len);
 		p.key_len = u->key_len;
 		p.by_tables = z->whole && !unseen;
+		p.changes = unseen ? &z->changes : NULL;
 		p.bound = bound && !first;
 		if (key_number(u->key, u->key_len) == TABLE_DOMAINS)
 			p.live = &z->now;

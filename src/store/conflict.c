@@ -183,3 +183,39 @@ conflict_note(const UnitGroup *before, const Live *was, const UnitGroup *after, 
 	SPI_finish();
 	owner_leave(scope);
 }
+
+static void
+gone_log(Store *store, Snapshot before, const ZoneRef *zone, const Live *was, const bytea *key)
+{
+	const uint8 *k = (const uint8 *) VARDATA_ANY(key);
+	size_t		len = VARSIZE_ANY_EXHDR(key);
+	UnitGroup  *g = group_read(store, before, zone, k, group_prefix(k, len));
+
+	group_judge(g, was, false, store, before);
+	for (int i = 0; i < g->n; i++)
+		if (g->units[i].key_len == len && memcmp(g->units[i].key, k, len) == 0)
+			conflict_log(zone, &g->units[i], was, NULL, unit_rule(zone, &g->units[i]), true);
+}
+
+void
+conflict_zone_gone(Store *store, Snapshot before, const ZoneRef *zone, const Live *was)
+{
+	Oid			types[1] = {INT4OID};
+	Datum		values[1] = {Int32GetDatum(zone->number)};
+	OwnerScope	scope = owner_enter();
+	SPITupleTable *keys;
+
+	SPI_connect();
+	SPI_execute_with_args("SELECT key FROM dnsrepl.conflict_open WHERE zone = $1"
+						  " AND get_byte(key, 0) * 256 + get_byte(key, 1) <> (SELECT no FROM dnsrepl.tab WHERE zone = 's')",
+						  1, types, values, NULL, false, 0);
+	keys = SPI_tuptable;
+	for (uint64 i = 0; i < keys->numvals; i++)
+	{
+		bool		isnull;
+
+		gone_log(store, before, zone, was, DatumGetByteaPP(SPI_getbinval(keys->vals[i], keys->tupdesc, 1, &isnull)));
+	}
+	SPI_finish();
+	owner_leave(scope);
+}

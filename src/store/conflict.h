@@ -14,6 +14,12 @@
  */
 extern void conflict_note(const UnitGroup *before, const Live *was, const UnitGroup *after, const Live *now);
 
+/*
+ * A zone is no more: none of its versions lives, so its open conflicts are logged as they were. `before` shows the store as
+ * it was, `was` its incarnations then.
+ */
+extern void conflict_zone_gone(Store *store, Snapshot before, const ZoneRef *zone, const Live *was);
+
 /* Is a unit that has been judged in conflict? */
 extern bool unit_in_conflict(const GroupUnit *u, const Live *live);
 

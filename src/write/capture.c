@@ -363,6 +363,8 @@ conflict_settle(Capture *c)
 	for (int i = 0; i < c->group->n; i++)
 		c->group->units[i].rule = RULE_NONE;	/* group_check() has seen to it */
 	conflict_note(c->before, &was, c->group, &c->zone->live);
+	if (key_number(c->group->prefix, c->group->prefix_len) == TABLE_DOMAINS && was.n > 0 && c->zone->live.n == 0)
+		conflict_zone_gone(c->store, GetActiveSnapshot(), &c->zone->ref, &was);
 }
 
 static void
