@@ -104,7 +104,7 @@ guest_meeting(const NodeInfo *me)
 {
 	Greeting	g = {.flags = guest.flags, .nclusters = guest.nclusters, .clusters = guest.clusters};
 
-	return greeting_meet(me, node_has_data(), &g);
+	return greeting_meet(me, node_has_data(me), &g);
 }
 
 /* Are the two of one cluster, or can they be? True if the roll has got a new version by that. */

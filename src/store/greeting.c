@@ -32,20 +32,6 @@ greeting_tells_known(TimestampTz *last)
 	return true;
 }
 
-/* Once there are data they do not go: deletions are data too. */
-static bool
-has_data_cached(const pg_uuid_t *node)
-{
-	static pg_uuid_t has;
-
-	if (memcmp(&has, node, UUID_LEN) == 0)
-		return true;
-	if (!node_has_data())
-		return false;
-	has = *node;
-	return true;
-}
-
 static void
 known_encode(StringInfo out, const pg_uuid_t *me)
 {
@@ -83,7 +69,7 @@ greeting_encode(StringInfo out, bool known, pg_uuid_t *life)
 	wire_put_string(out, me.name, strlen(me.name));
 	wire_put_u64(out, (uint64) stamp_time(clock_now()));
 	wire_put_u64(out, (uint64) began);
-	wire_put_u8(out, (uint8) ((has_data_cached(&me.id) ? GREETING_HAS_DATA : 0) | (me.joining ? GREETING_JOINS : 0)));
+	wire_put_u8(out, (uint8) ((node_has_data(&me) ? GREETING_HAS_DATA : 0) | (me.joining ? GREETING_JOINS : 0)));
 	wire_put_varint(out, (uint64) me.nclusters);
 	for (int i = 0; i < me.nclusters; i++)
 		wire_put_uuid(out, &me.clusters[i]);

@@ -83,18 +83,26 @@ node_require(NodeInfo *node)
 				 errhint("Run SELECT dnsrepl.setup('name of this node').")));
 }
 
+/* Once there are data they do not go: deletions are data too. So the answer is kept, for that node. */
 bool
-node_has_data(void)
+node_has_data(const NodeInfo *me)
 {
-	Store	   *store = store_open(false);
-	bool		any = false;
+	static pg_uuid_t known;
+	Store	   *store;
+	ZoneRef    *zones;
 	int			n;
-	ZoneRef    *zones = zone_all_at(GetActiveSnapshot(), &n);
+	bool		any = false;
 
+	if (memcmp(&known, &me->id, UUID_LEN) == 0)
+		return true;
+	store = store_open(false);
+	zones = zone_all_at(GetActiveSnapshot(), &n);
 	for (int i = 0; i < n && !any; i++)
 		if (zones[i].table != TABLE_POLICY && zones[i].table != TABLE_ROLL)
 			any = zone_holds_any(store, GetActiveSnapshot(), zones[i].number);
 	store_close(store);
+	if (any)
+		known = me->id;
 	return any;
 }
 

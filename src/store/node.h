@@ -37,7 +37,7 @@ extern bool node_read(NodeInfo *node);
 extern void node_require(NodeInfo *node);
 
 /* Does this node hold versions of its users' (policies and the roll apart)? Under the active snapshot. */
-extern bool node_has_data(void);
+extern bool node_has_data(const NodeInfo *me);
 
 /* The clusters of two nodes are one from now on, and this node has joined; a no-op if that is so already. */
 extern void node_unite(const NodeInfo *me, const pg_uuid_t *clusters, int n);
