@@ -120,7 +120,7 @@ guest_unite(const Greeting *g, const NodeInfo *me)
 				 errhint("Run SELECT dnsrepl.join(NULL) on the one that stays as it is.")));
 	if (meeting != MEET_SAME && meeting != MEET_UNITE)
 		return false;
-	node_unite(me, g->clusters, g->nclusters);
+	node_unite(me, g->clusters, g->nclusters, !node_has_data(me));
 	return member_heard(&g->node, g->name);
 }
 

@@ -117,7 +117,7 @@ join_unit(Store *store, const ZoneRef *zone, const Live *now, JoinMode mode, con
 void
 join_done(const NodeInfo *me, const char *peer, const pg_uuid_t *clusters, int n)
 {
-	node_unite(me, clusters, n);
+	node_unite(me, clusters, n, true);
 	strangers_forget();
 	ereport(LOG,
 			(errmsg("dnsrepl: node \"%s\" has joined the cluster of node \"%s\"", me->name, peer)));

@@ -197,8 +197,8 @@ BEGIN
     UPDATE dnsrepl.peer SET paused = true;
     IF FOUND THEN
         RAISE NOTICE 'the links that came with the dump are paused' USING
-            DETAIL = 'All rows here are new versions now: sent to the peers, they would win over what was written since the dump.',
-            HINT = 'Use dnsrepl.resume() or dnsrepl.drop_peer() for each.';
+            DETAIL = 'This is a node of its own now, with data of its own. To take what has been written since the dump from the others, it joins them.',
+            HINT = 'Run SELECT dnsrepl.join(''cluster''), then dnsrepl.resume() for each; or dnsrepl.drop_peer().';
     END IF;
     IF NOT dnsrepl.setup_listed() THEN
         RAISE WARNING 'database "%" is not in dnsrepl.databases', current_database() USING

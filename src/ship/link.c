@@ -157,7 +157,7 @@ link_take_greeting(Link *link, const Greeting *peer)
 	node_require(&link->node);
 	link->meeting = greeting_meet(&link->node, node_has_data(&link->node), peer);
 	if (link->meeting == MEET_SAME || link->meeting == MEET_UNITE)
-		node_unite(&link->node, peer->clusters, peer->nclusters);
+		node_unite(&link->node, peer->clusters, peer->nclusters, !node_has_data(&link->node));
 	if (private_lock(LOCK_VECTOR, 0, ExclusiveLock, true))
 		greeting_learn(peer);
 	worker_commit();

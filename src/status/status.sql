@@ -161,11 +161,6 @@ COMMENT ON COLUMN dnsrepl.version.rows IS 'the replicated columns of the unit''s
 COMMENT ON COLUMN dnsrepl.version.projected IS 'false: it has not been shown by this node''s tables yet (dnsrepl.problem says why)';
 COMMENT ON COLUMN dnsrepl.version.origin IS 'the life of the node that wrote it';
 COMMENT ON COLUMN dnsrepl.version.stamp IS 'decides which of several versions is served: the largest';
-COMMENT ON COLUMN dnsrepl.member.name IS 'the node''s name';
-COMMENT ON COLUMN dnsrepl.member.node IS 'its id; null: known from others only';
-COMMENT ON COLUMN dnsrepl.member.self IS 'true for this node';
-COMMENT ON COLUMN dnsrepl.member.vector_at IS 'when it last sent something that was merged here';
-COMMENT ON COLUMN dnsrepl.member.vector_age IS 'how long ago that was';
 COMMENT ON COLUMN dnsrepl.problem.tab IS 'the table';
 COMMENT ON COLUMN dnsrepl.problem.zone IS 'the zone; null: the table as a whole';
 COMMENT ON COLUMN dnsrepl.problem.key IS 'the unit''s key; null: the zone or the table as a whole';

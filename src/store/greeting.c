@@ -19,7 +19,7 @@
 
 #define KNOWN_EVERY_MOST 60000	/* ms: so often at the least what is known of others is told */
 #define KNOWN_KEEPALIVES 6
-#define KNOWN_STILL (3600 * 1000)	/* ms: that somebody still holds the same is written so often, and no link at rest writes */
+#define KNOWN_STILL 3600			/* s: that somebody still holds the same is written so often, so that links at rest write nothing */
 
 bool
 greeting_tells_known(TimestampTz *last)
@@ -181,6 +181,13 @@ greeting_meet(const NodeInfo *me, bool has_data, const Greeting *g)
 	return (g->flags & GREETING_JOINS) ? MEET_THEY_JOIN : MEET_STRANGERS;
 }
 
+/* In ms; often enough for who is to be evicted by his age. */
+static int
+known_still(void)
+{
+	return (setting_evict_after ? Min(KNOWN_STILL, setting_evict_after / 4) : KNOWN_STILL) * 1000;
+}
+
 /* Takes a vector if it is told of a newer life, or later, than what is known, and this node holds all of it. */
 static void
 known_learn(const KnownVector *k, const Vector *held)
@@ -193,7 +200,7 @@ known_learn(const KnownVector *k, const Vector *held)
 	if (had && (had->heard >= k->heard ||
 				(memcmp(&had->life, &k->life, UUID_LEN) == 0 && had->vector_len == k->vector_len &&
 				 memcmp(had->vector, k->vector, k->vector_len) == 0 &&
-				 !TimestampDifferenceExceeds(had->heard, k->heard, KNOWN_STILL))))
+				 !TimestampDifferenceExceeds(had->heard, k->heard, known_still()))))
 		return;
 	wire_reader_init(&r, k->vector, k->vector_len);
 	entries = entries_decode(&r, &n);

@@ -116,12 +116,12 @@ has_cluster(const NodeInfo *me, const pg_uuid_t *cluster)
 }
 
 void
-node_unite(const NodeInfo *me, const pg_uuid_t *clusters, int n)
+node_unite(const NodeInfo *me, const pg_uuid_t *clusters, int n, bool joined)
 {
 	Datum	   *values = palloc(sizeof(Datum) * (size_t) (n + 1));
 	Oid			types[1] = {UUIDARRAYOID};
 	Datum		array;
-	bool		new = me->joining != JOIN_NONE;
+	bool		new = joined && me->joining != JOIN_NONE;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -131,8 +131,10 @@ node_unite(const NodeInfo *me, const pg_uuid_t *clusters, int n)
 	if (!new || me->nclusters + n > MAX_CLUSTERS)
 		return;
 	array = PointerGetDatum(construct_array(values, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
-	(void) owner_execute("UPDATE dnsrepl.node SET joining = NULL,"
-				 " clusters = ARRAY(SELECT u FROM unnest(clusters || $1) u GROUP BY u ORDER BY u)", 1, types, &array);
+	(void) owner_execute(joined ? "UPDATE dnsrepl.node SET joining = NULL,"
+						 " clusters = ARRAY(SELECT u FROM unnest(clusters || $1) u GROUP BY u ORDER BY u)" :
+						 "UPDATE dnsrepl.node SET"
+						 " clusters = ARRAY(SELECT u FROM unnest(clusters || $1) u GROUP BY u ORDER BY u)", 1, types, &array);
 }
 
 bool

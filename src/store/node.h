@@ -39,8 +39,8 @@ extern void node_require(NodeInfo *node);
 /* Does this node hold versions of its users' (policies and the roll apart)? Under the active snapshot. */
 extern bool node_has_data(const NodeInfo *me);
 
-/* The clusters of two nodes are one from now on, and this node has joined; a no-op if that is so already. */
-extern void node_unite(const NodeInfo *me, const pg_uuid_t *clusters, int n);
+/* The clusters of two nodes are one from now on; `joined`: and this node has joined. A no-op if that is so already. */
+extern void node_unite(const NodeInfo *me, const pg_uuid_t *clusters, int n, bool joined);
 
 /* A node has said hello: it is a member, evicted or not. True if that is news: this transaction will have a version of it. */
 extern bool member_heard(const pg_uuid_t *node, const char *name);

@@ -5,7 +5,7 @@ use Dnsrepl;
 use Test::More;
 
 my $conf = "dnsrepl.keepalive = '200ms'";
-my $server = Dnsrepl->new('first', conf => $conf, databases => 'pdns, b1, b2, b3, b4, b5');
+my $server = Dnsrepl->new('first', conf => $conf, databases => 'pdns, b1, b2, b3, b4, b5, b6, b7');
 
 sub fill
 {
@@ -115,9 +115,22 @@ $author->query_safe('COMMIT');
 $author->quit;
 ok(Dnsrepl::same($server, $fourth), 'and goes on by itself');
 
+# ---------------------------------------------------------------- it has a mate in its own cluster
+my @pair = map { site($_) } qw(b6 b7);
+$pair[1]->sql("TRUNCATE domains, records");
+$_->sql("UPDATE dnsrepl.node SET clusters = '{11111111-1111-1111-1111-111111111111}'") for @pair;
+$pair[0]->peer($pair[1]);
+ok(Dnsrepl::same(@pair), 'two that are one cluster');
+$pair[0]->sql("SELECT dnsrepl.add_peer('first', '" . $pair[0]->conninfo_to($server) . "', on_join => 'cluster')");
+$pair[0]->poll("SELECT count(*) = 2 FROM dnsrepl.status WHERE last_contact > now() - interval '1 s'");
+is($pair[0]->sql('SELECT joining FROM dnsrepl.node'), 'cluster', 'a mate does not make one forget what it has been told');
+$server->connect_to($pair[0]);
+ok(Dnsrepl::same($server, @pair), 'it joins, and its mate with it');
+is($_->sql('SELECT count(*) FROM dnsrepl.check_store()'), 0, $_->name . ': the tables are what the store has') for @pair;
+
 # ---------------------------------------------------------------- a new node has nothing to say
 my $new = site('b5', data => 0);
 $new->peer($server);
 ok(Dnsrepl::same($server, $new), 'a node without data joins without being told');
-is($server->sql("SELECT string_agg(name, ' ' ORDER BY name) FROM dnsrepl.member"), 'b1 b2 b3 b4 b5 first', 'all are members');
+is($server->sql("SELECT string_agg(name, ' ' ORDER BY name) FROM dnsrepl.member"), 'b1 b2 b3 b4 b5 b6 b7 first', 'all are members');
 done_testing();
