@@ -71,7 +71,7 @@ $seattle->heal($tacoma, $spokane);
 sound('restored', $seattle, $tacoma, $spokane);
 is(shows($spokane), 'edited 192.0.2.4, lost 192.0.2.2, new 192.0.2.5, old 192.0.2.6', 'what it had lost is back, what was deleted is not, what was written before it met anybody is there');
 is($seattle->sql('SELECT count(*) FROM dnsrepl.conflict'), 0, 'nothing is in conflict');
-cmp_ok(serial($seattle), '>', $served, 'the serial is ahead of what it had served and forgotten');
+cmp_ok(serial($seattle), '>', $served + 999, 'the serial is ahead of what it may have served and forgotten, by a margin');
 
 # ---------------------------------------------------------------- a standby is promoted, the primary is gone
 $seattle->cluster->backup('standby');
