@@ -69,8 +69,8 @@ $author->quit;
 $seattle->sql("UPDATE records SET ttl = 301 WHERE name = 'newer.example.org'");
 ok($tacoma->poll("SELECT count(*) FROM records WHERE ttl = 301", 1), 'made anew, and edited: the edit comes');
 is(names($tacoma), 'new,newer', 'made anew, and edited: and with it the new zone');
-check($tacoma, 'made anew, and edited');
 $tacoma->sql('ALTER TABLE dnsrepl.parked_away RENAME TO parked');
+check($tacoma, 'made anew, and edited');
 same_and_checked('made anew, and edited', 'new,newer');
 
 # ---------------------------------------------------------------- by locks on rows, which no stripe tells of
