@@ -5,10 +5,9 @@
  *   1. which zones the notes touch; their rows are locked in zone_order (version.h), the only locks;
  *   2. a new snapshot, which shows all that was committed before the locks were had, and this transaction's rows;
  *   3. for each group of units (store/group.h) that notes name: the final rows of its units against what is served of the
- *      versions seen. Where they differ, one version of this life replaces those that were seen; versions that are not
+ *      versions seen (where some are not, against the rows before this transaction). Where they differ, one version of this life replaces those that were seen; versions that are not
  *      projected yet stay, as siblings. An edit in a group settles it: what had siblings, or was hidden by a rule, becomes
- *      what the tables show. What the rules would hide of the result is refused. Who deletes rows whose version a merge has
- *      replaced meanwhile, unseen, leaves a deletion beside what he did not see;
+ *      what the tables show. What the rules would hide of the result is refused;
  *   4. the serials of zones whose content has changed are raised (zone_serial.c).
  * The stamp is drawn with the first difference, after all locks: it is larger than all that this author saw.
  * Notes that stand for many units are unfolded into notes of units, which are the next lot.
@@ -222,14 +221,15 @@ unit_write(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows)
 	}
 }
 
+/* The rows of a unit by the active snapshot; id: the zone's. */
 static RowSet
-unit_now(Capture *c, TableDesc *t, const uint8 *key, size_t key_len)
+unit_shown(Capture *c, TableDesc *t, int32 id, const uint8 *key, size_t key_len)
 {
 	const ZoneTouch *z = c->zone;
-	ZoneValue	at = {.id = z->id, .name = z->ref.name, .name_len = z->ref.name_len};
+	ZoneValue	at = {.id = id, .name = z->ref.name, .name_len = z->ref.name_len};
 	RowSet		rows = {0};
 
-	if (t->zone == ZONE_BY_ID && !z->id)
+	if (t->zone == ZONE_BY_ID && !id)
 		return rows;
 	rows = unit_rows(t, c->rel, GetActiveSnapshot(), &at, key, key_len);
 	if (rows.n && t->inside)
@@ -237,6 +237,47 @@ unit_now(Capture *c, TableDesc *t, const uint8 *key, size_t key_len)
 	if (record_type(key, key_len) == TYPE_SOA)
 		zone_serial_hide(z, t, &rows);
 	return rows;
+}
+
+static bool
+has_unseen(const VersionSet *set)
+{
+	for (int i = 0; i < set->n; i++)
+		if (!set->v[i].seen)
+			return true;
+	return false;
+}
+
+/*
+ * What the tables showed of a unit before this transaction, which has held the zone since its first note: by a snapshot that
+ * shows nothing of what it has done itself.
+ */
+static RowSet
+unit_before(Capture *c, TableDesc *t, const uint8 *key, size_t key_len)
+{
+	const ZoneRef *z = &c->zone->ref;
+	RowSet		rows;
+
+	PushCopiedSnapshot(GetLatestSnapshot());
+	GetActiveSnapshot()->curcid = FirstCommandId;
+	rows = unit_shown(c, t, z->table ? 0 : domain_id(GetActiveSnapshot(), z->name, z->name_len), key, key_len);
+	PopActiveSnapshot();
+	return rows;
+}
+
+/*
+ * Is it an edit? Where a version waits, what it superseded is not in the store any more: then the tables tell what there was
+ * to be edited.
+ */
+static bool
+unit_edited(Capture *c, TableDesc *t, const GroupUnit *u, const RowSet *rows)
+{
+	RowSet		before;
+
+	if (!has_unseen(&u->set))
+		return (rows->n > 0) != u->served.live || !rows_same(rows, &u->served.rows);
+	before = unit_before(c, t, u->key, u->key_len);
+	return !rows_same(rows, &before);
 }
 
 /* An edit of a unit that has siblings settles the conflict, even if it leaves what was served. */
@@ -250,18 +291,8 @@ has_siblings(const Capture *c, const GroupUnit *u)
 	return seen > 1;
 }
 
-static bool
-has_unseen(const VersionSet *set)
-{
-	for (int i = 0; i < set->n; i++)
-		if (!set->v[i].seen)
-			return true;
-	return false;
-}
-
-/* `had`: this transaction has changed or deleted a row of the unit that had been there before. */
 static void
-unit_capture(Capture *c, int at, bool had)
+unit_capture(Capture *c, int at)
 {
 	GroupUnit  *u = &c->group->units[at];
 	TableDesc  *t = capture_table(c, u->key, u->key_len);
@@ -270,18 +301,8 @@ unit_capture(Capture *c, int at, bool had)
 	if (!t || c->captured[at])
 		return;
 	c->captured[at] = true;
-	rows = unit_now(c, t, u->key, u->key_len);
-	/* what he saw is in the store no more, since a merge has replaced it unseen: his deletion is news all the same */
-	if (had && rows.n == 0 && !u->served.live && has_unseen(&u->set))
-	{
-		unit_write(c, t, u, &rows);
-		return;
-	}
-	/* a unit that is not projected yet still has its old rows: only who edits just that unit means them */
-	if (c->lot > 1 && !u->served.live && has_unseen(&u->set))
-		return;
-	if ((rows.n > 0) == u->served.live && rows_same(&rows, &u->served.rows) &&
-		!(c->lot == 1 && (has_siblings(c, u) || u->rule != RULE_NONE)))
+	rows = unit_shown(c, t, c->zone->id, u->key, u->key_len);
+	if (!unit_edited(c, t, u, &rows) && !(c->lot == 1 && (has_siblings(c, u) || u->rule != RULE_NONE)))
 		return;
 	unit_write(c, t, u, &rows);
 }
@@ -379,7 +400,7 @@ group_end(Capture *c)
 	{
 		for (int i = 0; i < c->group->n && c->lot == 1; i++)
 			if (!c->captured[i] && (has_siblings(c, &c->group->units[i]) || c->group->units[i].rule != RULE_NONE))
-				unit_capture(c, i, false);
+				unit_capture(c, i);
 		group_check(c->store, c->zone, c->group);
 		conflict_settle(c);
 		if (key_number(c->group->prefix, c->group->prefix_len) == TABLE_RECORDS && zone_has_dname(c->store, c->zone))
@@ -399,7 +420,7 @@ group_has(const Capture *c, const ZoneTouch *z, const uint8 *key, size_t key_len
 }
 
 static void
-note_unit(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len, bool had)
+note_unit(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len)
 {
 	static const uint8 domains[DOMAINS_KEY_SIZE] = {0, TABLE_DOMAINS};
 	MemoryContext old;
@@ -408,13 +429,13 @@ note_unit(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len, bool had)
 	zone_look(c, z);
 	/* what is of no incarnation is dead everywhere: first the zone */
 	if (z->id && z->live.n == 0 && key_number(key, key_len) != TABLE_DOMAINS)
-		note_unit(c, z, domains, sizeof(domains), false);
+		note_unit(c, z, domains, sizeof(domains));
 	if (!group_has(c, z, key, key_len))
 		group_end(c);
 	old = MemoryContextSwitchTo(c->scratch);
 	if (!c->group)
 		group_begin(c, z, key, key_len);
-	unit_capture(c, group_place(c, key, key_len), had);
+	unit_capture(c, group_place(c, key, key_len));
 	MemoryContextSwitchTo(old);
 }
 
@@ -531,7 +552,7 @@ capture_note(Capture *c, const Note *note)
 			break;
 		case NOTE_DOMAIN:
 			(void) domains_key(key);
-			note_unit(c, z, key, sizeof(key), note->had);
+			note_unit(c, z, key, sizeof(key));
 			break;
 		case NOTE_STORED:
 		case NOTE_ZONE:
@@ -541,7 +562,7 @@ capture_note(Capture *c, const Note *note)
 		case NOTE_NAMED:
 			/* without a zone, or with one that is gone by now: it went in this transaction, and takes all with it */
 			if (z && (z->id || z->ref.table))
-				note_unit(c, z, note->key, note->key_len, note->had);
+				note_unit(c, z, note->key, note->key_len);
 			break;
 	}
 }

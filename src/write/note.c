@@ -4,9 +4,7 @@
  * Notes are octet strings in a tuplesort that belongs to the top transaction: sorted by zone and key, spilled to disk
  * when they are many. They are not taken back by a subtransaction's rollback.
  * Format: kind, then NOTE_TABLE: u16; NOTE_DOMAIN, NOTE_STORED, NOTE_ZONE: name; NOTE_UNIT: u32 id, key;
- * NOTE_NAMED: u16 length, name, key. Those of units (NOTE_DOMAIN, NOTE_UNIT, NOTE_NAMED) end with an octet: 0, there was a
- * row before this transaction; 1, not known. No key is the beginning of another, and no label begins with octet 0: so the
- * notes of one unit stand together, and the one that knows most is first.
+ * NOTE_NAMED: u16 length, name, key.
  */
 #include "postgres.h"
 
@@ -35,12 +33,6 @@ lot_begin(void)
 	return tuplesort_begin_datum(BYTEAOID, BYTEA_LESS, InvalidOid, false, work_mem, NULL, true);
 }
 
-static bool
-kind_is_unit(NoteKind kind)
-{
-	return kind == NOTE_DOMAIN || kind == NOTE_UNIT || kind == NOTE_NAMED;
-}
-
 static void
 note_encode(StringInfo s, const Note *note)
 {
@@ -64,8 +56,6 @@ note_encode(StringInfo s, const Note *note)
 	}
 	if (note->key)
 		appendBinaryStringInfo(s, (const char *) note->key, (int) note->key_len);
-	if (kind_is_unit(note->kind))
-		wire_put_u8(s, note->had ? 0 : 1);
 }
 
 static void
@@ -76,8 +66,6 @@ note_decode(Note *note, const uint8 *data, size_t len)
 	memset(note, 0, sizeof(*note));
 	wire_reader_init(&r, data, len);
 	note->kind = (NoteKind) wire_get_u8(&r);
-	if (kind_is_unit(note->kind))
-		note->had = *--r.end == 0;
 	switch (note->kind)
 	{
 		case NOTE_TABLE:
@@ -99,17 +87,6 @@ note_decode(Note *note, const uint8 *data, size_t len)
 	}
 	note->key = r.p;
 	note->key_len = (size_t) (r.end - r.p);
-}
-
-/* Is it of the same unit, or the same altogether, as the note before it? */
-static bool
-note_again(const char *data, int len)
-{
-	int			said = len;
-
-	if (len > 0 && kind_is_unit((NoteKind) (uint8) data[0]))
-		said--;
-	return last.len == len && memcmp(last.data, data, (size_t) said) == 0;
 }
 
 void
@@ -184,7 +161,7 @@ notes_next(Note *note)
 		if (!more)
 			return false;
 		b = (struct varlena *) DatumGetPointer(d);
-		same = note_again(VARDATA_ANY(b), (int) VARSIZE_ANY_EXHDR(b));
+		same = last.len == (int) VARSIZE_ANY_EXHDR(b) && memcmp(last.data, VARDATA_ANY(b), (size_t) last.len) == 0;
 		if (!same)
 		{
 			resetStringInfo(&last);

@@ -25,16 +25,12 @@ typedef struct Note
 	size_t		name_len;
 	const uint8 *key;			/* NOTE_UNIT, NOTE_NAMED */
 	size_t		key_len;
-	bool		had;			/* of a unit: there was a row of it before this transaction; false: not known */
 } Note;
 
 extern void note_add(const Note *note);
 extern bool notes_any(void);
 
-/*
- * Closes the notes taken so far and walks them, sorted, each once (of one unit: the one that had a row); notes added
- * meanwhile are the next lot.
- */
+/* Closes the notes taken so far and walks them, sorted, each once; notes added meanwhile are the next lot. */
 extern void notes_begin(void);
 extern bool notes_next(Note *note); /* valid until the next call */
 extern void notes_rewind(void);

@@ -6,7 +6,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
@@ -161,13 +160,6 @@ row_same(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new)
 	return a.len == b.len && memcmp(a.data, b.data, (size_t) a.len) == 0;
 }
 
-/* Was this row there before this transaction? */
-static bool
-row_was_there(HeapTuple row)
-{
-	return !TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
-}
-
 /* Has the row of a zone got another id? Then all that refers to it has moved. */
 static bool
 id_changed(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new)
@@ -178,7 +170,7 @@ id_changed(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new)
 }
 
 static void
-note_update(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new, bool was_there)
+note_update(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new)
 {
 	StringInfoData old_key,
 				new_key;
@@ -196,9 +188,7 @@ note_update(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new, bool was_the
 		if (row_same(t, old, new))
 			return;
 		had = false;
-		is.had = was_there;
 	}
-	was.had = was_there;
 	if (has)
 		row_check(t, new);
 	else
@@ -215,7 +205,7 @@ note_update(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new, bool was_the
 }
 
 static void
-note_one(TableDesc *t, TupleTableSlot *slot, bool inserted, bool was_there)
+note_one(TableDesc *t, TupleTableSlot *slot, bool inserted)
 {
 	StringInfoData key;
 	Note		note;
@@ -229,7 +219,6 @@ note_one(TableDesc *t, TupleTableSlot *slot, bool inserted, bool was_there)
 	}
 	if (inserted)
 		row_check(t, slot);
-	note.had = was_there;
 	note_take(t, &note);
 	/*
 	 * A zone that goes takes all with it; one that comes leaves behind what the store had of an earlier one. Without
@@ -268,16 +257,14 @@ dnsrepl_note(PG_FUNCTION_ARGS)
 	TriggerData *data = (TriggerData *) fcinfo->context;
 	TriggerEvent event;
 	TableDesc  *t;
-	bool		inserted;
 
 	if (projecting)
 		return PointerGetDatum(NULL);
 	t = trigger_table(fcinfo, &event);
-	inserted = TRIGGER_FIRED_BY_INSERT(event);
 	if (TRIGGER_FIRED_BY_UPDATE(event))
-		note_update(t, data->tg_trigslot, data->tg_newslot, row_was_there(data->tg_trigtuple));
+		note_update(t, data->tg_trigslot, data->tg_newslot);
 	else
-		note_one(t, data->tg_trigslot, inserted, !inserted && row_was_there(data->tg_trigtuple));
+		note_one(t, data->tg_trigslot, TRIGGER_FIRED_BY_INSERT(event));
 	return PointerGetDatum(NULL);
 }
 
