@@ -752,6 +752,16 @@ typedef struct UnitScan
 	RowSet		set;
 } UnitScan;
 
+/* A subtransaction that was rolled back has left nothing that shows. */
+static bool
+row_is_ours(TupleTableSlot *slot)
+{
+	bool		isnull;
+	TransactionId xmin = DatumGetTransactionId(slot_getsysattr(slot, MinTransactionIdAttributeNumber, &isnull));
+
+	return !isnull && TransactionIdIsCurrentTransactionId(xmin);
+}
+
 static void
 unit_row(TableDesc *t, TupleTableSlot *slot, void *arg)
 {
@@ -772,7 +782,7 @@ unit_row(TableDesc *t, TupleTableSlot *slot, void *arg)
 	initStringInfo(&row);
 	row_encode(&row, t, slot);
 	r = &u->set.rows[u->set.n++];
-	*r = (Row) {.data = (uint8 *) row.data, .len = (size_t) row.len, .tid = slot->tts_tid};
+	*r = (Row) {.data = (uint8 *) row.data, .len = (size_t) row.len, .tid = slot->tts_tid, .ours = row_is_ours(slot)};
 	if (t->id_att)
 	{
 		bool		isnull;

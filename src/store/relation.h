@@ -88,6 +88,7 @@ typedef struct Row
 	size_t		len;
 	ItemPointerData tid;
 	int32		id;				/* ZONE_SELF: domains.id */
+	bool		ours;			/* this transaction has written it */
 } Row;
 
 typedef struct RowSet

@@ -280,7 +280,6 @@ unit_edited(Capture *c, TableDesc *t, const GroupUnit *u, const RowSet *rows)
 	return !rows_same(rows, &before);
 }
 
-/* An edit of a unit that has siblings settles the conflict, even if it leaves what was served. */
 static bool
 has_siblings(const Capture *c, const GroupUnit *u)
 {
@@ -291,8 +290,23 @@ has_siblings(const Capture *c, const GroupUnit *u)
 	return seen > 1;
 }
 
+/*
+ * An edit of a unit that has siblings, or is hidden, settles that, even if it leaves what was served. An edit that was
+ * rolled back to a savepoint is noted, and is none.
+ */
+static bool
+edit_settles(const Capture *c, const GroupUnit *u, const RowSet *rows)
+{
+	bool		ours = false;
+
+	for (int i = 0; i < rows->n; i++)
+		ours |= rows->rows[i].ours;
+	return c->lot == 1 && ours && (has_siblings(c, u) || u->rule != RULE_NONE);
+}
+
+/* `settle`: whatever its rows are, the group has been edited. */
 static void
-unit_capture(Capture *c, int at)
+unit_capture(Capture *c, int at, bool settle)
 {
 	GroupUnit  *u = &c->group->units[at];
 	TableDesc  *t = capture_table(c, u->key, u->key_len);
@@ -302,7 +316,7 @@ unit_capture(Capture *c, int at)
 		return;
 	c->captured[at] = true;
 	rows = unit_shown(c, t, c->zone->id, u->key, u->key_len);
-	if (!unit_edited(c, t, u, &rows) && !(c->lot == 1 && (has_siblings(c, u) || u->rule != RULE_NONE)))
+	if (!unit_edited(c, t, u, &rows) && !settle && !edit_settles(c, u, &rows))
 		return;
 	unit_write(c, t, u, &rows);
 }
@@ -400,7 +414,7 @@ group_end(Capture *c)
 	{
 		for (int i = 0; i < c->group->n && c->lot == 1; i++)
 			if (!c->captured[i] && (has_siblings(c, &c->group->units[i]) || c->group->units[i].rule != RULE_NONE))
-				unit_capture(c, i);
+				unit_capture(c, i, true);
 		group_check(c->store, c->zone, c->group);
 		conflict_settle(c);
 		if (key_number(c->group->prefix, c->group->prefix_len) == TABLE_RECORDS && zone_has_dname(c->store, c->zone))
@@ -435,7 +449,7 @@ note_unit(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len)
 	old = MemoryContextSwitchTo(c->scratch);
 	if (!c->group)
 		group_begin(c, z, key, key_len);
-	unit_capture(c, group_place(c, key, key_len));
+	unit_capture(c, group_place(c, key, key_len), false);
 	MemoryContextSwitchTo(old);
 }
 

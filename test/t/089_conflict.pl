@@ -37,6 +37,8 @@ all($open, 'www.example.org A latest', 'that is one');
 all("SELECT zone || '|' || tab || '|' || served || '|' || cardinality(versions) FROM dnsrepl.conflict", 'example.org|records|5 A 192.0.2.20|2', 'what is served');
 like($_->sql('SELECT versions[1] FROM dnsrepl.conflict'), qr/^\d{4}-\d\d-\d\d .* by postgres at seattle: 5 A 192\.0\.2\.10$/, $_->name . ': and what is not, by whom, since when') for @node;
 is($spokane->sql("SELECT since BETWEEN now() - interval '1 min' AND now() FROM dnsrepl.conflict"), 't', 'since now');
+$seattle->sql("BEGIN; SAVEPOINT s; DELETE FROM records WHERE name = 'www.example.org'; ROLLBACK TO s; COMMIT");
+is($seattle->sql('SELECT count(*) FROM dnsrepl.conflict'), 1, 'an edit that was rolled back settles nothing');
 $seattle->sql("UPDATE records SET ttl = 60 WHERE name = 'www.example.org'");
 all($open, '', 'the next edit settles it');
 all("SELECT string_agg(concat_ws('|', name, type, rule, cardinality(versions), settled_at_node, settled_by), ',') FROM dnsrepl.conflict_history",
@@ -61,6 +63,13 @@ apart('a record that comes too late', $seattle, "DELETE FROM domains WHERE name 
     $tacoma, "INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'late.gone.example', 'A', '192.0.2.9', 300 FROM domains WHERE name = 'gone.example'");
 ok($_->poll("SELECT string_agg(name || ' ' || rule || ' ' || (versions[1] ~ '192.0.2.9'), ',') FROM dnsrepl.conflict_history WHERE zone = 'gone.example'", 'late.gone.example zone-deleted true'),
     $_->name . ': is in the history too') for $seattle, $spokane;
+
+apart('one name, and then its zone goes', $seattle, "INSERT INTO domains (name, type) VALUES ('short.example', 'NATIVE')", $tacoma, "INSERT INTO domains (name, type) VALUES ('short.example', 'NATIVE')");
+apart('two edit it', map { ($_, "INSERT INTO domainmetadata (domain_id, kind, content) SELECT id, 'ALSO-NOTIFY', '" . $_->name . "' FROM domains WHERE name = 'short.example'") } $seattle, $tacoma);
+all("SELECT string_agg(key->>'kind', ',') FROM dnsrepl.conflict WHERE zone = 'short.example'", 'ALSO-NOTIFY', 'a conflict');
+$seattle->sql("DELETE FROM domains WHERE name = 'short.example'");
+all("SELECT string_agg(key->>'kind', ',') FROM dnsrepl.conflict_history WHERE zone = 'short.example'", 'ALSO-NOTIFY', 'goes into the history with its zone');
+all("SELECT count(*) FROM dnsrepl.conflict_open o JOIN dnsrepl.zone z ON z.no = o.zone WHERE z.name = 'short.example'", 0, 'and is open no more');
 
 # private keys
 $seattle->sql("INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, true, 'Private-key-format: v1.2 secret' FROM domains");

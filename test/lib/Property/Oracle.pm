@@ -47,6 +47,7 @@ sub taken
         for (@$made)
         {
             my ($unit, $origin, $stamp, $image) = /^(.*?\})\|([-0-9a-f]{36})\|(-?\d+)\|(.*)$/s or die "a version: $_";
+            next if $self->{write}{"$scope $unit $stamp $origin"};
             $self->made($node, $scope, $unit, "$stamp $origin", $image eq '-' ? undef : $image, $rows{$unit}, $seen{$unit} // []);
             $made{$unit} = 1;
             $writes++;
@@ -68,7 +69,6 @@ sub split_right
 sub made
 {
     my ($self, $node, $scope, $unit, $dot, $rows, $tables, $seen) = @_;
-    die "$node->{name}: version $dot is there twice\n" if $self->{write}{"$scope $unit $dot"};
     die "$node->{name}: $scope $unit: the tables had " . ($tables // 'nothing') . ', its version ' . ($rows // 'nothing') . "\n"
         if ($rows // '') ne ($tables // '');
     $self->{write}{"$scope $unit $dot"} = { node => $node->{number}, scope => $scope, unit => $unit, dot => $dot, rows => $rows,
@@ -167,10 +167,27 @@ sub siblings
 {
     my ($self, $node, $scope, $unit, $dots, $open) = @_;
     my @seen = map { /^(\S+ \S+) 1$/ ? "$scope $unit $1" : () } split /,/, $dots;
+    $self->known($node, $scope, $unit, $_) for @seen;
     return if !$self->differ(@seen);
     $self->{told}{ $node->{number} }{"$scope $unit"} //= "in step $self->{game}{step}: " . join ', ', @seen;
     die "$node->{name}: $scope $unit has versions that differ ($dots), and no conflict is open\n" if $open ne 'true';
     return;
+}
+
+# A version that no transaction is known to have made: who has it, and how it came, is said.
+sub known
+{
+    my ($self, $node, $scope, $unit, $w) = @_;
+    return if $self->{write}{$w};
+    my $what = "$node->{name}: nobody has written $w\n" . $self->trail("$scope $unit");
+    for my $other (@{ $self->{game}{node} })
+    {
+        $what .= "  at $other->{name}: " . join(' ', map { $_ // '-' } @$_) . "\n" for Property::ask($other,
+            'SELECT v.stamp, v.origin, o.node, v.own, v.seen, v.lives, v.writer, torture.image(v.key, v.image) FROM torture.version v'
+            . ' JOIN dnsrepl.origin o ON o.id = v.origin WHERE v.scope = ? AND v.unit = ?', $scope, $unit);
+        $what .= "  at $other->{name}: a transaction not taken yet: " . join(' ', map { $_ // '-' } @$_) . "\n" for Property::ask($other, 'SELECT xid, scope FROM torture.log');
+    }
+    die $what;
 }
 
 sub differ
@@ -293,7 +310,8 @@ END_SQL
         next if $write->{$w}{node} != $node->{number} || $write->{$w}{forgotten} || !$self->differ(@{ $write->{$w}{lived} });
         my @stamp = map { $write->{$_}{dot} =~ /^(\S+)/ && $1 } @{ $write->{$w}{lived} };
         my $all = grep { my $s = $_; !grep { !$s->{$_} } @stamp } @{ $told{"$write->{$w}{scope} $write->{$w}{unit}"} // [] };
-        die "$node->{name}: $w settled a conflict of " . join(', ', @{ $write->{$w}{lived} }) . ", which is not in the history\n" if !$all;
+        die "$node->{name}: $w settled a conflict of " . join(', ', @{ $write->{$w}{lived} }) . ", which is not in the history\n" . $self->trail("$write->{$w}{scope} $write->{$w}{unit}")
+            . join("\n", map { '  told: ' . join ' ', sort keys %$_ } @{ $told{"$write->{$w}{scope} $write->{$w}{unit}"} // [] }) if !$all;
     }
     return;
 }

@@ -31,7 +31,8 @@ my @write = (
     [ 7, q(SELECT torture.alone('{z}', '{n}', 'CNAME', '{tag}')) ],
     [ 4, q(SELECT torture.alone('{z}', '{n}', 'A', '{tag}')) ],
     [ 4, q(SELECT torture.alone('{z}', '{n}', 'DNAME', '{tag}')) ],
-    [ 2, q(INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT torture.id('{z}'), '{n}', 'CNAME', '{tag}.{z}', 300, 0 WHERE torture.id('{z}') IS NOT NULL) ],
+    [ 2, q(INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT torture.id('{z}'), '{n}', 'CNAME', '{tag}.{z}', 300, 0 WHERE torture.id('{z}') IS NOT NULL
+            AND NOT EXISTS (SELECT FROM records WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type = 'CNAME')) ],
     [ 3, q(SELECT torture.soa('{z}', '{tag}', 0)) ],
     [ 3, q(SELECT torture.soa('{z}', '{tag}', {r})) ],
     [ 1, q(SELECT torture.soa('{z}', '{tag}', -{r})) ],

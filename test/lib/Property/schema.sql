@@ -39,7 +39,7 @@ $$;
 CREATE VIEW torture.version AS
   SELECT z.no, coalesce(z.name::text, (SELECT t.name FROM dnsrepl.tab t WHERE t.no = z.tab)) AS scope,
          t.name || ' ' || dnsrepl.key_columns(v.key) AS unit, o.id AS origin, v.stamp, v.seen,
-         z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live) AS lives, v.key, v.image, v.xmin AS writer
+         z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live) AS lives, v.key, v.image, v.xmin AS writer, o.own
     FROM dnsrepl.version_store v JOIN dnsrepl.zone z ON z.no = v.zone JOIN dnsrepl.origin o ON o.no = v.origin
     JOIN dnsrepl.tab t ON t.no = get_byte(v.key, 0) * 256 + get_byte(v.key, 1)
    WHERE v.key <> '\x7fff';
@@ -67,11 +67,14 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- What the last transactions were, and which versions they made: taken by the test after each commit.
+-- What the last transactions were, and which versions they made: taken by the test after each commit. A version may have been
+-- written anew since (it is marked): then it is of the transaction that did not see it.
 CREATE FUNCTION torture.take() RETURNS TABLE (scope text, held text[], rows text[], made text[]) LANGUAGE sql AS $$
   WITH gone AS (DELETE FROM torture.log RETURNING *)
   SELECT g.scope, g.held, g.rows, ARRAY(SELECT concat_ws('|', v.unit, v.origin, v.stamp, coalesce(torture.image(v.key, v.image), '-'))
-           FROM torture.version v WHERE v.no = torture.scope_no(g.scope) AND v.writer = g.xid::xid)
+           FROM torture.version v WHERE v.no = torture.scope_no(g.scope) AND v.own
+            AND NOT EXISTS (SELECT FROM unnest(g.held) h (h) WHERE starts_with(h, concat_ws('|', v.unit, v.origin, v.stamp, '')))
+            AND (v.writer = g.xid::xid OR NOT EXISTS (SELECT FROM gone o WHERE o.xid::xid = v.writer)))
     FROM gone g ORDER BY g.no
 $$;
 
