@@ -75,7 +75,9 @@ sub node_make
     list_databases($server);
     my $node = bless { name => $name, db => $db, link => {}, server => $server, number => $i, offset => $offset }, 'Dnsrepl';
     my $dbh = session($node);
+    # of one cluster from the start: what they write before they meet are siblings
     $dbh->do("SELECT dnsrepl.setup('$name')");
+    $dbh->do("UPDATE dnsrepl.node SET clusters = ARRAY['00000000-0000-0000-0000-00000000000c'::uuid]");
     $dbh->do($Property::Oracle::schema);
     $dbh->do('SELECT torture.triggers()');
     push @{ $self->{node} }, $node;

@@ -56,7 +56,10 @@ $tacoma->sql(q(DELETE FROM dnsrepl.version_store WHERE key IN (SELECT v.key FROM
 ok($tacoma->poll('SELECT damages FROM dnsrepl.self_check', 1), 'versions that were taken out of the store are missed');
 ok($tacoma->poll("SELECT count(*) FROM dnsrepl.problem WHERE error ~ 'store of this node was changed'", 1), 'which is a problem');
 like($tacoma->log, qr/store of zone "other.example" has been changed behind the extension's back/, 'and in the log');
+$seattle->sql("SELECT dnsrepl.pause('tacoma')");
 $tacoma->heal($seattle);
+ok($tacoma->poll("SELECT last_error ~ 'changed behind the extension.*sends nothing until it has taken the state of a peer' FROM dnsrepl.status"), 'it sends nothing');
+$seattle->sql("SELECT dnsrepl.resume('tacoma')");
 ok($tacoma->poll('SELECT damaged IS NULL FROM dnsrepl.node'), 'with a peer it is mended');
 ok(Dnsrepl::same($seattle, $tacoma), 'both serve the same');
 is($_->sql("SELECT count(*) FROM records WHERE name <<= 'other.example'"), 21, $_->name . ' has lost nothing by it') for $seattle, $tacoma;
