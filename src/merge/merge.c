@@ -28,6 +28,7 @@
 #include "merge/zone_work.h"
 #include "store/clock.h"
 #include "store/codec.h"
+#include "store/conflict.h"
 #include "store/delta.h"
 #include "store/image.h"
 #include "store/merge_rule.h"
@@ -56,6 +57,7 @@ typedef struct MergeZone
 	ZoneWork	work;
 	uint64		serial,			/* what the peer says of the zone */
 				served;
+	Live		live;			/* its incarnations by all versions */
 	bool		free;			/* its stripe is ours */
 	bool		absent;			/* a delta that has all: units may be here that are not in it */
 	int			unseen;			/* if not: how many units were stored without being projected */
@@ -352,8 +354,10 @@ group_finish(Merge *m)
 	old = MemoryContextSwitchTo(m->group_context);
 	if (m->group_changed)
 	{
-		if (key_number(m->group->prefix, m->group->prefix_len) == TABLE_DOMAINS && z->free)
-			z->work.now = live_of(&z->ref, m->group->n ? &m->group->units[0].set : &(VersionSet) {0});
+		if (key_number(m->group->prefix, m->group->prefix_len) == TABLE_DOMAINS)
+			z->live = live_of(&z->ref, m->group->n ? &m->group->units[0].set : &(VersionSet) {0});
+		if (z->free)
+			z->work.now = z->live;
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetLatestSnapshot());
 		group_judge(m->group, z->free ? &z->work.now : &z->work.was, !z->free, m->store, GetActiveSnapshot());
@@ -361,7 +365,10 @@ group_finish(Merge *m)
 		if (z->free)
 			work_group(m->work, &z->work, m->group_before, m->group);
 		else
+		{
 			group_defer(m, z);
+			conflict_note(m->group_before, &z->work.was, m->group, &z->live);
+		}
 	}
 	m->group = m->group_before = NULL;
 	MemoryContextSwitchTo(old);
@@ -519,6 +526,7 @@ zone_next(Merge *m)
 	new = &m->zones[++m->zone];
 	resetStringInfo(&m->last_key);
 	work_zone(m->work, &new->work, &new->ref);
+	new->live = new->work.now;
 	new->work.peer_serial = new->serial;
 	new->work.peer_served = new->served;
 	if (m->in.flags & DELTA_FULL)
