@@ -105,6 +105,7 @@ help:
 	@echo 'make test             all tests: unit, regression, isolation, several servers with PowerDNS'
 	@echo 'make unit | check-regress | check-isolation | check-tap     one kind of them'
 	@echo '     REGRESS="dnsname store"  ISOLATION="..."  TESTS="test/t/010_convergence.pl"     some of them'
+	@echo 'make torture          random games for TIME seconds (3600), or SEED=n again'
 	@echo 'make demo             three nodes, three DNS servers, a cut link'
 	@echo 'make bench            what it costs, and how fast it is'
 	@echo 'make lint             warnings as errors, cppcheck, include layers'
@@ -121,7 +122,7 @@ stage-%:
 	$(AGAIN) stage BUILD=$*
 
 # What the tests choose from; unset means all.
-export TESTS REGRESS ISOLATION
+export TESTS REGRESS ISOLATION SEED
 
 test: need-build+test
 	$(AGAIN) stage-test unit-programs
@@ -136,6 +137,14 @@ check-isolation: need-build+test
 	$(AGAIN) stage-test
 	$(RUN) isolation
 check-tap: need-build+test
+	$(AGAIN) stage-test
+	$(RUN) tap
+
+# Random games for TIME seconds, or (SEED=n) that one again.
+torture: export TIME ?= $(if $(SEED),0,3600)
+torture: export TESTS = test/t/100_property.pl
+torture: export TEST_VERBOSE = 1
+torture: need-build+test
 	$(AGAIN) stage-test
 	$(RUN) tap
 
@@ -191,5 +200,5 @@ test/unit/bin/%: test/unit/%.c $(SOURCES) $(OWN_HEADERS)
 		$(wildcard $(patsubst %.h,src/%.c,$(shell sed -n 's/^#include "\([a-z_]*\/[a-z_]*\.h\)".*/\1/p' $<))) \
 		$(shell sed -n 's/^.*UNIT_LIBS: *\([-a-z ]*\).*/\1/p' $<)
 
-.PHONY: all install stage help deps test unit unit-programs check-regress check-isolation check-tap \
+.PHONY: all install stage help deps test unit unit-programs check-regress check-isolation check-tap torture \
 	demo bench ubsan valgrind coverage lint clean FORCE

@@ -4,5 +4,5 @@ use warnings;
 use Property;
 use Test::More;
 
-Property->run(seconds => $ENV{TIME} // 30, seed => $ENV{SEED});
+Property->run(seconds => $ENV{TIME} || (length($ENV{SEED} // '') ? 0 : 30), seed => length($ENV{SEED} // '') ? $ENV{SEED} : undef);
 done_testing();
