@@ -57,7 +57,6 @@ typedef struct MergeZone
 	ZoneWork	work;
 	uint64		serial,			/* what the peer says of the zone */
 				served;
-	Live		live;			/* its incarnations by all versions */
 	bool		free;			/* its stripe is ours */
 	bool		absent;			/* a delta that has all: units may be here that are not in it */
 	int			unseen;			/* if not: how many units were stored without being projected */
@@ -354,10 +353,8 @@ group_finish(Merge *m)
 	old = MemoryContextSwitchTo(m->group_context);
 	if (m->group_changed)
 	{
-		if (key_number(m->group->prefix, m->group->prefix_len) == TABLE_DOMAINS)
-			z->live = live_of(&z->ref, m->group->n ? &m->group->units[0].set : &(VersionSet) {0});
-		if (z->free)
-			z->work.now = z->live;
+		if (key_number(m->group->prefix, m->group->prefix_len) == TABLE_DOMAINS && z->free)
+			z->work.now = live_of(&z->ref, m->group->n ? &m->group->units[0].set : &(VersionSet) {0});
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetLatestSnapshot());
 		group_judge(m->group, z->free ? &z->work.now : &z->work.was, !z->free, m->store, GetActiveSnapshot());
@@ -367,7 +364,7 @@ group_finish(Merge *m)
 		else
 		{
 			group_defer(m, z);
-			conflict_note(m->group_before, &z->work.was, m->group, &z->live);
+			conflict_note_unseen(m->group_before, m->group, &z->work.was);
 		}
 	}
 	m->group = m->group_before = NULL;
@@ -526,7 +523,6 @@ zone_next(Merge *m)
 	new = &m->zones[++m->zone];
 	resetStringInfo(&m->last_key);
 	work_zone(m->work, &new->work, &new->ref);
-	new->live = new->work.now;
 	new->work.peer_serial = new->serial;
 	new->work.peer_served = new->served;
 	if (m->in.flags & DELTA_FULL)

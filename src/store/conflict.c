@@ -158,10 +158,9 @@ group_came_dead(const UnitGroup *before, const UnitGroup *after, const Live *now
 	return false;
 }
 
-void
-conflict_note(const UnitGroup *before, const Live *was, const UnitGroup *after, const Live *now)
+static void
+group_note(const UnitGroup *before, const Live *was, const UnitGroup *after, const Live *now, bool dead)
 {
-	bool		dead = group_came_dead(before, after, now);
 	OwnerScope	scope;
 
 	if (!dead && !group_in_conflict(before, was) && !group_in_conflict(after, now))
@@ -182,6 +181,18 @@ conflict_note(const UnitGroup *before, const Live *was, const UnitGroup *after, 
 	}
 	SPI_finish();
 	owner_leave(scope);
+}
+
+void
+conflict_note(const UnitGroup *before, const Live *was, const UnitGroup *after, const Live *now)
+{
+	group_note(before, was, after, now, group_came_dead(before, after, now));
+}
+
+void
+conflict_note_unseen(const UnitGroup *before, const UnitGroup *after, const Live *shown)
+{
+	group_note(before, shown, after, shown, false);
 }
 
 static void

@@ -14,6 +14,9 @@
  */
 extern void conflict_note(const UnitGroup *before, const Live *was, const UnitGroup *after, const Live *now);
 
+/* The same where the tables do not follow yet: the zone's incarnations are those that they show. */
+extern void conflict_note_unseen(const UnitGroup *before, const UnitGroup *after, const Live *shown);
+
 /*
  * A zone is no more: none of its versions lives, so its open conflicts are logged as they were. `before` shows the store as
  * it was, `was` its incarnations then.

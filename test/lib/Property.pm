@@ -33,6 +33,7 @@ dnsrepl.keepalive = '1s'
 dnsrepl.connect_timeout = '2s'
 dnsrepl.chunk_size = '16kB'
 deadlock_timeout = '200ms'
+dnsrepl.check_interval = '500ms'
 max_connections = 150
 max_worker_processes = 64
 END_CONF
@@ -277,11 +278,13 @@ sub clean
 
 # ---------------------------------------------------------------- one game after another
 
+# On the server that collects, deletions go as soon as they can, and members are evicted.
 sub server
 {
-    my ($name) = @_;
-    my $server = Dnsrepl->server($name, databases => '', conf => $conf);
+    my ($name, %option) = @_;
+    my $server = Dnsrepl->server($name, databases => '', conf => $conf . ($option{collect} ? "dnsrepl.tombstone_retention = '1s'\n" : ''));
     $server->{torture_db} = [];
+    $server->{collect} = $option{collect};
     my $admin = server_handle($server);
     $admin->do('CREATE DATABASE empty');
     my $dbh = connect_to($server, 'empty');
@@ -295,7 +298,7 @@ sub run
     my ($class, %option) = @_;
     my $end = time + $option{seconds};
     my $seed = $option{seed};
-    my @server = server('one');
+    my @server = (server('one'), server('two', collect => 1));
     my ($games, %count) = (0);
     srand;
     my @seeds = defined $seed ? ($seed) : map { int rand 1_000_000 } 1 .. 100_000;
@@ -303,10 +306,12 @@ sub run
     {
         my $began = time;
         my $game = Property->new($seed);
-        my $problem = $game->play(@server);
+        my $server = $server[ $seed % @server ];
+        $game->{collect} = $server->{collect};
+        my $problem = $game->play($server);
         $count{$_} += $game->{count}{$_} for keys %{ $game->{count} };
         $games++;
-        my $line = sprintf 'seed %d: %d steps in %.1f s', $seed, $game->{step}, time - $began;
+        my $line = sprintf 'seed %d: %d steps in %.1f s%s', $seed, $game->{step}, time - $began, $game->{collect} ? ', deletions collected' : '';
         if ($problem)
         {
             fail($line);

@@ -37,11 +37,12 @@ sub taken
     {
         my ($scope, $held, $rows, $made) = @$_;
         my %rows = map { /^(.*?)\|(.*)$/s ? ($1 => $2) : die "a row: $_" } @$rows;
-        my %seen;
+        my (%seen, %waits);
         for (@$held)
         {
             my ($unit, $origin, $stamp, $seen, $lives) = split_right($_, 4);
-            push @{ $seen{$unit} }, { dot => "$stamp $origin", lives => $lives } if $seen;
+            if ($seen) { push @{ $seen{$unit} }, { dot => "$stamp $origin", lives => $lives } }
+            else { $waits{$unit} = 1 }    # it may have superseded what the tables show
         }
         my %made;
         for (@$made)
@@ -52,7 +53,7 @@ sub taken
             $made{$unit} = 1;
             $writes++;
         }
-        $self->left_alone($node, $scope, \%rows, \%seen, \%made) if exists $rows{'domains {}'} && !$made{'domains {}'};
+        $self->left_alone($node, $scope, \%rows, \%seen, { %made, %waits }) if exists $rows{'domains {}'} && !$made{'domains {}'};
     }
     return $writes;
 }
@@ -77,7 +78,7 @@ sub made
     return;
 }
 
-# Units that this transaction did not change are in the tables as their versions say. (Zones with policies are left to
+# Units that this transaction did not change (and no version waits of) are in the tables as their versions say. (Zones with policies are left to
 # check_store().)
 sub left_alone
 {
@@ -211,8 +212,10 @@ sub at_rest
         [ 'open conflicts', "SELECT concat_ws(' ', zone, tab, key) FROM dnsrepl.conflict" ];
     for my $node (@node)
     {
-        my @wrong = Property::ask($node, "SELECT * FROM dnsrepl.check_store() WHERE problem !~ 'running sums'");
+        my @wrong = Property::ask($node, 'SELECT * FROM dnsrepl.check_store()');
         die "$node->{name}: check_store(): " . join("\n", map { join ' ', map { $_ // '-' } @$_ } @wrong) . "\n" if @wrong;
+        my ($found) = map { "@$_" } Property::ask($node, 'SELECT damages, repaired FROM dnsrepl.self_check');
+        die "$node->{name}: it has found its store damaged, or different from a peer's: $found\n" if $found ne '0 0' && !$self->{game}{collect};
         my @staged = Property::ask($node, 'SELECT node FROM dnsrepl.staging');
         die "$node->{name}: there are chunks in staging\n" if @staged;
     }
@@ -230,11 +233,16 @@ sub at_rest
     return;
 }
 
+# Where deletions are collected, the nodes may do it one after the other.
 sub equal
 {
     my ($self, $what, $sql) = @_;
     my ($first, @other) = @{ $self->{game}{node} };
-    my ($expected, @got) = map { join "\n", sort map { $_->[0] } Property::ask($_, $sql) } $first, @other;
+    my ($expected, @got);
+    Dnsrepl::wait_until(sub {
+        ($expected, @got) = map { join "\n", sort map { $_->[0] } Property::ask($_, $sql) } $first, @other;
+        return !$self->{game}{collect} || !grep { $_ ne $expected } @got;
+    }, 45);
     for my $i (0 .. $#other)
     {
         die "$what of $first->{name} and $other[$i]{name} differ:\n" . Dnsrepl::difference($expected, $got[$i]) . "\n" if $got[$i] ne $expected;
@@ -251,7 +259,7 @@ sub nothing_lost
 
     # alive: held, or seen by a write that is alive
     my (%alive, %dead);
-    my @todo = sort keys %held;
+    my @todo = (sort(keys %held), $self->{game}{collect} ? grep { $self->collectable($_) } sort keys %$write : ());
     while (defined(my $w = pop @todo))
     {
         next if $alive{$w}++;
@@ -265,6 +273,15 @@ sub nothing_lost
     }
     $self->{alive} = \%alive;
     return;
+}
+
+# A deletion, or something of a zone that was deleted.
+sub collectable
+{
+    my ($self, $w) = @_;
+    my $write = $self->{write}{$w};
+    return 1 if !defined $write->{rows};
+    return scalar grep { !defined $self->{write}{$_}{rows} } @{ $self->{unit}{"$write->{scope} domains {}"} // [] };
 }
 
 # How a unit came to be what it is.

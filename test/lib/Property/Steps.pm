@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep);
 *between = \&Property::between;
 
 # What a database may refuse: a rule of a zone, a duplicate, a lock, somebody else's change, a zone that is gone.
-my %REFUSED = map { $_ => 1 } qw(23514 23505 23503 55P03 40001 40P01);
+my %REFUSED = map { $_ => 1 } qw(23514 23505 23503 55P03 40001 40P01 42704);
 
 # {z} zone, {n} a name in it, {t} a type, {tag} unique, {r} 0 to 99, {k} 1 to 3
 my @write = (
@@ -70,6 +70,7 @@ my @step = (
     [ 8, api => \&api ],
     [ 2, policy => \&policy ],
     [ 1, join => \&join_game ],
+    [ 2, evict => \&evict ],
     [ 6, settle => sub { my ($game) = @_; $game->tell('settle'); $game->rest(1) } ],
 );
 
@@ -292,6 +293,19 @@ sub resume
         delete $game->{paused}{$link};
         $game->tell("$f->{name} resumes $t->{name}");
     }
+    return;
+}
+
+# It comes back as soon as it says hello.
+sub evict
+{
+    my ($game) = @_;
+    my ($node, $who) = (some_node($game), some_node($game));
+    return if !$game->{collect} || $node == $who;
+    my $dbh = Property::session($node);
+    my ($done, $state) = try($dbh, "SELECT dnsrepl.evict('$who->{name}')");
+    Property::give_back($node, $dbh);
+    $game->tell($node->{name}, 'evicts', $who->{name}, $done ? '' : "refused ($state)");
     return;
 }
 

@@ -108,7 +108,8 @@ CREATE FUNCTION torture.look() RETURNS TABLE (kind text, zone text, a text, b te
   SELECT 'rule', coalesce(r.name::text, ''), 'no-zone', '', '' FROM records r WHERE NOT EXISTS (SELECT FROM domains d WHERE d.id = r.domain_id)
   UNION ALL
   SELECT 'siblings', v.scope, v.unit, string_agg(v.stamp || ' ' || v.origin || ' ' || v.seen::int, ','),
-         (EXISTS (SELECT FROM dnsrepl.conflict_open o WHERE o.zone = v.no AND o.key = v.key))::text
+         (EXISTS (SELECT FROM dnsrepl.conflict_open o WHERE o.zone = v.no AND o.key = v.key)
+          OR EXISTS (SELECT FROM dnsrepl.parked p WHERE p.zone = v.no))::text    -- it may be deleted, and only the tables do not know
     FROM torture.version v WHERE v.lives AND (v.no, v.key) IN (SELECT n.zone, n.key FROM dnsrepl.version_store n GROUP BY 1, 2 HAVING count(*) > 1)
    GROUP BY v.no, v.scope, v.unit, v.key HAVING count(*) > 1
 $$;
