@@ -131,6 +131,15 @@ conflict_log(const ZoneRef *zone, const GroupUnit *was, const Live *live, const 
 				" WHERE settled < now() - current_setting('dnsrepl.conflict_retention')::interval ORDER BY no LIMIT 20)", false, 0);
 }
 
+static bool
+set_has(const VersionSet *set, Dot dot)
+{
+	for (int i = 0; i < set->n; i++)
+		if (set->v[i].dot.origin == dot.origin && set->v[i].dot.stamp == dot.stamp)
+			return true;
+	return false;
+}
+
 /* Versions that came of a zone that has been deleted: they are not served, and should not vanish unseen. */
 static bool
 came_dead(const GroupUnit *was, const GroupUnit *is, const Live *now)
@@ -138,11 +147,10 @@ came_dead(const GroupUnit *was, const GroupUnit *is, const Live *now)
 	for (int i = 0; i < is->set.n; i++)
 	{
 		ImageHead	head;
-		bool		held = false;
 
-		for (int k = 0; was && k < was->set.n; k++)
-			held |= was->set.v[k].dot.origin == is->set.v[i].dot.origin && was->set.v[k].dot.stamp == is->set.v[i].dot.stamp;
-		if (!held && !version_lives(now, is->key, is->key_len, &is->set.v[i]) &&
+		if (was && set_has(&was->set, is->set.v[i].dot))
+			continue;
+		if (!version_lives(now, is->key, is->key_len, &is->set.v[i]) &&
 			image_head(is->set.v[i].image, is->set.v[i].image_len, &head) && !image_is_deletion(&head))
 			return true;
 	}
@@ -156,6 +164,20 @@ group_came_dead(const UnitGroup *before, const UnitGroup *after, const Live *now
 		if (came_dead(unit_of(before, &after->units[i]), &after->units[i], now))
 			return true;
 	return false;
+}
+
+/* Have versions that differed gone at once? Then somebody who saw them has settled that, though others may differ still. */
+static bool
+some_settled(const GroupUnit *had, const Live *was, const GroupUnit *is)
+{
+	GroupUnit	gone = *had;
+
+	gone.set.v = palloc(sizeof(Version) * (size_t) (had->set.n + 1));
+	gone.set.n = 0;
+	for (int i = 0; i < had->set.n; i++)
+		if (!set_has(&is->set, had->set.v[i].dot))
+			gone.set.v[gone.set.n++] = had->set.v[i];
+	return siblings_differ(&gone, was);
 }
 
 static void
@@ -172,10 +194,12 @@ group_note(const UnitGroup *before, const Live *was, const UnitGroup *after, con
 		const GroupUnit *is = &after->units[i];
 		const GroupUnit *had = unit_of(before, is);
 
-		if (unit_in_conflict(is, now))
-			conflict_open(after->zone, is);
-		else if (had && unit_in_conflict(had, was))
+		bool		still = unit_in_conflict(is, now);
+
+		if (had && unit_in_conflict(had, was) && (!still || some_settled(had, was, is)))
 			conflict_log(after->zone, had, was, is, unit_rule(after->zone, had), true);
+		if (still)
+			conflict_open(after->zone, is);
 		if (dead && came_dead(had, is, now))
 			conflict_log(after->zone, is, NULL, NULL, rule_name(RULE_ZONE_DELETED), false);
 	}

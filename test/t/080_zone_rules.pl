@@ -132,6 +132,24 @@ apart(what => 'a zone that is edited after it was deleted', edits => [
     [ $tacoma, "UPDATE domains SET account = 'mine' WHERE name = 'back.example'" ] ]);
 both("SELECT account, (SELECT count(*) FROM records r WHERE domain_id = d.id) FROM domains d WHERE name = 'back.example'", 'mine|5', 'comes back whole');
 
+make_zone($seattle, 'late.example', 1);
+$seattle->sql(insert('late.example', 'gone.late.example', 'A', '192.0.2.1'));
+ok(Dnsrepl::same(@node), 'a zone with a record');
+$_->sql('SELECT dnsrepl.pause(name) FROM dnsrepl.peer') for @node;
+$tacoma->sql("UPDATE records SET ttl = 400 + $_ WHERE name = 'late.example' AND type = 'NS'") for 1 .. 5;
+$seattle->sql("DELETE FROM records WHERE name = 'gone.late.example'");
+my $author = $tacoma->session;
+$author->query_safe("BEGIN; UPDATE records SET disabled = true WHERE name = 'late.example' AND type = 'NS'");
+$seattle->sql('SELECT dnsrepl.resume(name) FROM dnsrepl.peer');
+ok($tacoma->poll("SELECT count(*) FROM dnsrepl.parked p JOIN dnsrepl.zone z ON z.no = p.zone WHERE z.name = 'late.example'", 1), 'a deletion waits for an author');
+my $waited = serial($tacoma, 'late.example');
+$author->query_safe('SAVEPOINT s; DELETE FROM records WHERE name = \'gone.late.example\'; ROLLBACK TO s; COMMIT');
+$author->quit;
+ok($tacoma->poll("SELECT count(*) FROM records WHERE name = 'gone.late.example'", 0), 'it comes, and what he rolled back has not undone it');
+cmp_ok(serial($tacoma, 'late.example'), '>', $waited + 1, 'with a serial of its own');
+$tacoma->sql('SELECT dnsrepl.resume(name) FROM dnsrepl.peer');
+same_serial('late.example', 'and all is the same');
+
 # ---------------------------------------------------------------- serials
 is(serial($seattle, 'example.org') > 100, 1, 'edits have raised the serial');
 my $was = same_serial('example.org', 'it is the same on both');

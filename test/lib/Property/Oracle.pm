@@ -41,8 +41,8 @@ sub taken
         for (@$held)
         {
             my ($unit, $origin, $stamp, $seen, $lives) = split_right($_, 4);
-            if ($seen) { push @{ $seen{$unit} }, { dot => "$stamp $origin", lives => $lives } }
-            else { $waits{$unit} = 1 }    # it may have superseded what the tables show
+            push @{ $seen{$unit} }, { dot => "$stamp $origin", lives => $lives } if $seen;
+            $waits{$unit} = 1 if !$seen;
         }
         my %made;
         for (@$made)
@@ -78,8 +78,8 @@ sub made
     return;
 }
 
-# Units that this transaction did not change (and no version waits of) are in the tables as their versions say. (Zones with policies are left to
-# check_store().)
+# Units that this transaction did not change are in the tables as their versions say. (What waits for its projection may have
+# replaced in the store what the tables show; zones with policies are left to check_store().)
 sub left_alone
 {
     my ($self, $node, $scope, $rows, $seen, $made) = @_;
