@@ -402,6 +402,24 @@ conflict_settle(Capture *c)
 		conflict_zone_gone(c->store, GetActiveSnapshot(), &c->zone->ref, &was);
 }
 
+/* What waits may have replaced in the store what the tables still show: his author sees that, and must fit in with it. */
+static void
+group_shown(Capture *c)
+{
+	for (int i = 0; i < c->group->n; i++)
+	{
+		GroupUnit  *u = &c->group->units[i];
+		TableDesc  *t = capture_table(c, u->key, u->key_len);
+		RowSet		rows;
+
+		if (!t || c->captured[i] || u->served.live || !has_unseen(&u->set))
+			continue;
+		rows = unit_shown(c, t, c->zone->id, u->key, u->key_len);
+		if (rows.n > 0)
+			u->served = (Served) {.live = true, .ncolumns = t->ncolumns, .rows = rows, .rank = {.origin = own_dot().origin}};
+	}
+}
+
 static void
 group_end(Capture *c)
 {
@@ -415,6 +433,7 @@ group_end(Capture *c)
 		for (int i = 0; i < c->group->n && c->lot == 1; i++)
 			if (!c->captured[i] && (has_siblings(c, &c->group->units[i]) || c->group->units[i].rule != RULE_NONE))
 				unit_capture(c, i, true);
+		group_shown(c);
 		group_check(c->store, c->zone, c->group);
 		conflict_settle(c);
 		if (key_number(c->group->prefix, c->group->prefix_len) == TABLE_RECORDS && zone_has_dname(c->store, c->zone))

@@ -36,12 +36,27 @@ void
 group_check(Store *store, const ZoneTouch *z, const UnitGroup *left)
 {
 	UnitGroup  *g;
+	bool		shown = false;
 
 	if (key_number(left->prefix, left->prefix_len) != TABLE_RECORDS)
 		return;
 	g = group_copy(left);
 	snapshot_now();
 	group_judge(g, &z->live, true, NULL, GetActiveSnapshot());
+	for (int i = 0; i < g->n; i++)
+		if (left->units[i].served.live && !g->units[i].resolved.live)
+		{
+			/* no version says so, but the tables */
+			g->units[i].resolved = left->units[i].served;
+			shown = true;
+		}
+	for (int i = 0; i < g->n && shown; i++)
+	{
+		g->units[i].served = g->units[i].resolved;
+		g->units[i].rule = RULE_NONE;
+	}
+	if (shown)
+		rules_apply(g, &z->live, true, NULL, GetActiveSnapshot());
 	PopActiveSnapshot();
 	for (int i = 0; i < g->n; i++)
 		if (g->units[i].rule != RULE_NONE && left->units[i].served.live)

@@ -129,7 +129,7 @@ sub look
         {
             my ($kind, $zone, $x, $y, $z) = @$_;
             if ($kind eq 'zone') { $now{$zone} = { serial => $x // 0, soa => $y, content => $z } }
-            elsif ($kind eq 'rule') { die "$node->{name}: zone $zone breaks the rule $x: $y $z\n" }
+            elsif ($kind eq 'rule') { die "$node->{name}: zone $zone breaks the rule $x: $y $z\n" . $self->around($node, $zone, $y) }
             else { $self->siblings($node, $zone, $x, $y, $z) }
         }
         $self->serials($node, \%now);
@@ -173,6 +173,27 @@ sub siblings
     $self->{told}{ $node->{number} }{"$scope $unit"} //= "in step $self->{game}{step}: " . join ', ', @seen;
     die "$node->{name}: $scope $unit has versions that differ ($dots), and no conflict is open\n" if $open ne 'true';
     return;
+}
+
+# What a node holds at a name and above and below it, and what waits.
+sub around
+{
+    my ($self, $node, $zone, $name) = @_;
+    my @labels = split /\./, $name;
+    my $out = '';
+    while (@labels)
+    {
+        my $at = join '.', @labels;
+        last if length $at < length $zone;
+        for my $w (Property::ask($node, 'SELECT unit, stamp, origin, seen, lives FROM torture.version WHERE scope = ? AND unit LIKE ?', $zone, qq(%"$at"%)))
+        {
+            my $write = $self->{write}{"$zone $w->[0] $w->[1] $w->[2]"};
+            $out .= "  $w->[0]: $w->[1], seen $w->[3], lives $w->[4], " . ($write ? "step $write->{step} at $self->{game}{node}[ $write->{node} ]{name}: " . ($write->{rows} // 'deleted') : 'not known') . "\n";
+        }
+        shift @labels;
+    }
+    $out .= "  parked: $_->[0] $_->[1]\n" for Property::ask($node, "SELECT encode(p.key, 'escape'), p.error FROM dnsrepl.parked p JOIN dnsrepl.zone z ON z.no = p.zone WHERE z.name::text = ?", $zone);
+    return $out;
 }
 
 # A version that no transaction is known to have made: who has it, and how it came, is said.
