@@ -137,6 +137,30 @@ sub look
     return;
 }
 
+# Nodes were restored from a backup: what nobody else holds is lost, and nobody is to blame; what was told there is forgotten.
+sub fell_back
+{
+    my ($self, @fallen) = @_;
+    $self->{game}{fell} = 1;
+    my $write = $self->{write};
+    my %covered;
+    for my $node (@{ $self->{game}{node} })
+    {
+        my @w = grep { !$covered{$_} } sort keys %$write;
+        my @dot = map { [ split / /, $write->{$_}{dot} ] } @w;
+        my @is = Property::ask($node, 'SELECT torture.covers(o, s) FROM unnest(?::uuid[], ?::bigint[]) WITH ORDINALITY u (o, s, n) ORDER BY n', [ map { $_->[1] } @dot ], [ map { $_->[0] } @dot ]);
+        $is[$_][0] and $covered{ $w[$_] } = 1 for 0 .. $#w;
+    }
+    $self->{forgiven}{$_} = 1 for grep { !$covered{$_} } keys %$write;
+    for my $node (@fallen)
+    {
+        delete $self->{zone}{ $node->{number} };
+        delete $self->{told}{ $node->{number} };
+        $_->{forgotten} = 1 for grep { $_->{node} == $node->{number} } values %$write;
+    }
+    return;
+}
+
 sub serials
 {
     my ($self, $node, $now) = @_;

@@ -71,6 +71,11 @@ my @step = (
     [ 2, policy => \&policy ],
     [ 1, join => \&join_game ],
     [ 2, evict => \&evict ],
+    [ 5, crash => sub { my ($game) = @_; fall($game, 'crash', sub { $_[0]->stop('immediate'); $_[0]->start }) }, 'servers' ],
+    [ 2, restart => sub { my ($game) = @_; fall($game, 'restart', sub { $_[0]->restart }) }, 'servers' ],
+    [ 3, kill => \&kill_worker, 'servers' ],
+    [ 2, backup => \&backup, 'servers' ],
+    [ 2, restore => \&restore, 'servers' ],
     [ 6, settle => sub { my ($game) = @_; $game->tell('settle'); $game->rest(1) } ],
 );
 
@@ -88,7 +93,7 @@ sub weighted
 sub take
 {
     my ($game) = @_;
-    my (undef, $name, $code) = @{ weighted(\@step) };
+    my (undef, $name, $code) = @{ weighted([ grep { !$_->[3] || $game->{ $_->[3] } } @step ]) };
     $game->{count}{$name}++;
     $code->($game);
     return;
@@ -309,11 +314,74 @@ sub evict
     return;
 }
 
+# ---------------------------------------------------------------- servers
+
+# What happens to a server ends all that its nodes had open.
+sub fall
+{
+    my ($game, $what, $code) = @_;
+    my $server = some_node($game)->cluster;
+    my @node = grep { $_->cluster == $server } @{ $game->{node} };
+    $game->tell(join(', ', map { $_->name } @node), $what);
+    $code->($server);
+    Property::forget_sessions($game, $server, @node);
+    return @node;
+}
+
+# A process of the links, of the manager or of the launcher is killed: the server begins anew.
+sub kill_worker
+{
+    my ($game) = @_;
+    my ($x, $hard) = (rand, chance(0.5));
+    fall($game, $hard ? 'kills a worker' : 'ends a worker', sub {
+        my ($server) = @_;
+        my $admin = Property::server_handle($server);
+        my @pid = map { $_->[0] } @{ $admin->selectall_arrayref("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'dnsrepl%' ORDER BY backend_type, backend_start") };
+        return if !@pid;
+        kill $hard ? 'KILL' : 'TERM', $pid[ $x * @pid ];
+        # after a kill every session goes
+        Dnsrepl::wait_until(sub { !eval { $admin->do('SELECT 1') } }, 20) or die "the server does not notice\n" if $hard;
+        Dnsrepl::wait_until(sub { eval { Property::connect_to($server, 'postgres')->disconnect; 1 } }, 60) or die "the server does not come back\n";
+    });
+    return;
+}
+
+sub backup
+{
+    my ($game) = @_;
+    fall($game, 'is backed up', sub {
+        my ($server) = @_;
+        $server->stop('fast');
+        my $to = $server->{torture_backup} = $server->basedir . '/torture_backup';
+        system('rm', '-rf', $to) == 0 && system('cp', '-a', $server->data_dir, $to) == 0 or die 'no backup';
+        $server->start;
+    });
+    return;
+}
+
+sub restore
+{
+    my ($game) = @_;
+    my $done;
+    my @node = fall($game, 'is restored, if it has a backup', sub {
+        my ($server) = @_;
+        my $from = $server->{torture_backup};
+        return if !$from;
+        $server->stop('immediate');
+        system('rm', '-rf', $server->data_dir) == 0 && system('cp', '-a', $from, $server->data_dir) == 0 or die 'not restored';
+        $server->start;
+        $done = 1;
+    });
+    $game->{oracle}->fell_back(@node) if $done;
+    return;
+}
+
 sub join_game
 {
     my ($game) = @_;
     my $friend = some_node($game);
     return if @{ $game->{node} } >= @{ Property::NAMES() } - 1;
+    return if $friend->cluster->{torture_backup};    # which would not have it
     my $node = $game->node_make($friend->cluster);
     $game->link_make($node, $friend);
     $game->link_make($friend, $node);
