@@ -224,12 +224,19 @@ gone_log(Store *store, Snapshot before, const ZoneRef *zone, const Live *was, co
 {
 	const uint8 *k = (const uint8 *) VARDATA_ANY(key);
 	size_t		len = VARSIZE_ANY_EXHDR(key);
+	Oid			types[2] = {INT4OID, BYTEAOID};
+	Datum		values[2] = {Int32GetDatum(zone->number), PointerGetDatum(key)};
 	UnitGroup  *g = group_read(store, before, zone, k, group_prefix(k, len));
 
 	group_judge(g, was, false, store, before);
 	for (int i = 0; i < g->n; i++)
-		if (g->units[i].key_len == len && memcmp(g->units[i].key, k, len) == 0)
+		if (g->units[i].key_len == len && memcmp(g->units[i].key, k, len) == 0 && unit_in_conflict(&g->units[i], was))
+		{
 			conflict_log(zone, &g->units[i], was, NULL, unit_rule(zone, &g->units[i]), true);
+			return;
+		}
+	/* what made it one has been collected since */
+	SPI_execute_with_args("DELETE FROM dnsrepl.conflict_open WHERE zone = $1 AND key = $2", 2, types, values, NULL, false, 0);
 }
 
 void
