@@ -36,6 +36,7 @@ deadlock_timeout = '200ms'
 dnsrepl.check_interval = '500ms'
 max_connections = 150
 max_worker_processes = 64
+restart_after_crash = on
 END_CONF
 
 # ---------------------------------------------------------------- chance

@@ -283,6 +283,10 @@ sub at_rest
     }
     $self->nothing_lost($node[0]);
     $self->conflicts_told($_) for @node;
+    my $count = $self->{game}{count};
+    $count->{writes} += keys %{ $self->{write} };
+    $count->{forgiven} += keys %{ $self->{forgiven} // {} };
+    $count->{conflicts_seen} += map { keys %$_ } values %{ $self->{told} };
     return;
 }
 
