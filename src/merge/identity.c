@@ -15,6 +15,7 @@
 #include "store/clock.h"
 #include "store/node.h"
 #include "store/origin.h"
+#include "store/private_lock.h"
 #include "store/schema.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_become_other);
@@ -27,6 +28,8 @@ dnsrepl_become_other(PG_FUNCTION_ARGS)
 	NodeInfo	was,
 				is;
 
+	/* two links may have been told at once */
+	(void) private_lock(LOCK_LIFE, 0, ExclusiveLock, false);
 	if (slot->other)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

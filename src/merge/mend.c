@@ -146,8 +146,9 @@ dnsrepl_damage(PG_FUNCTION_ARGS)
 
 	tables_refresh();
 	private_lock(LOCK_MERGE, 0, ExclusiveLock, false);
-	private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
 	(void) zone_lock(&zone, true);
+	private_lock(LOCK_LIFE, 0, ExclusiveLock, false);
+	private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
 	PushActiveSnapshot(GetLatestSnapshot());
 	zone = zone_by_number(zone.number);
 	clock_count(COUNT_DAMAGED, 1);

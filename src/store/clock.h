@@ -85,7 +85,7 @@ extern bool clock_available(void);
 /* The slot of this backend's database; made if there is none. Raises 55000, 54000. */
 extern NodeSlot *clock_slot(void);
 
-/* A new life: setup, a clone found out. Stamps in flight end under the old one. */
+/* A new life: setup, a clone found out. Under LOCK_LIFE: no stamp of the old one is in flight, which could be closed without it. */
 extern void clock_renew(void);
 
 /* The database is gone. */

@@ -11,6 +11,7 @@
 #include "store/clock.h"
 #include "store/origin.h"
 #include "store/own.h"
+#include "store/private_lock.h"
 
 static Dot	my_dot = {0, 0};
 static int64 my_low;
@@ -20,6 +21,7 @@ own_dot(void)
 {
 	if (!my_dot.stamp)
 	{
+		(void) private_lock(LOCK_LIFE, 0, ShareLock, false);
 		clock_mend();
 		do
 		{

@@ -14,7 +14,8 @@ typedef enum LockClass
 	LOCK_STRIPE = 0x4400,		/* object: the stripe (stripe.h) */
 	LOCK_ORIGIN,				/* making this life's origin row */
 	LOCK_MERGE,					/* one merge at a time */
-	LOCK_VECTOR					/* writing dnsrepl.vector */
+	LOCK_VECTOR,				/* writing dnsrepl.vector */
+	LOCK_LIFE					/* shared: a stamp of this life is in flight; exclusive: the life ends, with none in flight */
 } LockClass;
 
 /* Waits as long as it takes; or with nowait is false if it is not to be had now. */

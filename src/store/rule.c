@@ -50,23 +50,30 @@ unit_hide(GroupUnit *u, Rule rule)
 	u->served.resolver = rule_name(rule);
 }
 
-bool
-unit_present(const GroupUnit *u)
+int
+unit_enabled(const GroupUnit *u)
 {
 	TableDesc  *t = key_table(u->key, u->key_len);
 	int			disabled = t ? table_column(t, "disabled") : -1;
+	int			n = 0;
 
 	if (!u->served.live)
-		return false;
+		return 0;
 	for (int i = 0; i < u->served.rows.n; i++)
 	{
 		const uint8 *data;
 		size_t		len;
 
 		if (disabled < 0 || !row_column(&u->served.rows.rows[i], disabled, &data, &len) || len != 1 || data[0] == 0)
-			return true;
+			n++;
 	}
-	return false;
+	return n;
+}
+
+bool
+unit_present(const GroupUnit *u)
+{
+	return unit_enabled(u) > 0;
 }
 
 /* ---------- one name ---------- */

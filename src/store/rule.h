@@ -30,6 +30,9 @@ extern const char *rule_sentence(Rule rule);
 /* Sets what is served of each unit of a group that has been resolved. */
 extern void rules_apply(UnitGroup *group, const Live *live, bool seen_only, Store *store, Snapshot snapshot);
 
+/* How many records are served of a unit: those that are not disabled. */
+extern int unit_enabled(const GroupUnit *unit);
+
 /* Has a unit a record that is not disabled? */
 extern bool unit_present(const GroupUnit *unit);
 

@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "dnsrepl.h"
 #include "store/clock.h"
+#include "store/private_lock.h"
 #include "store/relation.h"
 #include "store/stripe.h"
 #include "write/capture.h"
@@ -332,6 +333,7 @@ dnsrepl_note_unit(PG_FUNCTION_ARGS)
 Datum
 dnsrepl_renew(PG_FUNCTION_ARGS)
 {
+	(void) private_lock(LOCK_LIFE, 0, ExclusiveLock, false);
 	clock_renew();
 	clock_links_changed();
 	PG_RETURN_VOID();

@@ -32,6 +32,25 @@ snapshot_now(void)
 	PushActiveSnapshot(GetLatestSnapshot());
 }
 
+/* Of these there is one at a name: CNAME (RFC 2181 10.1), DNAME (RFC 6672 2.4), SOA. Two authors may each have written one. */
+static Rule
+one_record_rule(const GroupUnit *u)
+{
+	if (unit_enabled(u) < 2)
+		return RULE_NONE;
+	switch (record_type(u->key, u->key_len))
+	{
+		case TYPE_CNAME:
+			return RULE_CNAME_ALONE;
+		case TYPE_DNAME:
+			return RULE_DNAME_ALONE;
+		case TYPE_SOA:
+			return RULE_SOA_AT_APEX;
+		default:
+			return RULE_NONE;
+	}
+}
+
 void
 group_check(Store *store, const ZoneTouch *z, const UnitGroup *left)
 {
@@ -40,6 +59,9 @@ group_check(Store *store, const ZoneTouch *z, const UnitGroup *left)
 
 	if (key_number(left->prefix, left->prefix_len) != TABLE_RECORDS)
 		return;
+	for (int i = 0; i < left->n; i++)
+		if (one_record_rule(&left->units[i]) != RULE_NONE)
+			refuse(left->zone, left->prefix + 2, left->prefix_len - 3, one_record_rule(&left->units[i]));
 	g = group_copy(left);
 	snapshot_now();
 	group_judge(g, &z->live, true, NULL, GetActiveSnapshot());

@@ -89,6 +89,7 @@ both(at('x.three.example.org'), 'A 192.0.2.3', 'without the DNAME, what was belo
 # ---------------------------------------------------------------- an author is refused
 for ([ 'cname-alone', insert('example.org', 'www.example.org', 'CNAME', 'example.net') ],
     [ 'soa-at-apex', insert('example.org', 'sub.example.org', 'SOA', sprintf $SOA, 1) ],
+    [ 'cname-alone', insert('example.org', 'twice.example.org', 'CNAME', 'a.example') . insert('example.org', 'twice.example.org', 'CNAME', 'b.example') ],
     [ 'dname-alone', insert('example.org', 'x.four.example.org', 'A', '192.0.2.9') ],
     [ 'dname-alone', insert('example.org', 'example.org', 'DNAME', 'example.net') ],
     [ 'cname-alone', insert('example.org', 'example.org', 'CNAME', 'example.net') ])

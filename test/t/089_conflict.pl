@@ -71,6 +71,28 @@ $seattle->sql("DELETE FROM domains WHERE name = 'short.example'");
 all("SELECT string_agg(key->>'kind', ',') FROM dnsrepl.conflict_history WHERE zone = 'short.example'", 'ALSO-NOTIFY', 'goes into the history with its zone');
 all("SELECT count(*) FROM dnsrepl.conflict_open o JOIN dnsrepl.zone z ON z.no = o.zone WHERE z.name = 'short.example'", 0, 'and is open no more');
 
+# one conflict is settled by an author while another one comes, unseen
+apart('two edit a name', $seattle, "UPDATE records SET ttl = 301 WHERE name = 'y.example.org'", $tacoma, "UPDATE records SET ttl = 302 WHERE name = 'y.example.org'");
+all($open, 'y.example.org A latest', 'are in conflict');
+$_->sql('SELECT dnsrepl.pause(name) FROM dnsrepl.peer') for @node;
+$spokane->sql("UPDATE records SET content = '192.0.2.77' WHERE name = 'x.example.org'");
+my $other = "INSERT INTO comments (domain_id, name, type, modified_at, comment) SELECT id, 'y.example.org', 'A', 1, '%s' FROM domains WHERE name = 'example.org'";
+$_->sql(sprintf $other, $_->name) for @node;
+$tacoma->sql("SELECT dnsrepl.resume('seattle')");
+ok($seattle->poll("SELECT count(*) FROM dnsrepl.version WHERE tab = 'comments'", 2), 'two comments meet at seattle');
+my $holds = $seattle->session;
+$holds->query_safe("BEGIN; UPDATE comments SET comment = 'both'");
+$spokane->sql("SELECT dnsrepl.resume('seattle')");
+ok($seattle->poll("SELECT count(*) FROM dnsrepl.version WHERE tab = 'comments' AND NOT projected", 1), 'a third waits for an author there');
+$holds->query_safe('COMMIT');
+$holds->quit;
+$_->sql('SELECT dnsrepl.resume(name) FROM dnsrepl.peer WHERE paused') for @node;
+ok(Dnsrepl::same(@node), 'all are the same after');
+is($seattle->sql("SELECT count(*) FROM dnsrepl.conflict WHERE tab = 'comments'"), 1, 'his own and the third are in conflict');
+$seattle->sql("UPDATE comments SET comment = 'settled'; UPDATE records SET ttl = 62 WHERE name = 'y.example.org'");
+all($open, '', 'all is settled');
+is($seattle->sql("SELECT count(*) FROM dnsrepl.conflict_history WHERE tab = 'comments'"), 2, 'and both conflicts are in the history');
+
 # private keys
 $seattle->sql("INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, true, 'Private-key-format: v1.2 secret' FROM domains");
 apart('a key that two switch off and on', $seattle, "UPDATE cryptokeys SET active = false", $tacoma, "UPDATE cryptokeys SET published = false");
