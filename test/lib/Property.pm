@@ -1,7 +1,7 @@
 # The property test: random games on real databases, each from a seed.
 #
 #   Property->run(seconds => 45);                one game after another, seeds random
-#   Property->run(seconds => 0, seed => 42);     that game alone
+#   Property->run(seconds => 600, seeds => [42]);  those games, one after another
 #
 # A game: 2 to 5 nodes (databases of one server; in a game with servers, a server each), a random directed mesh, clocks
 # that differ, and 50 to 300 random steps (Property::Steps). After every step every node is looked at; at the end all is
@@ -313,11 +313,11 @@ sub run
 {
     my ($class, %option) = @_;
     my $end = time + $option{seconds};
-    my $seed = $option{seed};
+    my $seed;
     my (@server, @servers);
     my ($games, %count) = (0);
     srand;
-    my @seeds = defined $seed ? ($seed) : map { int rand 1_000_000 } 1 .. 100_000;
+    my @seeds = $option{seeds} ? @{ $option{seeds} } : map { int rand 1_000_000 } 1 .. 100_000;
     while (defined($seed = shift @seeds))
     {
         my $began = time;
