@@ -376,7 +376,11 @@ delta_cut(const DeltaFor *peer)
 	c.base = cut_base(peer);
 	c.collected = collected_read(GetActiveSnapshot());
 	if (peer->nzones)
+	{
+		/* it has some zones only: what was written since the peer was asked comes with an ordinary delta */
 		c.flags = DELTA_REPAIR;
+		c.ours = vector_meet(c.ours, c.base);
+	}
 	else if (!vector_covers_upto(c.base, c.ours, c.collected))
 		c.flags = DELTA_FULL;
 	if (c.flags || !vector_covers_all(c.base, c.ours))

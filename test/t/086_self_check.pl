@@ -84,6 +84,21 @@ like($seattle->log, qr/link "tacoma": 1 zones differ/, 'the log says so at one e
 like($tacoma->log, qr/2 units that differed here and at node "seattle"/, 'and at the other');
 is($_->sql('SELECT count(*) FROM dnsrepl.check_store()'), 0, $_->name . ': tables and sums are what the store has') for $seattle, $tacoma;
 
+# ---------------------------------------------------------------- what is written while two nodes are being compared
+my $slow = $seattle->session;
+$slow->query_safe('BEGIN; LOCK TABLE dnsrepl.check_problem IN ACCESS EXCLUSIVE MODE');    # seattle's link waits before it cuts its repair
+behind($tacoma, q(DELETE FROM records WHERE name = 'n3.example.org';
+    DELETE FROM dnsrepl.version_store WHERE dnsrepl.key_columns(key)->>'name' = 'n3.example.org';
+    UPDATE dnsrepl.zone z SET served = (d.store->>'served')::bigint, others = (d.store->>'others')::bigint, held = (d.store->>'held')::bigint
+      FROM dnsrepl.store_differences() d WHERE d.key = '' AND d.zone_no = z.no));
+ok($seattle->poll("SELECT count(*) > 0 FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.backend_type <> 'client backend'"), 'a link looks at a zone that differs');
+$seattle->sql("UPDATE records SET content = '192.0.2.99' WHERE name = 'n7.other.example'; DELETE FROM records WHERE name = 'n8.other.example'");
+$slow->query_safe('COMMIT');
+$slow->quit;
+ok(Dnsrepl::same($seattle, $tacoma), 'mended again');
+is($_->sql("SELECT string_agg(name || ' ' || content, ', ') FROM records WHERE name IN ('n7.other.example', 'n8.other.example')"), 'n7.other.example 192.0.2.99', $_->name . ' has what was written in another zone meanwhile') for $seattle, $tacoma;
+is($_->sql("SELECT count(*) FROM dnsrepl.version WHERE zone = 'other.example' AND key->>'name' IN ('n7.other.example', 'n8.other.example')"), 2, $_->name . ': and nothing beside it, since nobody else wrote') for $seattle, $tacoma;
+
 # ---------------------------------------------------------------- a resolver that is not a function
 for my $node ($seattle, $tacoma)
 {
