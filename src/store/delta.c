@@ -370,9 +370,11 @@ delta_cut(const DeltaFor *peer)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Cut			c = {.peer = peer};
+	NodeInfo	me;
 
 	StartTransactionCommand();
 	c.ours = holdings_push_snapshot();
+	node_require(&me);
 	c.base = cut_base(peer);
 	c.collected = collected_read(GetActiveSnapshot());
 	if (peer->nzones)
@@ -383,7 +385,8 @@ delta_cut(const DeltaFor *peer)
 	}
 	else if (!vector_covers_upto(c.base, c.ours, c.collected))
 		c.flags = DELTA_FULL;
-	if (c.flags || !vector_covers_all(c.base, c.ours))
+	/* one that is damaged claims nothing, so there may be nothing to send: the link has to say why all the same */
+	if (me.damaged || c.flags || !vector_covers_all(c.base, c.ours))
 	{
 		MemoryContext context = AllocSetContextCreate(caller, "dnsrepl delta", ALLOCSET_DEFAULT_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(context);
