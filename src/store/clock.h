@@ -52,6 +52,7 @@ typedef struct GuestLife
 				life;
 	TimestampTz began,			/* as it says */
 				first,			/* when it spoke here */
+				before,			/* and the last time but one; 0: never */
 				heard;			/* and last; 0: free */
 } GuestLife;
 

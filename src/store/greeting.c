@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -195,8 +196,12 @@ known_learn(const KnownVector *k, const Vector *held)
 	WireReader	r;
 	int			n;
 	WireEntry  *entries;
-	const KnownVector *had = peer_vector_find(GetActiveSnapshot(), &k->node);
+	const KnownVector *had;
 
+	/* what would not be text, or no time, never gets into a table */
+	if (!IS_VALID_TIMESTAMP(k->heard) || !pg_verifymbstr(k->name, (int) strlen(k->name), true))
+		return;
+	had = peer_vector_find(GetActiveSnapshot(), &k->node);
 	if (had && (had->heard >= k->heard ||
 				(memcmp(&had->life, &k->life, UUID_LEN) == 0 && had->vector_len == k->vector_len &&
 				 memcmp(had->vector, k->vector, k->vector_len) == 0 &&

@@ -1,8 +1,8 @@
 /*
  * guest_life.c: see guest_life.h. In the shared memory of the node (clock.h), so that links at rest write nothing.
  *
- * A server that has restarted does not speak in its former life any more; what was on its way when it ended may be heard a
- * moment later than its successor.
+ * A server that has restarted does not speak in its former life any more; one word that was on its way when it ended may be
+ * heard later than its successor, after a broken line even much later. It waits for each answer, so there is no second one.
  */
 #include "postgres.h"
 
@@ -30,6 +30,7 @@ guest_entry(NodeSlot *slot, const pg_uuid_t *node, const pg_uuid_t *life, Timest
 	oldest->node = *node;
 	oldest->life = *life;
 	oldest->first = now;
+	oldest->before = oldest->heard = 0;
 	return oldest;
 }
 
@@ -50,9 +51,10 @@ guest_life_speaks(const pg_uuid_t *node, const pg_uuid_t *life, TimestampTz bega
 
 		if (g != me && g->heard && memcmp(&g->node, node, UUID_LEN) == 0 &&
 			(g->began < began || (g->began == began && memcmp(&g->life, life, UUID_LEN) < 0)) &&
-			TimestampDifferenceExceeds(me->first, g->heard, ON_ITS_WAY) && !TimestampDifferenceExceeds(g->heard, now, LONG_AGO))
+			TimestampDifferenceExceeds(me->first, g->before, ON_ITS_WAY) && !TimestampDifferenceExceeds(g->heard, now, LONG_AGO))
 			copy = true;
 	}
+	me->before = me->heard;
 	me->heard = now;
 	LWLockRelease(slot->lock);
 	return !copy;

@@ -71,6 +71,27 @@ write_some($seattle, 'meanwhile');
 $seattle->sql("SELECT dnsrepl.add_peer('tacoma', '$there')");
 ok(Dnsrepl::same($seattle, $tacoma), 'the right one again, and nothing is lost');
 
+# What a greeting says of others gets into no table unless it is text and time; one word of a life that is over makes no copy of its successor.
+sub of_another { my ($name, $heard) = @_; return '01' . '66' x 16 . '77' x 16 . sprintf('%02x', length $name) . unpack('H*', $name) . $heard . '01' . '00' }
+for ([ "\xff\xfe", '0002000000000000', 'a name that is none' ], [ 'far', '8000000000000000', 'a time that is none' ], [ 'far', '8000000000000005', 'a time before all times' ])
+{
+    my ($name, $heard, $what) = @$_;
+    my $said = substr(greeting('55' x 16, '44' x 16, 'gossip'), 0, -2) . of_another($name, $heard);
+    $tacoma->sql("SELECT 1 FROM dnsrepl.hello('UTF8', '\\x$said')", @as_link) for 1, 2;    # the first one enters it in the roll
+    is($tacoma->sql("SELECT count(*) FROM dnsrepl.peer_vector WHERE name = 'gossip'") . $tacoma->sql("SELECT count(*) FROM dnsrepl.peer_vector WHERE node = '" . '66' x 16 . "'"), '10', "of what a peer says of others $what is not taken");
+}
+$tacoma->sql("DELETE FROM dnsrepl.roll WHERE name = 'gossip'; DELETE FROM dnsrepl.peer_vector WHERE name = 'gossip'");
+
+my @life = map { greeting('77' x 16, "$_" x 16, 'restarted') } 88, 99;
+$life[1] =~ s/0002000000000000(?=000000)/0002000000000001/;    # it began later
+$tacoma->sql("SELECT 1 FROM dnsrepl.hello('UTF8', '\\x$_')", @as_link) for @life;
+$tacoma->sql('SELECT pg_sleep(2.2)');                          # longer than what is on its way may take
+$tacoma->sql("SELECT 1 FROM dnsrepl.hello('UTF8', '\\x$life[0]')", @as_link);
+is(($tacoma->try("SELECT 1 FROM dnsrepl.hello('UTF8', '\\x$life[1]')", @as_link))[0], 0, 'one late word of a life that is over makes no copy of its successor');
+$tacoma->sql("SELECT 1 FROM dnsrepl.hello('UTF8', '\\x$life[0]')", @as_link);
+like(($tacoma->try("SELECT 1 FROM dnsrepl.hello('UTF8', '\\x$life[1]')", @as_link))[2], qr/this is the copy/, 'two do: both are alive');
+$tacoma->sql("DELETE FROM dnsrepl.roll WHERE name = 'restarted'; DELETE FROM dnsrepl.peer_vector WHERE name = 'restarted'");
+
 # A database that says what the test wants. Its merge() records deltas, and admits to holding nothing.
 $tacoma->cluster->safe_psql('postgres', 'CREATE DATABASE liar');
 my $liar = bless { %$tacoma, name => 'liar', db => 'liar', link => {} }, ref $tacoma;
