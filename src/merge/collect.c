@@ -218,7 +218,8 @@ zone_walk(Collect *c)
 	if (!c->zone->table)
 		set = version_read(c->store, GetActiveSnapshot(), c->zone->number, domains, sizeof(domains));
 	c->live = live_of(c->zone, &set);
-	c->settled = versions_stable(c, &set);
+	/* of a deletion and an edit, unsettled, a policy may yet choose the edit */
+	c->settled = versions_stable(c, &set) && (c->live.n > 0 || all_deletions(&set));
 	c->context = CurrentMemoryContext;
 	c->scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl collected unit", ALLOCSET_DEFAULT_SIZES);
 	unit_walk(c->store, GetActiveSnapshot(), c->zone->number, (const uint8 *) "", 0, NULL, 0, unit_collect, c);
