@@ -84,7 +84,7 @@ compare_zones(StringInfo out, const bytea *list)
 		if (!zones[i].number || !zone_check(zones[i].number))
 		{
 			zone_encode(out, &zones[i]);
-			wire_put_u64(out, 0);
+			wire_put_u64(out, zones[i].number ? zone_sum(&zones[i]) : 0);
 			left++;
 		}
 	return left ? COMPARE_DIFFERENT : COMPARE_NOT_NOW;
@@ -92,7 +92,7 @@ compare_zones(StringInfo out, const bytea *list)
 
 /*
  * compare(holds bytea, total bigint, zones bytea) returns bytea: u8 a CompareVerdict; if `zones` (sums_list.h) is not empty,
- * then those that differ, as items of zones, each followed by u64 0.
+ * then those that differ, as items of zones, each followed by u64 zone_sum() here.
  */
 Datum
 dnsrepl_compare(PG_FUNCTION_ARGS)

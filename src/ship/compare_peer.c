@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "port/pg_bswap.h"
 #include "utils/array.h"
@@ -131,7 +132,7 @@ zones_read(const uint8 *answer, size_t len, ZoneRef **out, uint64 *sum)
 	MemoryContext caller = CurrentMemoryContext;
 	WireReader	r;
 	ZoneRef		zone;
-	uint64		nothing;
+	uint64		theirs;
 	int			nall,
 				n = 0;
 	ZoneRef    *all;
@@ -141,14 +142,14 @@ zones_read(const uint8 *answer, size_t len, ZoneRef **out, uint64 *sum)
 	all = zone_all(&nall);
 	*out = palloc(sizeof(ZoneRef) * (size_t) (nall + 1));
 	wire_reader_init(&r, answer + 1, len - 1);
-	while (sums_list_next(&r, &zone, &nothing))
+	while (sums_list_next(&r, &zone, &theirs))
 	{
 		ZoneRef    *mine = nall ? bsearch(&zone, all, (size_t) nall, sizeof(ZoneRef), zone_order) : NULL;
 
 		if (!mine || n == nall || zone_was_off(mine->number))
 			continue;
 		(*out)[n++] = *mine;
-		*sum += zone_sum(mine);
+		*sum = hash_combine64(*sum, hash_combine64(zone_sum(mine), theirs));
 	}
 	worker_commit();
 	MemoryContextSwitchTo(caller);

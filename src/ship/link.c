@@ -62,6 +62,7 @@ typedef struct Link
 	Backoff		backoff;
 	bool		unreachable;	/* the last attempt did not get as far as a session */
 	uint32		greetings;		/* of peers, counted when it was made */
+	bool		greeting;		/* it waits for the answer to hello() */
 	bool		is_copy;		/* the peer says that this node is a copy of another that lives */
 	bool		up;				/* as the log was told */
 	char		reason[LINK_ERROR_SIZE];	/* why it is down, as the log was told */
@@ -185,8 +186,10 @@ link_greet(Link *link)
 	params[0] = (CallParam) {encoding, (int) strlen(encoding)};
 	params[1] = (CallParam) {said.data, said.len};
 	asked = stamp_time(clock_now());
+	link->greeting = true;
 	peer_send(link->conn, &call_hello, params);
 	answer = peer_answer(link->conn, &len);
+	link->greeting = false;
 	if (!answer || !greeting_decode(answer, len, &peer))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
@@ -356,6 +359,8 @@ link_compare(Link *link)
 		MemoryContextSwitchTo(link->work);
 		if (link_send_delta(link))
 			link->compared = 0;	/* has it helped? */
+		else
+			link->different = 0;	/* it has not been tried */
 		delta = link->delta;
 		link->delta = NULL;
 		delta_free(delta);
@@ -452,6 +457,7 @@ link_session(Link *link)
 	link->secrets = peer_is_private(link->conn);
 	peer_prepare(link->conn, &call_hello, 1);
 	link->told = 0;
+	link->different = PG_UINT64_MAX;	/* an earlier session may have noted something: the first comparison that finds nothing clears it */
 	link_greet(link);
 	peer_prepare(link->conn, call_merges, lengthof(call_merges));
 	peer_prepare(link->conn, &call_compare, 1);
@@ -516,7 +522,9 @@ link_fail(Link *link)
 	link_state_set_phase(link->state, LINK_DOWN);
 	if (link->up || strcmp(link->reason, reason) != 0)
 		ereport(LOG, (errmsg("link \"%s\" is down: %s", link->name, reason)));
-	link->is_copy = error->sqlerrcode == ERRCODE_DUPLICATE_OBJECT && error->context;
+	/* in answer to hello(): from a merge it may be an error of the peer's own triggers */
+	link->is_copy = link->greeting && error->sqlerrcode == ERRCODE_DUPLICATE_OBJECT && error->context;
+	link->greeting = false;
 	link->up = false;
 	strlcpy(link->reason, reason, sizeof(link->reason));
 	pgstat_report_activity(STATE_IDLE, NULL);
