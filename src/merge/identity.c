@@ -39,7 +39,7 @@ dnsrepl_become_other(PG_FUNCTION_ARGS)
 	lives_close();
 	(void) owner_execute("UPDATE dnsrepl.origin SET own = false WHERE own AND closed", 0, NULL, NULL);
 	(void) owner_execute("UPDATE dnsrepl.node SET id = gen_random_uuid(),"
-					 " name = left(name, 50) || '-' || substr(md5(gen_random_uuid()::text), 1, 6)", 0, NULL, NULL);
+					 " name = left(name, CASE WHEN octet_length(left(name, 56)) <= 56 THEN 56 ELSE 14 END) || '-' || substr(md5(gen_random_uuid()::text), 1, 6)", 0, NULL, NULL);
 	(void) owner_execute("INSERT INTO dnsrepl.roll (node, name) SELECT id, name FROM dnsrepl.node", 0, NULL, NULL);
 	PushActiveSnapshot(GetLatestSnapshot());
 	node_require(&is);
