@@ -18,7 +18,7 @@ use warnings;
 use Carp;
 use Dnsrepl;
 
-our $schema = PostgreSQL::Test::Utils::slurp_file("$ENV{DNSREPL_ROOT}/test/lib/Property/schema.sql");
+our $schema = PostgreSQL::Test::Utils::slurp_file(($ENV{DNSREPL_ROOT} // ".") . "/test/lib/Property/schema.sql");
 
 sub new
 {
