@@ -92,7 +92,7 @@ parked_go_on(const ParkedUnit *u, StringInfo last)
 
 #define RETRY_GROUPS 5000		/* of a zone that is parked as a whole, in one transaction */
 
-/* All of a zone, or as much of it as one transaction takes. */
+/* All of a zone, or as much of it as one transaction takes; one with DNAMEs at once, since one name depends on another. */
 static void
 retry_zone(Work *w, ZoneWork *z, ParkedUnit *u)
 {
@@ -101,7 +101,7 @@ retry_zone(Work *w, ZoneWork *z, ParkedUnit *u)
 	initStringInfo(&last);
 	z->whole = true;
 	u->goes_on = work_prefix(w, z, (const uint8 *) "", 0, (const uint8 *) VARDATA_ANY(u->after),
-							 VARSIZE_ANY_EXHDR(u->after), RETRY_GROUPS, &last);
+							 VARSIZE_ANY_EXHDR(u->after), z->ref->state.dnames > 0 ? 0 : RETRY_GROUPS, &last);
 	if (u->goes_on)
 		parked_go_on(u, &last);
 	else
@@ -125,9 +125,7 @@ retry_parked(Work *w, ZoneWork *z, ParkedUnit *u)
 	size_t		len = VARSIZE_ANY_EXHDR(u->key);
 	const uint8 *key = (const uint8 *) VARDATA_ANY(u->key);
 
-	if (record_type(key, len) == TYPE_DNAME)	/* and all below: without the 0 that ends the name */
-		(void) work_prefix(w, z, key, group_prefix(key, len) - 1, NULL, 0, 0, NULL);
-	else if (len)
+	if (len)
 		work_unit(w, z, key, len);
 	else
 		retry_zone(w, z, u);

@@ -327,22 +327,28 @@ remember_subtree(const uint8 *name, size_t name_len, void *arg)
 	z->subtrees = lappend(z->subtrees, varlena_make(prefix.data, (size_t) prefix.len));
 }
 
+/* The DNAMEs at a group's name and above it, of before and now: all below is looked at by work_zone_end(). False: there are none. */
+static bool
+remember_dnames(Work *w, ZoneWork *z, const UnitGroup *g)
+{
+	MemoryContext old = MemoryContextSwitchTo(w->context);
+
+	z->found = false;
+	snapshot_now();
+	dnames_above(g, w->store, w->before, remember_subtree, z);
+	dnames_above(g, w->store, GetActiveSnapshot(), remember_subtree, z);
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
+	return z->found;
+}
+
 /* Does it depend on more of the zone than is known yet? Then it is looked at when all of the zone has been written. */
 static bool
 group_waits(Work *w, ZoneWork *z, const UnitGroup *after)
 {
-	MemoryContext old;
-
 	if (z->walking || z->walk)
 		return z->walk && !z->walking;
-	z->found = false;
-	old = MemoryContextSwitchTo(w->context);
-	snapshot_now();
-	dnames_above(after, w->store, w->before, remember_subtree, z);
-	dnames_above(after, w->store, GetActiveSnapshot(), remember_subtree, z);
-	PopActiveSnapshot();
-	MemoryContextSwitchTo(old);
-	return z->found;
+	return remember_dnames(w, z, after);
 }
 
 static void
@@ -486,6 +492,14 @@ work_unit(Work *w, ZoneWork *z, const uint8 *key, size_t key_len)
 	UnitGroup	none = {.zone = z->ref, .prefix = key, .prefix_len = len};
 	UnitGroup  *empty = group_copy(&none);
 
+	(void) remember_dnames(w, z, &none);
+	if (record_type(key, key_len) == TYPE_DNAME)	/* which may be in the store no more */
+	{
+		MemoryContext old = MemoryContextSwitchTo(w->context);
+
+		remember_subtree(key + 2, len - 3, z);
+		MemoryContextSwitchTo(old);
+	}
 	snapshot_now();
 	if (version_read(w->store, GetActiveSnapshot(), z->ref->number, key, key_len).n == 0 && key_table(key, key_len))
 	{

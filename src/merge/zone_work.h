@@ -51,7 +51,7 @@ extern void work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup 
 extern bool work_prefix(Work *w, ZoneWork *z, const uint8 *prefix, size_t len, const uint8 *after, size_t after_len,
 						int most, StringInfo last);
 
-/* The group of one unit is looked at anew; the unit too if the store has nothing of it. */
+/* The group of one unit is looked at anew, the unit too if the store has nothing of it, and what DNAMEs may hide with it. */
 extern void work_unit(Work *w, ZoneWork *z, const uint8 *key, size_t key_len);
 
 /* All of the zone's groups have been given; z must last until work_end(). */

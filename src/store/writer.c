@@ -80,6 +80,26 @@ defaults_prepare(Writer *w)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Deferred triggers that fire for replicas too run at once, as the table's owner: the executor does not let them be queued
+ * in a restricted operation, and what an author has deferred has run before his commit comes here.
+ */
+static void
+triggers_at_once(const TriggerDesc *triggers)
+{
+	bool		any = false;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		any |= triggers->triggers[i].tginitdeferred && triggers->triggers[i].tgenabled != TRIGGER_FIRES_ON_ORIGIN;
+	if (any)
+	{
+		ConstraintsSetStmt *all = makeNode(ConstraintsSetStmt);
+
+		AfterTriggerSetState(all);
+		pfree(all);
+	}
+}
+
 Writer *
 writer_open(TableDesc *t)
 {
@@ -104,6 +124,7 @@ writer_open(TableDesc *t)
 	compat_epq_init(&w->epq, w->estate);
 	w->found = table_slot_create(w->rel, &w->estate->es_tupleTable);
 	w->row = ExecInitExtraTupleSlot(w->estate, RelationGetDescr(w->rel), &TTSOpsVirtual);
+	triggers_at_once(w->rel->trigdesc);
 	AfterTriggerBeginQuery();
 	return w;
 }

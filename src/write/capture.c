@@ -47,6 +47,11 @@ typedef struct DnameName
 	struct varlena *prefix;		/* of its group */
 } DnameName;
 
+enum
+{
+	UNIT_NEW, UNIT_LOOKED_AT, UNIT_WRITTEN
+};
+
 typedef struct Capture
 {
 	Store	   *store;
@@ -61,7 +66,7 @@ typedef struct Capture
 	ZoneTouch  *zone;
 	UnitGroup  *group;			/* NULL: none */
 	UnitGroup  *before;
-	bool	   *captured;		/* of group's units: the rows were looked at */
+	uint8	   *progress;		/* of group's units: UNIT_... */
 	bool		written;
 	List	   *dname_names;
 } Capture;
@@ -312,12 +317,13 @@ unit_capture(Capture *c, int at, bool settle)
 	TableDesc  *t = capture_table(c, u->key, u->key_len);
 	RowSet		rows;
 
-	if (!t || c->captured[at])
+	if (!t || c->progress[at] == UNIT_WRITTEN || (c->progress[at] == UNIT_LOOKED_AT && !settle))
 		return;
-	c->captured[at] = true;
+	c->progress[at] = UNIT_LOOKED_AT;
 	rows = unit_shown(c, t, c->zone->id, u->key, u->key_len);
 	if (!unit_edited(c, t, u, &rows) && !settle && !edit_settles(c, u, &rows))
 		return;
+	c->progress[at] = UNIT_WRITTEN;
 	unit_write(c, t, u, &rows);
 }
 
@@ -336,9 +342,9 @@ group_place(Capture *c, const uint8 *key, size_t key_len)
 
 		memcpy(copy, key, key_len);
 		u->key = copy;
-		c->captured = c->captured ? repalloc(c->captured, (size_t) c->group->cap) : palloc0((size_t) c->group->cap);
-		memmove(c->captured + at + 1, c->captured + at, (size_t) (had - at));
-		c->captured[at] = false;
+		c->progress = repalloc(c->progress, (size_t) c->group->cap);
+		memmove(c->progress + at + 1, c->progress + at, (size_t) (had - at));
+		c->progress[at] = UNIT_NEW;
 	}
 	return at;
 }
@@ -355,7 +361,7 @@ group_begin(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len)
 	c->group = group_read(c->store, GetActiveSnapshot(), &z->ref, prefix, len);
 	group_judge(c->group, &z->live, true, c->store, GetActiveSnapshot());
 	c->before = group_copy(c->group);
-	c->captured = palloc0(Max(c->group->cap, 1));
+	c->progress = palloc0((size_t) Max(c->group->cap, 1));
 }
 
 /* A name in a zone with DNAMEs: it is checked when all of the lot has been written. */
@@ -412,7 +418,7 @@ group_shown(Capture *c)
 		TableDesc  *t = capture_table(c, u->key, u->key_len);
 		RowSet		rows;
 
-		if (!t || c->captured[i] || u->served.live || !has_unseen(&u->set))
+		if (!t || c->progress[i] == UNIT_WRITTEN || u->served.live || !has_unseen(&u->set))
 			continue;
 		rows = unit_shown(c, t, c->zone->id, u->key, u->key_len);
 		if (rows.n > 0)
@@ -430,8 +436,8 @@ group_end(Capture *c)
 	old = MemoryContextSwitchTo(c->scratch);
 	if (c->written)
 	{
-		for (int i = 0; i < c->group->n && c->lot == 1; i++)
-			if (!c->captured[i] && (has_siblings(c, &c->group->units[i]) || c->group->units[i].rule != RULE_NONE))
+		for (int i = 0; i < c->group->n; i++)
+			if (c->progress[i] != UNIT_WRITTEN && (has_siblings(c, &c->group->units[i]) || c->group->units[i].rule != RULE_NONE))
 				unit_capture(c, i, true);
 		group_shown(c);
 		group_check(c->store, c->zone, c->group);

@@ -69,6 +69,22 @@ apart(what => 'who loses may come back', edits => [
     [ $tacoma, "DELETE FROM records WHERE name = 'six.example.org'" ] ]);
 both(at('six.example.org'), 'CNAME www.example.org', 'if the winner had gone by itself');
 
+apart(what => 'a loser that nobody has named', edits => [
+    [ $seattle, insert('example.org', 'seven.example.org', 'CNAME', 'www.example.org') ],
+    [ $tacoma, insert('example.org', 'seven.example.org', 'A', '192.0.2.7') ] ]);
+$seattle->sql("BEGIN; SAVEPOINT s; UPDATE records SET ttl = 9 WHERE name = 'seven.example.org';" . insert('example.org', 'seven.example.org', 'CNAME', 'example.net')
+    . "ROLLBACK TO s; DELETE FROM records WHERE name = 'seven.example.org'; COMMIT");
+both(at('seven.example.org'), '', 'is settled too by an edit of its name');
+ok($_->poll("SELECT count(*) FROM dnsrepl.version WHERE key->>'name' = 'seven.example.org' AND live", 0), $_->name . ': for good') for @node;
+make_zone($seattle, 'replaced.example', 1);
+apart(what => 'a loser in a zone', edits => [
+    [ $seattle, insert('replaced.example', 'www.replaced.example', 'CNAME', 'www.example.org') ],
+    [ $tacoma, insert('replaced.example', 'www.replaced.example', 'A', '192.0.2.7') ] ]);
+$seattle->sql("BEGIN; DELETE FROM domains WHERE name = 'replaced.example'; INSERT INTO domains (name, type) VALUES ('replaced.example', 'NATIVE');"
+    . insert('replaced.example', 'replaced.example', 'SOA', sprintf $SOA, 2) . insert('replaced.example', 'replaced.example', 'NS', 'ns.example.org') . 'COMMIT');
+both(at('www.replaced.example'), '', 'goes when the zone is replaced by one that does not have the name');
+is($_->sql("SELECT zone, key, problem FROM dnsrepl.check_store()"), '', $_->name . ': the tables are what the store has') for @node;
+
 # ---------------------------------------------------------------- DNAME
 apart(what => 'a DNAME above a name', edits => [
     [ $seattle, insert('example.org', 'x.three.example.org', 'A', '192.0.2.3') ],
@@ -85,6 +101,30 @@ $tacoma->sql("DELETE FROM records WHERE name LIKE '%four.example.org'");
 both(at('four.example.org'), 'DNAME elsewhere.example', 'until there is nothing below it any more');
 $seattle->sql("DELETE FROM records WHERE name = 'three.example.org'");
 both(at('x.three.example.org'), 'A 192.0.2.3', 'without the DNAME, what was below it is served');
+
+{
+    ok(Dnsrepl::same(@node), 'both are the same before');
+    $_->sql('SELECT dnsrepl.pause(name) FROM dnsrepl.peer') for @node;
+    $seattle->sql(insert('example.org', 'five.example.org', 'DNAME', 'elsewhere.example'));
+    $tacoma->sql(insert('example.org', 'x.five.example.org', 'A', '192.0.2.5'));
+    $seattle->sql(<<'END_SQL');
+CREATE TABLE seen (what text);
+CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$ BEGIN
+  INSERT INTO seen SELECT string_agg(name || ' ' || type, ', ' ORDER BY name) FROM records WHERE name LIKE '%five.example.org'; RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER see AFTER INSERT OR UPDATE OR DELETE ON records DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION see();
+ALTER TABLE records ENABLE ALWAYS TRIGGER see;
+END_SQL
+    my $author = $seattle->session;
+    $author->query_safe("BEGIN; UPDATE records SET ttl = 59 WHERE name = 'www.example.org'");
+    $_->sql('SELECT dnsrepl.resume(name) FROM dnsrepl.peer') for @node;
+    ok($seattle->poll('SELECT count(*) > 0 FROM dnsrepl.problem'), 'a name below a DNAME has to wait for an author');
+    $author->query_safe("COMMIT");
+    $author->quit;
+    both(at('x.five.example.org'), 'A 192.0.2.5', 'then it is served');
+    both(at('five.example.org'), '', 'and the DNAME is not');
+    is($seattle->sql("SELECT string_agg(DISTINCT what, '; ') FROM seen"), 'five.example.org DNAME; x.five.example.org A', 'at no time both');
+    $seattle->sql('DROP TRIGGER see ON records');
+}
 
 # ---------------------------------------------------------------- an author is refused
 for ([ 'cname-alone', insert('example.org', 'www.example.org', 'CNAME', 'example.net') ],

@@ -49,7 +49,7 @@ BEGIN
   IF s IS NOT NULL AND NOT EXISTS (SELECT FROM torture.log l WHERE l.xid = pg_current_xact_id() AND l.scope = s) THEN
     INSERT INTO torture.log (xid, scope, held, rows)
       SELECT pg_current_xact_id(), s,
-             ARRAY(SELECT concat_ws('|', unit, origin, stamp, seen::int, lives::int) FROM torture.version v WHERE v.no = torture.scope_no(s)),
+             ARRAY(SELECT concat_ws('|', unit, origin, stamp, seen::int, lives::int, own::int) FROM torture.version v WHERE v.no = torture.scope_no(s)),
              ARRAY(SELECT r.unit || '|' || r.rows FROM torture.rows(s) r);
   END IF;
 END $$;
