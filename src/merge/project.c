@@ -318,7 +318,7 @@ unit_project(Projection *p, ProjectUnit *u)
 	table_close(rel, NoLock);
 	if (u->by_tables)
 		u->was = shown_hash(t, u, &old);
-	if (u->changes && t->number == TABLE_RECORDS && shown_hash(t, u, &old) != u->is)
+	if (u->changes && !*u->changes && t->number == TABLE_RECORDS && shown_hash(t, u, &old) != u->is)
 		*u->changes = true;
 	if (t->zone == ZONE_SELF)
 		domain_project(p, t, u, &old, &u->rows);

@@ -89,7 +89,7 @@ zone_serial_decide(Work *w, ZoneWork *z, uint64 *serial)
 	.fresh = z->fresh, .fell_back = z->fell_back};
 	bool		carry;
 
-	/* the sums forget what was served of a unit when it has to wait: the tables know */
+	/* the sums do not know what was served of a unit that had to wait, or under another policy: the tables do */
 	if (z->changes && m.before == m.after)
 		m.before = ~m.after;
 	if (z->late)
@@ -401,7 +401,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 		p.key = batch_copy(w, u->key, u->key_len);
 		p.key_len = u->key_len;
 		p.by_tables = z->whole && !unseen;
-		p.changes = unseen ? &z->changes : NULL;
+		p.changes = &z->changes;
 		p.bound = bound && !first;
 		if (key_number(u->key, u->key_len) == TABLE_DOMAINS)
 			p.live = &z->now;

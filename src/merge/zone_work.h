@@ -21,7 +21,7 @@ typedef struct ZoneWork
 	bool		walk;			/* other incarnations live than before: all of it is looked at, when all has come */
 	bool		row;			/* the zone's own row has come already */
 	bool		walking;		/* now */
-	bool		changes;		/* of a unit that had to wait, the tables showed other records than are served now */
+	bool		changes;		/* the tables showed other records than are served now */
 	bool		whole;			/* all of the zone is, since what serves it is another: a policy */
 	bool		count_anew;		/* what was counted of the zone is not to be relied on: another policy was in force then */
 	struct HTAB *looked;		/* late: groups (by hash of the prefix) that have been looked at: each counts once */
