@@ -134,7 +134,8 @@ strangers_read(int *n)
 	Chunks	   *all;
 
 	SPI_connect();
-	SPI_execute("SELECT node, delta, chunks FROM dnsrepl.stranger ORDER BY node", true, 0);
+	SPI_execute("SELECT node, delta, chunks FROM dnsrepl.stranger s WHERE chunks ="
+				" (SELECT count(*) FROM dnsrepl.staging c WHERE c.node = s.node AND c.delta = s.delta) ORDER BY node", true, 0);
 	*n = (int) SPI_processed;
 	all = MemoryContextAllocZero(caller, sizeof(Chunks) * (size_t) (*n + 1));
 	for (int i = 0; i < *n; i++)

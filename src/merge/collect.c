@@ -111,6 +111,7 @@ typedef struct Collect
 	Vector	   *collected;		/* NULL: only look whether there is something */
 	Live		live;			/* by all versions */
 	bool		settled;		/* the zone's own unit is stable: what is dead stays so */
+	bool	   *missed;
 	MemoryContext context,
 				scratch;
 	int64		n,
@@ -120,10 +121,16 @@ typedef struct Collect
 static bool
 versions_stable(const Collect *c, const VersionSet *set)
 {
+	bool		seen = true;
+
 	for (int i = 0; i < set->n; i++)
-		if (!set->v[i].seen || !vector_covers(c->stable, set->v[i].dot.origin, set->v[i].dot.stamp))
+	{
+		if (!vector_covers(c->stable, set->v[i].dot.origin, set->v[i].dot.stamp))
 			return false;
-	return true;
+		seen &= set->v[i].seen;
+	}
+	*c->missed |= !seen;
+	return seen;
 }
 
 static void
@@ -227,16 +234,22 @@ zone_walk(Collect *c)
 }
 
 int64
-collect_zone(Store *store, const ZoneRef *zone, const Vector *stable, Vector *collected, int64 most)
+collect_zone(Store *store, const ZoneRef *zone, const Vector *stable, Vector *collected, int64 most, bool *missed)
 {
-	Collect		look = {.store = store, .zone = zone, .stable = stable, .most = 1};
+	Collect		look = {.store = store, .zone = zone, .stable = stable, .most = 1, .missed = missed};
 	ZoneRef		locked = *zone;
 	Collect		c;
 
 	zone_walk(&look);
-	if (look.n == 0 || !zone_lock(&locked, false))
+	if (look.n == 0)
 		return 0;
-	c = (Collect) {.store = store, .zone = &locked, .stable = stable, .collected = collected, .most = most};
+	if (!zone_lock(&locked, false))
+	{
+		*missed = true;
+		return 0;
+	}
+	c = (Collect) {.store = store, .zone = &locked, .stable = stable, .collected = collected, .most = most,
+	.missed = missed};
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());	/* newer than the lock */
 	zone_walk(&c);

@@ -17,8 +17,9 @@ extern Vector *collect_stable(void);
 
 /*
  * Removes from the store what of a zone is deleted, or dead with a zone that was deleted, as far as it is stable; at most so
- * many versions. Locks the zone's row, and does nothing if somebody has it. `collected` gets their dots. Returns how many.
+ * many versions. Locks the zone's row, and does nothing if somebody has it. `collected` gets their dots. *missed is set if something
+ * has to be looked at again: the zone was locked, or a unit waits for its projection. Returns how many.
  */
-extern int64 collect_zone(Store *store, const ZoneRef *zone, const Vector *stable, Vector *collected, int64 most);
+extern int64 collect_zone(Store *store, const ZoneRef *zone, const Vector *stable, Vector *collected, int64 most, bool *missed);
 
 #endif

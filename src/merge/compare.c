@@ -38,34 +38,61 @@ holds_more(const Vector *theirs, const Vector *ours)
 	return more;
 }
 
-/* The zones of both lists whose sums differ, in zone_order. */
-static ZoneRef *
-zones_different(WireReader *r, int *n)
+typedef struct ZoneList
 {
+	ZoneRef    *zones;
+	int			n,
+				cap;
+} ZoneList;
+
+static void
+zone_list_add(ZoneList *l, const ZoneRef *z)
+{
+	if (l->n == l->cap)
+	{
+		l->cap = l->cap ? l->cap * 2 : 16;
+		l->zones = l->zones ? repalloc_huge(l->zones, sizeof(ZoneRef) * (size_t) l->cap) : palloc(sizeof(ZoneRef) * (size_t) l->cap);
+	}
+	l->zones[l->n++] = *z;
+}
+
+/* The next zone of a peer's list, which is in zone_order. */
+static bool
+theirs_next(WireReader *r, ZoneRef *z, uint64 *sum)
+{
+	ZoneRef		last = *z;
+
+	if (!sums_list_next(r, z, sum))
+		return false;
+	if ((last.name_len || last.table) && zone_order(&last, z) >= 0)
+		peer_nonsense("The zones of its list are not in order.");
+	return true;
+}
+
+/* The zones of both lists whose sums differ, in zone_order. */
+static ZoneList
+zones_different(WireReader *r)
+{
+	ZoneList	out = {0};
 	int			nmine,
 				i = 0;
 	ZoneRef    *mine = zone_all_at(GetActiveSnapshot(), &nmine);
-	ZoneRef    *out = palloc(sizeof(ZoneRef) * (size_t) (nmine + 1));
-	ZoneRef		theirs;
+	ZoneRef		theirs = {0};
 	uint64		sum;
-	bool		more = sums_list_next(r, &theirs, &sum);
+	bool		more = theirs_next(r, &theirs, &sum);
 
-	*n = 0;
 	while (more || i < nmine)
 	{
 		int			c = !more ? -1 : i == nmine ? 1 : zone_order(&mine[i], &theirs);
 
 		if (c <= 0 && zone_sum(&mine[i]) != (c == 0 ? sum : 0))
-			out[(*n)++] = mine[i];
+			zone_list_add(&out, &mine[i]);
 		if (c > 0)
-		{
-			out = repalloc_huge(out, sizeof(ZoneRef) * (size_t) (nmine + *n + 2));
-			out[(*n)++] = theirs;
-		}
+			zone_list_add(&out, &theirs);
 		if (c <= 0)
 			i++;
 		if (c >= 0)
-			more = sums_list_next(r, &theirs, &sum);
+			more = theirs_next(r, &theirs, &sum);
 	}
 	return out;
 }
@@ -74,17 +101,16 @@ static CompareVerdict
 compare_zones(StringInfo out, const bytea *list)
 {
 	WireReader	r;
-	int			n,
-				left = 0;
-	ZoneRef    *zones;
+	int			left = 0;
+	ZoneList	l;
 
 	wire_reader_init(&r, VARDATA_ANY(list), VARSIZE_ANY_EXHDR(list));
-	zones = zones_different(&r, &n);
-	for (int i = 0; i < n; i++)
-		if (!zones[i].number || !zone_check(zones[i].number))
+	l = zones_different(&r);
+	for (int i = 0; i < l.n; i++)
+		if (!l.zones[i].number || !zone_check(l.zones[i].number))
 		{
-			zone_encode(out, &zones[i]);
-			wire_put_u64(out, zones[i].number ? zone_sum(&zones[i]) : 0);
+			zone_encode(out, &l.zones[i]);
+			wire_put_u64(out, l.zones[i].number ? zone_sum(&l.zones[i]) : 0);
 			left++;
 		}
 	return left ? COMPARE_DIFFERENT : COMPARE_NOT_NOW;

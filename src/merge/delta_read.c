@@ -114,6 +114,9 @@ delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid
 	header_vector(d, r, mine);
 	based = header_base(r, mine);
 	header_collected(d, r);
+	/* it has some zones, not what may be new in others */
+	if (d->flags & DELTA_REPAIR)
+		based &= vector_covers_all(mine, d->theirs);
 	return based;
 }
 

@@ -75,6 +75,9 @@ dots_claim(Vector *now, Dots *d)
 			if (n == 0 || ranges[n - 1].last != d->dots[i].stamp)
 				ranges[n++] = (StampRange) {d->dots[i].stamp, d->dots[i].stamp};
 		vector_add(now, origin, 0, ranges, Min(n, MAX_RANGES));
+		if (n > MAX_RANGES)
+			ereport(LOG, (errmsg("dnsrepl: %d versions that are held here alone cannot be told of", n - MAX_RANGES),
+						  errhint("An edit of their names tells of them.")));
 	}
 	pfree(ranges);
 }
@@ -152,7 +155,7 @@ dnsrepl_damage(PG_FUNCTION_ARGS)
 	PushActiveSnapshot(GetLatestSnapshot());
 	zone = zone_by_number(zone.number);
 	clock_count(COUNT_DAMAGED, 1);
-	if (owner_execute("SELECT FROM dnsrepl.roll r WHERE NOT r.evicted AND r.node <> (SELECT id FROM dnsrepl.node)", 0, NULL, NULL) == 0)
+	if (owner_execute("SELECT FROM dnsrepl.roll r WHERE r.node <> (SELECT id FROM dnsrepl.node)", 0, NULL, NULL) == 0)
 	{
 		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
 					  errdetail("There is no other member to ask: it is taken for what it is.")));

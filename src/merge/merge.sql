@@ -51,7 +51,7 @@ CREATE FUNCTION dnsrepl.join_differences(OUT zone @extschema@.dnsname, OUT key b
 COMMENT ON FUNCTION dnsrepl.join_differences() IS 'for join_preview(): units of which this node and a cluster that it may join serve different things';
 
 -- Looks after itself (self_check.c, collect.c, mend.c).
-CREATE FUNCTION dnsrepl.check_zones(after int, most bigint, stable bytea, OUT next int, OUT units bigint, OUT damaged int) RETURNS record
+CREATE FUNCTION dnsrepl.check_zones(after int, most bigint, stable bytea, OUT next int, OUT units bigint, OUT damaged int, OUT missed boolean) RETURNS record
   LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_check_zones' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.check_zones(int, bigint, bytea) IS 'some zones: are tables, store and sums of one mind; collects deletions that are stable';
 
@@ -104,6 +104,7 @@ DECLARE
   gone record;
 BEGIN
   PERFORM dnsrepl.zones_enter();
+  DELETE FROM dnsrepl.vector_log WHERE at > now();	-- the clock was ahead
   INSERT INTO dnsrepl.vector_log SELECT now(), dnsrepl.holdings()
    WHERE NOT EXISTS (SELECT FROM dnsrepl.vector_log l WHERE l.at > now() - greatest(retention / 30, interval '1 second'));
   DELETE FROM dnsrepl.vector_log WHERE at < (SELECT max(l.at) FROM dnsrepl.vector_log l WHERE l.at <= now() - retention);

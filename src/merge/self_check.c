@@ -48,6 +48,7 @@ typedef struct SelfCheck
 	int32		next;			/* the number of the zone to go on after */
 	int64		units;
 	int32		damaged;		/* a zone, or 0 */
+	bool		missed;			/* something is to be collected that could not be now */
 } SelfCheck;
 
 /* The first thing that is wrong in a zone. */
@@ -152,7 +153,7 @@ check_one(SelfCheck *c, int32 number)
 		sums_put_right(c->store, &zone, &sums);
 	if (c->stable && !c->damaged)
 	{
-		int64		n = collect_zone(c->store, &zone, c->stable, c->collected, COLLECT_AT_ONCE);
+		int64		n = collect_zone(c->store, &zone, c->stable, c->collected, COLLECT_AT_ONCE, &c->missed);
 
 		clock_count(COUNT_COLLECTED, (uint64) n);
 		if (n >= COLLECT_AT_ONCE)
@@ -238,16 +239,16 @@ check_some(SelfCheck *c, int64 most)
 }
 
 /*
- * check_zones(after int, most bigint, stable bytea, OUT next int, OUT units bigint, OUT damaged int): looks at zones from the
- * one after that number on, until so many units have been seen; next: null when all have been. With `stable` (as stable() has
- * it) collects.
+ * check_zones(after int, most bigint, stable bytea, OUT next int, OUT units bigint, OUT damaged int, OUT missed boolean): looks
+ * at zones from the one after that number on, until so many units have been seen; next: null when all have been. With `stable`
+ * (as stable() has it) collects; missed: not all that could be, as somebody was at it.
  */
 Datum
 dnsrepl_check_zones(PG_FUNCTION_ARGS)
 {
 	SelfCheck	c = {.next = PG_GETARG_INT32(0)};
-	Datum		values[3];
-	bool		nulls[3] = {false, false, false};
+	Datum		values[4];
+	bool		nulls[4] = {false, false, false, false};
 	TupleDesc	desc;
 	bool		more;
 
@@ -283,6 +284,7 @@ dnsrepl_check_zones(PG_FUNCTION_ARGS)
 	values[1] = Int64GetDatum(c.units);
 	values[2] = Int32GetDatum(c.damaged);
 	nulls[2] = c.damaged == 0;
+	values[3] = BoolGetDatum(c.missed);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 

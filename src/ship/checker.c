@@ -41,7 +41,7 @@ typedef struct Checker
 	bytea	   *stable;			/* may be collected; NULL: nothing, or nothing new */
 	bytea	   *collected;		/* has been, all of it */
 	int32		next;
-	bool		more;
+	bool		missed;			/* not all of `stable` could be collected */
 	Backoff		backoff;
 	char		complaint[LINK_ERROR_SIZE];
 } Checker;
@@ -88,6 +88,7 @@ round_begin(Checker *c)
 	MemoryContextReset(c->round);
 	c->stable = NULL;
 	c->next = 0;
+	c->missed = false;
 	worker_begin();
 	may = checker_may();
 	if (may)
@@ -124,17 +125,19 @@ round_step(Checker *c)
 	Oid			types[3] = {INT4OID, INT8OID, BYTEAOID};
 	Datum		values[3] = {Int32GetDatum(c->next), Int64GetDatum(UNITS_AT_ONCE), PointerGetDatum(c->stable)};
 	bool		last = true,
-				sound = true;
+				sound = true,
+				isnull;
 	int32		damaged = 0;
 
 	worker_begin();
 	if (checker_may())
 	{
 		SPI_connect();
-		if (SPI_execute_with_args("SELECT next, damaged FROM dnsrepl.check_zones($1, $2, $3)", 3, types, values,
+		if (SPI_execute_with_args("SELECT next, damaged, missed FROM dnsrepl.check_zones($1, $2, $3)", 3, types, values,
 								  c->stable ? NULL : "  n", false, 0) == SPI_OK_SELECT && SPI_processed == 1)
 		{
 			c->next = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &last));
+			c->missed |= DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
 			damaged = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &sound));
 		}
 		SPI_finish();
@@ -148,7 +151,7 @@ round_step(Checker *c)
 static void
 round_end(Checker *c)
 {
-	if (!c->stable)
+	if (!c->stable || c->missed)
 		return;
 	MemoryContextReset(c->kept);
 	c->collected = MemoryContextAlloc(c->kept, VARSIZE(c->stable));

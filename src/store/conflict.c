@@ -45,7 +45,9 @@ siblings_differ(const GroupUnit *u, const Live *live)
 bool
 unit_in_conflict(const GroupUnit *u, const Live *live)
 {
-	if (key_number(u->key, u->key_len) == TABLE_SERIAL)
+	int			table = key_number(u->key, u->key_len);
+
+	if (table == TABLE_SERIAL || table == TABLE_ROLL)	/* nobody's edits */
 		return false;
 	return u->rule != RULE_NONE || (u->set.n > 1 && siblings_differ(u, live));
 }

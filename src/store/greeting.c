@@ -191,7 +191,7 @@ known_still(void)
 
 /* Takes a vector if it is told of a newer life, or later, than what is known, and this node holds all of it. */
 static void
-known_learn(const KnownVector *k, const Vector *held)
+known_learn(const KnownVector *k, const Vector *held, TimestampTz now)
 {
 	WireReader	r;
 	int			n;
@@ -202,7 +202,8 @@ known_learn(const KnownVector *k, const Vector *held)
 	if (!IS_VALID_TIMESTAMP(k->heard) || !pg_verifymbstr(k->name, (int) strlen(k->name), true))
 		return;
 	had = peer_vector_find(GetActiveSnapshot(), &k->node);
-	if (had && (had->heard >= k->heard ||
+	/* what was heard in the future was heard while the clock was ahead */
+	if (had && had->heard <= now && (had->heard >= k->heard ||
 				(memcmp(&had->life, &k->life, UUID_LEN) == 0 && had->vector_len == k->vector_len &&
 				 memcmp(had->vector, k->vector, k->vector_len) == 0 &&
 				 !TimestampDifferenceExceeds(had->heard, k->heard, known_still()))))
@@ -232,7 +233,7 @@ greeting_learn(const Greeting *g)
 
 	node_require(&me);
 	strlcpy(guest.name, g->name, NAMEDATALEN);
-	known_learn(&guest, held);
+	known_learn(&guest, held, now);
 	for (int i = 0; i < g->nknown; i++)
 	{
 		KnownVector *k = &g->known[i];
@@ -241,7 +242,7 @@ greeting_learn(const Greeting *g)
 		if (memcmp(&k->node, &me.id, UUID_LEN) == 0 || memcmp(&k->node, &g->node, UUID_LEN) == 0)
 			continue;
 		k->heard = Min(k->heard, now);
-		known_learn(k, held);
+		known_learn(k, held, now);
 	}
 	PopActiveSnapshot();
 }

@@ -104,8 +104,6 @@ origin_info(int32 number)
 		cached_for = schema_oid("origin");
 		if (clock_available())
 			cached_in = clock_slot()->life;
-		if (clock_available())
-			cached_in = clock_slot()->life;
 	}
 	o = hash_search(cache, &number, HASH_FIND, NULL);
 	if (o)
