@@ -64,9 +64,12 @@ CREATE FUNCTION dnsrepl.differs_from(peer text, zones int[]) RETURNS void
   DELETE FROM dnsrepl.check_problem c WHERE c.peer = differs_from.peer AND c.zone <> ALL (zones);
   INSERT INTO dnsrepl.check_problem (zone, peer, units, problem)
     SELECT z, differs_from.peer, 0, format('node "%s" serves something else, though it holds the same', differs_from.peer) FROM unnest(zones) z
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING;
+  UPDATE dnsrepl.policy p SET doubted = true
+   WHERE NOT p.doubted AND p.resolver IN (SELECT c.rule FROM dnsrepl.conflict c JOIN dnsrepl.zone z ON z.name OPERATOR(@extschema@.=) c.zone
+                                           WHERE z.no = ANY (zones) AND c.rule LIKE '%.%');
 $$;
-COMMENT ON FUNCTION dnsrepl.differs_from(text, int[]) IS 'these zones are served differently by a peer that holds the same, and could not be united';
+COMMENT ON FUNCTION dnsrepl.differs_from(text, int[]) IS 'these zones are served differently by a peer that holds the same, and could not be united: functions that chose there are doubted';
 
 CREATE FUNCTION dnsrepl.stable() RETURNS bytea
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_stable' SET search_path = pg_catalog, pg_temp;

@@ -183,7 +183,7 @@ BEGIN
         PERFORM dnsrepl.note_table(rel);
     END LOOP;
     -- The extension's own: how conflicts are settled.
-    INSERT INTO dnsrepl.tab VALUES (8, 'policy', 'dnsrepl.policy'::regclass, 'n', '{scope}', NULL, '{zone,tab,type,resolver,options}');
+    INSERT INTO dnsrepl.tab VALUES (8, 'policy', 'dnsrepl.policy'::regclass, 'n', '{scope}', NULL, '{zone,tab,type,resolver,options,doubted}');
     PERFORM dnsrepl.setup_triggers('dnsrepl.policy');
     PERFORM dnsrepl.note_table('dnsrepl.policy');
     INSERT INTO dnsrepl.tab VALUES (9, 'member', 'dnsrepl.roll'::regclass, 'n', '{node}', NULL, '{name,evicted}');

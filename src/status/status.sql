@@ -107,9 +107,13 @@ CREATE VIEW dnsrepl.problem AS
     JOIN dnsrepl.zone z ON z.no = p.zone
     LEFT JOIN dnsrepl.tab t ON t.no = get_byte(p.key, 0) * 256 + get_byte(p.key, 1)
   UNION ALL
+  SELECT p.tab, p.zone, NULL, format('nodes that hold the same do not serve the same by resolver %s', p.resolver), NULL, NULL,
+         'the latest version is served; make the function the same on all nodes, and dependent on nothing but its arguments; then UPDATE dnsrepl.policy SET doubted = false'
+    FROM dnsrepl.policy p WHERE p.doubted
+  UNION ALL
   SELECT 'all tables', z.name, NULL, CASE WHEN c.peer = '' THEN format('%s: %s units', c.problem, c.units) ELSE c.problem END, c.since, NULL,
          CASE WHEN c.peer = '' THEN 'SELECT * FROM dnsrepl.check_store() shows them; repair => ''tables'' or ''store'' makes that follow the other'
-              ELSE 'is a function of dnsrepl.policy not the same on both, or not immutable? Does the peer have a link to this node?' END
+              ELSE 'does the peer have a link to this node?' END
     FROM dnsrepl.check_problem c JOIN dnsrepl.zone z ON z.no = c.zone
   UNION ALL
   SELECT 'all tables', NULL, NULL, 'the store of this node was changed behind the extension''s back', n.damaged, NULL,

@@ -33,7 +33,7 @@ PG_FUNCTION_INFO_V1(dnsrepl_is_resolver);
 
 enum
 {
-	POLICY_ZONE = 1, POLICY_TAB, POLICY_TYPE, POLICY_RESOLVER, POLICY_OPTIONS, POLICY_NATTS = 6
+	POLICY_ZONE = 1, POLICY_TAB, POLICY_TYPE, POLICY_RESOLVER, POLICY_OPTIONS, POLICY_DOUBTED, POLICY_NATTS = 7
 };
 
 static List *policies = NIL;	/* of Policy, the most specific first */
@@ -109,6 +109,11 @@ policy_from_tuple(HeapTuple tuple, TupleDesc desc)
 	p->type = nulls[POLICY_TYPE - 1] ? -1 : (int) DatumGetUInt16(values[POLICY_TYPE - 1]);
 	p->resolver = TextDatumGetCString(values[POLICY_RESOLVER - 1]);
 	p->kind = resolver_kind(p->resolver);
+	if (p->kind == RESOLVER_FUNCTION && DatumGetBool(values[POLICY_DOUBTED - 1]))
+	{
+		p->kind = RESOLVER_LATEST;
+		p->resolver = pstrdup("latest");
+	}
 	if (!nulls[POLICY_OPTIONS - 1])
 		p->order = options_order(DatumGetJsonbP(values[POLICY_OPTIONS - 1]));
 	return p;

@@ -14,6 +14,7 @@ CREATE TABLE dnsrepl.policy (
   type     @extschema@.rrtype,
   resolver text NOT NULL DEFAULT 'latest',
   options  jsonb,
+  doubted  boolean NOT NULL DEFAULT false,
   scope    text GENERATED ALWAYS AS (coalesce(zone::text, '*') || ' ' || coalesce(tab, '*') || ' ' || coalesce(type::text, '*')) STORED PRIMARY KEY
 );
 COMMENT ON TABLE dnsrepl.policy IS 'how conflicts are settled: by zone (and all below it), table and type; the most specific row counts. Replicates';
@@ -22,6 +23,7 @@ COMMENT ON COLUMN dnsrepl.policy.tab IS 'one replicated table; null: all';
 COMMENT ON COLUMN dnsrepl.policy.type IS 'one type of records; null: all';
 COMMENT ON COLUMN dnsrepl.policy.resolver IS 'latest, merge, prefer, hold, or schema.function: an immutable function (unit jsonb, siblings jsonb) that returns the rows to serve as jsonb';
 COMMENT ON COLUMN dnsrepl.policy.options IS 'prefer: {"order": ["node", ...]}';
+COMMENT ON COLUMN dnsrepl.policy.doubted IS 'two nodes that hold the same served different rows by this function: latest is in force instead, until somebody sets this to false or names another resolver';
 COMMENT ON COLUMN dnsrepl.policy.scope IS 'zone, table and type in one: the key';
 SELECT pg_catalog.pg_extension_config_dump('dnsrepl.policy', '');
 
@@ -42,6 +44,9 @@ BEGIN
   IF NEW.resolver = 'prefer' AND (jsonb_typeof(NEW.options -> 'order') IS DISTINCT FROM 'array' OR jsonb_array_length(NEW.options -> 'order') = 0) THEN
     RAISE EXCEPTION 'resolver "prefer" needs options' USING ERRCODE = 'invalid_parameter_value',
       HINT = 'Name the nodes, the first choice first: options = ''{"order": ["seattle", "tacoma"]}''.';
+  END IF;
+  IF TG_OP = 'UPDATE' AND NEW.resolver IS DISTINCT FROM OLD.resolver THEN
+    NEW.doubted := false;
   END IF;
   RETURN NEW;
 END $$;

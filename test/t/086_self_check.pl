@@ -113,14 +113,17 @@ ok($tacoma->poll('SELECT count(*) FROM dnsrepl.policy', 1), 'a policy that serve
 $tacoma->cut($seattle);
 $_->sql("UPDATE records SET ttl = " . ($_ == $seattle ? 70 : 80) . " WHERE name = 'n6.example.org'") for $seattle, $tacoma;
 $tacoma->heal($seattle);
-for my $pair ([ $seattle, 'tacoma' ], [ $tacoma, 'seattle' ])
+for my $node ($seattle, $tacoma)
 {
-    my ($node, $peer) = @$pair;
-    ok($node->poll("SELECT count(*) FROM dnsrepl.problem WHERE zone = 'example.org' AND error = 'node \"$peer\" serves something else, though it holds the same'", 1),
-        $node->name . ' notices that the two serve different things');
+    ok($node->poll("SELECT count(*) FROM dnsrepl.problem WHERE zone = 'example.org' AND error = 'nodes that hold the same do not serve the same by resolver public.whoami'", 1),
+        $node->name . ' is told that the two serve different things');
+    ok($node->poll("SELECT ttl || ' ' || content FROM records WHERE name = 'n6.example.org'", '80 192.0.2.1'), $node->name . ': until somebody sees to it the latest is served');
+    is($node->sql("SELECT string_agg(rule, ',') FROM dnsrepl.conflict"), 'latest', $node->name . ': which is told');
 }
-$seattle->sql('DELETE FROM dnsrepl.policy');
-ok(Dnsrepl::same($seattle, $tacoma), 'without the policy they do not');
+ok(Dnsrepl::same($seattle, $tacoma), 'so that both are the same');
+$_->sql('CREATE OR REPLACE FUNCTION whoami(unit jsonb, siblings jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$ SELECT siblings->0->\'rows\' $$') for $seattle, $tacoma;
+$tacoma->sql('UPDATE dnsrepl.policy SET doubted = false');
+ok($_->poll("SELECT ttl || ' ' || content FROM records WHERE name = 'n6.example.org'", '70 192.0.2.1'), $_->name . ': it is trusted again when somebody says so') for $seattle, $tacoma;
 ok($_->poll('SELECT count(*) FROM dnsrepl.problem', 0), $_->name . ': then it is no problem any more') for $seattle, $tacoma;
 
 # ---------------------------------------------------------------- nobody to ask
