@@ -122,6 +122,25 @@ $tacoma->sql('ALTER TABLE records ALTER type TYPE rrtype; DROP DOMAIN known');
 ok(Dnsrepl::same(@node), 'when the type is let in, it comes by itself');
 is($tacoma->sql("SELECT content FROM records WHERE name = 'odd.example.org'"), '\# 2 abcd', 'with its content');
 
+# ---------------------------------------------------------------- what is not about the data
+$tacoma->sql(<<'END');
+CREATE TABLE slow AS SELECT 1;
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$ BEGIN
+  IF EXISTS (SELECT FROM slow) THEN PERFORM pg_sleep(600); END IF; RETURN NEW; END $$;
+CREATE TRIGGER slow BEFORE INSERT ON records FOR EACH ROW EXECUTE FUNCTION slow();
+ALTER TABLE records ENABLE ALWAYS TRIGGER slow;
+END
+my $sleeps = "SELECT pid, xact_start FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND usename = 'dnsrepl_link'";
+add('slow.example.org', '192.0.2.9');
+ok($tacoma->poll("SELECT count(*) FROM ($sleeps) s", 1), 'a merge takes long');
+my $first = $tacoma->sql("SELECT xact_start FROM ($sleeps) s");
+$tacoma->sql("SELECT pg_cancel_backend(pid) FROM ($sleeps) s");
+ok($tacoma->poll("SELECT count(*) FROM ($sleeps AND xact_start > '$first') s", 1), 'somebody ends it, and it begins again');
+is($tacoma->sql('SELECT count(*) FROM dnsrepl.problem'), 0, 'nothing is parked for that');
+$tacoma->sql("TRUNCATE slow; SELECT pg_cancel_backend(pid) FROM ($sleeps) s");
+ok(Dnsrepl::same(@node), 'it comes when nobody ends it');
+$tacoma->sql('DROP TRIGGER slow ON records');
+
 # ---------------------------------------------------------------- a table that is not there
 $seattle->sql("INSERT INTO comments (domain_id, name, type, modified_at, comment)"
       . " SELECT id, 'kept.example.org', 'A', 0, 'before' FROM domains WHERE name = 'example.org'");
