@@ -160,26 +160,59 @@ all_deletions(const VersionSet *set)
 	return true;
 }
 
+/* Is it deleted, everywhere, and not served all the same? */
+static bool
+key_gone(const Collect *c, const GroupUnit *u)
+{
+	return !u->served.live && all_deletions(&u->set) && versions_stable(c, &u->set);
+}
+
+/* Are the keys of a zone served the same without those that are gone, `keep` apart? */
+static bool
+keys_served_same(const Collect *c, const UnitGroup *g, const GroupUnit *keep)
+{
+	UnitGroup  *left = group_copy(g);
+
+	left->n = 0;
+	for (int i = 0; i < g->n; i++)
+		if (&g->units[i] == keep || !key_gone(c, &g->units[i]))
+			left->units[left->n++] = g->units[i];
+	group_judge(left, &c->live, false, c->store, GetActiveSnapshot());
+	for (int i = 0, k = 0; i < g->n && k < left->n; i++)
+	{
+		const GroupUnit *u = &g->units[i];
+
+		if (left->units[k].key != u->key)
+			continue;
+		if (served_hash(u->key, u->key_len, &left->units[k].served) != served_hash(u->key, u->key_len, &u->served))
+			return false;
+		k++;
+	}
+	return true;
+}
+
 /*
- * The last key-signing key may be served although it was deleted (store/rule.c): deletions of keys go if a key is left that
- * is served as it is, or all of them together.
+ * The last key-signing key may be served although it was deleted, and one that is not active as if it were: unless the last
+ * deletion says that this was meant (store/rule.c). So that one stays as long as it makes a difference.
  */
 static bool
 key_may_go(const Collect *c, const uint8 *key, size_t key_len)
 {
 	UnitGroup  *g = group_read(c->store, GetActiveSnapshot(), c->zone, key, group_prefix(key, key_len));
-	bool		all = true;
+	const GroupUnit *last = NULL;
+	const GroupUnit *self;
+	Dot			latest = {0};
 
 	group_judge(g, &c->live, false, c->store, GetActiveSnapshot());
+	self = group_unit(g, key, key_len);
 	for (int i = 0; i < g->n; i++)
-	{
-		const GroupUnit *u = &g->units[i];
-
-		if (u->served.live && u->rule == RULE_NONE)
-			return true;
-		all &= !u->served.live && all_deletions(&u->set) && versions_stable(c, &u->set);
-	}
-	return all;
+		for (int k = 0; key_gone(c, &g->units[i]) && k < g->units[i].set.n; k++)
+			if (!last || dot_later(g->units[i].set.v[k].dot, latest))
+			{
+				last = &g->units[i];
+				latest = last->set.v[k].dot;
+			}
+	return key_gone(c, self) && (keys_served_same(c, g, NULL) || (self != last && keys_served_same(c, g, last)));
 }
 
 static bool

@@ -35,6 +35,18 @@ ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'all serve the same');
 $seattle->sql("INSERT INTO domains (name, type) VALUES ('gone.example', 'NATIVE'); INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, name, 'SOA', 'ns1.example.org h.example.org 1 1 1 1 1', 60 FROM domains WHERE name = 'gone.example'");
 ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'a zone whose trace is gone can be made again');
 
+$seattle->sql("INSERT INTO domains (name, type) VALUES ('keys.example', 'NATIVE'); INSERT INTO cryptokeys (domain_id, flags, active, published, content)"
+    . " SELECT id, 257, k = 1, true, 'Private-key-format: v1.2 keys ' || k FROM domains, generate_series(1, 3) k WHERE name = 'keys.example'");
+$seattle->sql("DELETE FROM cryptokeys WHERE content LIKE '%keys $_'") for 3, 1;
+for my $node ($seattle, $tacoma, $spokane)
+{
+    ok($node->poll($tombstones, 1), $node->name . ': the deletion of the last active key is kept as long as there is another');
+    is($node->sql("SELECT string_agg(right(content, 1) || active, ',') FROM cryptokeys k JOIN domains d ON d.id = domain_id WHERE name = 'keys.example'"), '2false', $node->name . ': which nobody has made active');
+    is($node->sql('SELECT zone, key, problem FROM dnsrepl.check_store()'), '', $node->name . ': that is what the store says');
+}
+$seattle->sql("DELETE FROM domains WHERE name = 'keys.example'");
+ok($_->poll($tombstones, 0), $_->name . ': with the zone it goes') for $seattle, $tacoma, $spokane;
+
 # ---------------------------------------------------------------- churn: the store does not grow
 my $before = store($seattle);
 my $size = "SELECT pg_size_pretty(pg_total_relation_size('dnsrepl.version_store'))";

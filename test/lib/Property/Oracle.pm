@@ -240,15 +240,20 @@ sub around
     {
         my $at = join '.', @labels;
         last if length $at < length $zone;
-        for my $w (Property::ask($node, 'SELECT unit, stamp, origin, seen, lives FROM torture.version WHERE scope = ? AND unit LIKE ?', $zone, qq(%"$at"%)))
-        {
-            my $write = $self->{write}{"$zone $w->[0] $w->[1] $w->[2]"};
-            $out .= "  $w->[0]: $w->[1], seen $w->[3], lives $w->[4], " . ($write ? "step $write->{step} at $self->{game}{node}[ $write->{node} ]{name}: " . ($write->{rows} // 'deleted') : 'not known') . "\n";
-        }
+        $out .= $self->versions($node, $zone, qq(%"$at"%));
         shift @labels;
     }
     $out .= "  parked: $_->[0] $_->[1]\n" for Property::ask($node, "SELECT encode(p.key, 'escape'), p.error FROM dnsrepl.parked p JOIN dnsrepl.zone z ON z.no = p.zone WHERE z.name::text = ?", $zone);
     return $out;
+}
+
+sub versions
+{
+    my ($self, $node, $scope, $like) = @_;
+    return join '', map {
+        my $write = $self->{write}{"$scope $_->[0] $_->[1] $_->[2]"};
+        "  $_->[0]: $_->[1], seen $_->[3], lives $_->[4], " . ($write ? "step $write->{step} at $self->{game}{node}[ $write->{node} ]{name}: " . ($write->{rows} // 'deleted') : 'not known') . "\n"
+    } Property::ask($node, 'SELECT unit, stamp, origin, seen, lives FROM torture.version WHERE scope = ? AND unit LIKE ?', $scope, $like);
 }
 
 # A version that no transaction is known to have made: who has it, and how it came, is said.
@@ -289,7 +294,7 @@ sub at_rest
     for my $node (@node)
     {
         my @wrong = Property::ask($node, 'SELECT * FROM dnsrepl.check_store()');
-        die "$node->{name}: check_store(): " . join("\n", map { join ' ', map { $_ // '-' } @$_ } @wrong) . "\n" if @wrong;
+        die "$node->{name}: check_store(): ", map({ join(' ', map { $_ // '-' } @$_) . "\n" } @wrong), map({ $self->versions($node, $_->[0], "$_->[1] %") } @wrong) if @wrong;
         my ($found) = map { "@$_" } Property::ask($node, 'SELECT damages, repaired FROM dnsrepl.self_check');
         die "$node->{name}: it has found its store damaged, or different from a peer's: $found\n" if $found ne '0 0' && !$self->{game}{collect};
         my @staged = Property::ask($node, 'SELECT node FROM dnsrepl.staging');

@@ -27,7 +27,7 @@ CREATE FUNCTION torture.rows(s text) RETURNS TABLE (unit text, rows text) LANGUA
       FROM d JOIN comments c ON c.domain_id = d.id
     UNION ALL SELECT s, jsonb_build_object('name', name, 'algorithm', algorithm), jsonb_build_object('secret', secret) FROM tsigkeys WHERE s = 'tsigkeys'
     UNION ALL SELECT s, jsonb_build_object('ip', ip, 'nameserver', nameserver), jsonb_build_object('account', account) FROM supermasters WHERE s = 'supermasters'
-    UNION ALL SELECT s, jsonb_build_object('scope', scope), jsonb_build_object('zone', zone, 'tab', tab, 'type', type, 'resolver', resolver, 'options', options::text) FROM dnsrepl.policy WHERE s = 'policy'
+    UNION ALL SELECT s, jsonb_build_object('scope', scope), jsonb_build_object('zone', zone, 'tab', tab, 'type', type, 'resolver', resolver, 'options', options::text, 'doubted', doubted) FROM dnsrepl.policy WHERE s = 'policy'
   ) u (tab, key, row) GROUP BY 1
 $$;
 
