@@ -17,11 +17,11 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/regproc.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
+#include "compat.h"
 #include "store/clock.h"
 #include "store/policy.h"
 #include "store/schema.h"
@@ -200,7 +200,7 @@ policy_for(const ZoneRef *zone, TableDesc *t, const uint8 *key, size_t key_len)
 Oid
 policy_function(const char *resolver)
 {
-	List	   *name = stringToQualifiedNameList(resolver);
+	List	   *name = compat_qualified_name(resolver);
 	Oid			types[2] = {JSONBOID, JSONBOID};
 	Oid			function = LookupFuncName(name, 2, types, true);
 	HeapTuple	tuple;

@@ -17,6 +17,7 @@
 #include "utils/json.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "store/resolver.h"
 #include "store/schema.h"
 #include "store/unit_json.h"
@@ -67,7 +68,7 @@ function_call(const ResolveUnit *u, const Policy *policy, RowSet *rows)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("there is no immutable function %s(jsonb, jsonb) that returns jsonb", policy->resolver)));
-	if (pg_proc_aclcheck(function, u->table->owner, ACL_EXECUTE) != ACLCHECK_OK)
+	if (compat_may_execute(function, u->table->owner) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, policy->resolver);
 	fmgr_info(function, &info);
 	InitFunctionCallInfoData(*fcinfo, &info, 2, InvalidOid, NULL, NULL);

@@ -5,6 +5,8 @@
 
 #include "port/pg_bswap.h"
 
+#include "compat.h"
+
 void
 wire_reader_init(WireReader *r, const void *data, size_t len)
 {
