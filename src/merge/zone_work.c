@@ -80,14 +80,13 @@ zone_known_serial(const ZoneWork *z)
 
 /* ---------- serials ---------- */
 
-static bool
-zone_serial_decide(Work *w, ZoneWork *z, uint64 *serial)
+static SerialMerge
+zone_serial_facts(Work *w, ZoneWork *z)
 {
 	ZoneTally  *t = store_tally(w->store, z->ref->number);
 	SerialMerge m = {.mine = z->ref->state.serial, .heard = z->ref->state.heard, .theirs = z->peer_serial,
 		.before = z->ref->state.served, .after = z->ref->state.served + t->served, .peer = z->peer_served,
 	.fresh = z->fresh, .fell_back = z->fell_back};
-	bool		carry;
 
 	/* the sums do not know what was served of a unit that had to wait, or under another policy: the tables do */
 	if (z->changes && m.before == m.after)
@@ -98,8 +97,7 @@ zone_serial_decide(Work *w, ZoneWork *z, uint64 *serial)
 		m.theirs = Max(m.mine, m.heard);
 		m.peer = ~m.after;
 	}
-	*serial = serial_merge(&m, &carry);
-	return carry;
+	return m;
 }
 
 static void
@@ -182,18 +180,20 @@ zone_finish(Work *w, ZoneWork *z)
 	uint64		serial;
 	bool		carry;
 	ZoneTally  *t;
+	SerialMerge m;
 
 	if (z->ref->table)
 		return;
 	zone_sums(w, z);
-	carry = zone_serial_decide(w, z, &serial);
+	m = zone_serial_facts(w, z);
+	serial = serial_merge(&m, &carry);
 	if (serial == z->ref->state.serial && z->ref->state.heard == 0)
 		return;
 	if (!soa_add(w, z, (uint32) serial))
 	{
-		/* no SOA record, or its serial is its author's affair: what is known is kept */
-		serial = zone_known_serial(z);
-		carry = false;
+		/* no SOA record, or one that has to wait, or its serial is its author's affair: what is known is kept */
+		m.theirs = z->peer_serial;
+		serial = serial_adopt(&m, &carry);
 	}
 	t = store_tally(w->store, z->ref->number);
 	t->serial_set = true;

@@ -218,8 +218,9 @@ image_decode(const uint8 *data, size_t len, bool rows, Image *image)
 bool
 image_same(const Image *a, const Image *b)
 {
-	return (a->head.flags & IMAGE_GONE) == (b->head.flags & IMAGE_GONE) && a->body_len == b->body_len &&
-		memcmp(a->head.body, b->head.body, a->body_len) == 0;
+	if (image_is_deletion(&a->head) || image_is_deletion(&b->head))	/* whatever it has kept */
+		return image_is_deletion(&a->head) && image_is_deletion(&b->head);
+	return a->body_len == b->body_len && memcmp(a->head.body, b->head.body, a->body_len) == 0;
 }
 
 bool

@@ -217,13 +217,9 @@ unit_write(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows)
 	u->served = now;
 	u->served.rank = left.v[left.n - 1].dot;
 	c->written = true;
-	if (was_hash != now_hash)
-	{
-		/* a zone that goes has taken all of its sums along: tally_live() */
-		if (now.live || t->zone != ZONE_SELF)
-			tally_served(c->store, c->zone->ref.number, u->key, u->key_len, now_hash - was_hash);
-		c->zone->changed |= key_number(u->key, u->key_len) == TABLE_RECORDS;
-	}
+	/* a zone that goes has taken all of its sums along: tally_live() */
+	if (now.live || t->zone != ZONE_SELF)
+		tally_served(c->store, c->zone->ref.number, u->key, u->key_len, now_hash - was_hash);
 }
 
 /* The rows of a unit by the active snapshot; id: the zone's. */
@@ -316,12 +312,15 @@ unit_capture(Capture *c, int at, bool settle)
 	GroupUnit  *u = &c->group->units[at];
 	TableDesc  *t = capture_table(c, u->key, u->key_len);
 	RowSet		rows;
+	bool		edited;
 
 	if (!t || c->progress[at] == UNIT_WRITTEN || (c->progress[at] == UNIT_LOOKED_AT && !settle))
 		return;
 	c->progress[at] = UNIT_LOOKED_AT;
 	rows = unit_shown(c, t, c->zone->id, u->key, u->key_len);
-	if (!unit_edited(c, t, u, &rows) && !settle && !edit_settles(c, u, &rows))
+	edited = unit_edited(c, t, u, &rows);
+	c->zone->changed |= edited && t->number == TABLE_RECORDS;
+	if (!edited && !settle && !edit_settles(c, u, &rows))
 		return;
 	c->progress[at] = UNIT_WRITTEN;
 	unit_write(c, t, u, &rows);

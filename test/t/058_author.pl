@@ -45,4 +45,21 @@ $seattle->sql(make_zone('held,other'));
 while_held('a zone that is replaced', "UPDATE records SET content = '192.0.2.5' WHERE name = 'other.example.org'", 1,
     [ 'DELETE FROM domains', "INSERT INTO domains (name, type) VALUES ('example.org', 'NATIVE');" . sprintf($insert, '192.0.2.1', 'held,other') ],
     'held 192.0.2.1 300, other 192.0.2.5 300');
+# what a deletion that waits has replaced in the store is in the tables still
+$seattle->sql("BEGIN; INSERT INTO domains (name, type) VALUES ('example.net', 'NATIVE'); INSERT INTO records (domain_id, name, type, content, ttl)"
+    . " SELECT id, n || 'example.net', t, c, 300 FROM domains, (VALUES ('', 'SOA', 'ns.example.net h.example.net 7 1 1 1 1'), ('gone.', 'A', '192.0.2.1')) v (n, t, c) WHERE name = 'example.net'; COMMIT");
+ok(Dnsrepl::same(@node), 'a zone with a serial');
+{
+    my ($author, $other) = map { $tacoma->session } 1 .. 2;
+    $_->query_safe("BEGIN; INSERT INTO comments (domain_id, name, type, modified_at, comment) SELECT id, name, 'A', 1, 'holds' FROM domains WHERE name = 'example.net'") for $author, $other;
+    my $is = "SELECT (SELECT count(*) FROM records WHERE name = 'gone.example.net') || ' ' || split_part(content, ' ', 3) FROM records WHERE name = 'example.net'";
+    $seattle->sql("DELETE FROM records WHERE name = 'gone.example.net'");
+    ok($tacoma->poll('SELECT count(*) > 0 FROM dnsrepl.problem'), 'a deletion waits for two authors');
+    is($tacoma->sql($is), '1 7', 'the name is still there');
+    $author->query_safe("DELETE FROM records WHERE name = 'gone.example.net'; COMMIT");
+    is($tacoma->sql($is), '0 8', 'one of them deletes it too: the serial rises with that');
+    $other->query_safe('COMMIT');
+    $_->quit for $author, $other;
+    ok(Dnsrepl::same(@node), 'both are the same after');
+}
 done_testing();

@@ -11,7 +11,9 @@ $seattle->peer($tacoma);
 $tacoma->peer($spokane);    # a chain: seattle and spokane never meet
 
 my $tombstones = "SELECT count(*) FROM dnsrepl.version WHERE NOT live";
-sub store { return $_[0]->sql('SELECT count(*) FROM dnsrepl.version_store') }
+# the serial of a zone may have a version of its own, which stays
+my $store = "SELECT count(*) FROM dnsrepl.version_store WHERE key <> '\\x7fff'";
+sub store { return $_[0]->sql($store) }
 
 $seattle->sql(<<'END');
 INSERT INTO domains (name, type) VALUES ('example.org', 'NATIVE'), ('gone.example', 'NATIVE');
@@ -63,7 +65,7 @@ BEGIN
 END \$\$;
 END
 my $changes = 2000 * $rounds;
-ok($_->poll('SELECT count(*) FROM dnsrepl.version_store', $before, 600), $_->name . ": after $changes changes of 1000 names the store is as large as before") for $seattle, $tacoma, $spokane;
+ok($_->poll($store, $before, 600), $_->name . ": after $changes changes of 1000 names the store is as large as before") for $seattle, $tacoma, $spokane;
 note($_->name . ': ' . $_->sql($size)) for $seattle, $tacoma, $spokane;
 
 # ---------------------------------------------------------------- one is away

@@ -121,6 +121,7 @@ sub statements
         my $sql = weighted(\@write)->[1];
         my %word = words($game, $zone);
         $sql =~ s/\{(\w+)\}/$word{$1} \/\/ die "no word $1"/ge;
+        $game->{jumps}{ $word{z} }++ if $sql =~ /2000000000/;
         $sql;
     } 1 .. $count;
 }
