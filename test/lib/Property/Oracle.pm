@@ -16,6 +16,7 @@ use strict;
 use warnings;
 
 use Carp;
+use Digest::MD5 qw(md5_hex);
 use Dnsrepl;
 
 our $schema = PostgreSQL::Test::Utils::slurp_file(($ENV{DNSREPL_ROOT} // ".") . "/test/lib/Property/schema.sql");
@@ -157,6 +158,7 @@ sub fell_back
 {
     my ($self, @fallen) = @_;
     $self->{game}{fell} = 1;
+    $self->{secondary} = {};    # what a secondary had of them may be lost with them
     my $write = $self->{write};
     my %covered;
     for my $node (@{ $self->{game}{node} })
@@ -208,13 +210,17 @@ sub serials
         die "$node->{name}: the published serial of $zone went back, $both\n"
             if ($self->{game}{jumps}{$zone} // 0) < 2 && length $w->{soa} && length $n->{soa} && (($n->{soa} - $w->{soa}) & 0xffffffff) >= 0x80000000;
     }
+    for my $zone (grep { !$was->{$_} || $was->{$_}{serial} != $now->{$_}{serial} } keys %$now)
+    {
+        push @{ $self->{course}{$zone} }, "step $self->{game}{step}, $node->{name}: $now->{$zone}{serial} " . substr md5_hex($now->{$zone}{content}), 0, 6;
+    }
     $self->{zone}{ $node->{number} } = $now;
     if (Property::chance(0.3) && !$self->{game}{fell})    # a secondary asks this one
     {
         for my $zone (keys %$now)
         {
             my $s = $self->{secondary}{$zone};
-            $self->{secondary}{$zone} = $now->{$zone} if !$s || $now->{$zone}{serial} > $s->{serial};
+            $self->{secondary}{$zone} = { %{ $now->{$zone} }, from => "$node->{name} in step $self->{game}{step}" } if !$s || $now->{$zone}{serial} > $s->{serial};
         }
     }
     return;
@@ -307,7 +313,8 @@ sub at_rest
         my $n = $self->{zone}{0}{$zone};
         die "$zone: serial $n->{serial}, but SOA $n->{soa}\n" if length $n->{soa} && ($n->{serial} & 0xffffffff) != $n->{soa};
         my $s = $self->{secondary}{$zone};
-        die "$zone: a secondary has serial $s->{serial} and not the content that goes with $n->{serial}\n"
+        die "$zone: a secondary has serial $s->{serial}, from $s->{from}, and not the content that goes with $n->{serial}\n" . Dnsrepl::difference($s->{content}, $n->{content}) . "\n",
+            map { "  $_\n" } @{ $self->{course}{$zone} }
             if $s && $s->{serial} >= $n->{serial} && $s->{content} ne $n->{content};
     }
     $self->nothing_lost($node[0]);
