@@ -210,7 +210,8 @@ dname_apply(UnitGroup *g, const Live *live, bool seen_only, Store *store, Snapsh
 		if (!dname || dname_falls(above, dname, live, seen_only, store, snapshot))
 			continue;
 		for (int i = 0; i < g->n; i++)
-			unit_hide(&g->units[i], RULE_DNAME_ALONE);
+			if (unit_present(&g->units[i]))
+				unit_hide(&g->units[i], RULE_DNAME_ALONE);
 		return;
 	}
 }

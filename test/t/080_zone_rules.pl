@@ -126,6 +126,12 @@ END_SQL
     $seattle->sql('DROP TRIGGER see ON records');
 }
 
+$seattle->sql('BEGIN;' . insert('example.org', 'eight.example.org', 'DNAME', 'elsewhere.example')
+    . "INSERT INTO records (domain_id, name, type, content, ttl, disabled) SELECT id, 'x.eight.example.org', 'A', '192.0.2.8', 300, true FROM domains WHERE name = 'example.org'; COMMIT");
+both(at('x.eight.example.org'), 'A 192.0.2.8', 'what is disabled may be below a DNAME');
+both(at('eight.example.org'), 'DNAME elsewhere.example', 'which stands');
+is($_->sql("SELECT zone, key, problem FROM dnsrepl.check_store()"), '', $_->name . ': the tables are what the store has') for @node;
+
 # ---------------------------------------------------------------- an author is refused
 for ([ 'cname-alone', insert('example.org', 'www.example.org', 'CNAME', 'example.net') ],
     [ 'soa-at-apex', insert('example.org', 'sub.example.org', 'SOA', sprintf $SOA, 1) ],

@@ -292,7 +292,17 @@ sub at_rest
 {
     my ($self) = @_;
     my @node = @{ $self->{game}{node} };
-    Dnsrepl::same(@node) or die "the nodes do not serve the same\n";
+    if (!Dnsrepl::same(@node))
+    {
+        for my $node (@node)
+        {
+            my @wrong = Property::ask($node, 'SELECT * FROM dnsrepl.check_store()');
+            die "$node->{name}: check_store(): ", map { join(' ', map { $_ // '-' } @$_) . "\n" . $self->around($node, $_->[0], $_->[2] =~ /"name": "([^"]*)"/ ? $1 : '') } @wrong if @wrong;
+        }
+        $self->equal(@$_) for [ 'the rows', "SELECT d.name || ' ' || r.unit || ' ' || r.rows FROM domains d, torture.rows(d.name::text) r" ],
+            [ 'the stores', "SELECT concat_ws(' ', scope, unit, stamp, origin, lives, seen, md5(image)) FROM torture.version" ];
+        die "the nodes do not serve the same\n", map { "  $_->{name}: " . join(' ', map { @$_ } Property::ask($_, 'SELECT dnsrepl.digest()')) . "\n" } @node;
+    }
     $self->equal($_->[0], $_->[1]) for
         [ 'the stores', "SELECT concat_ws(' ', scope, unit, stamp, origin, lives, seen, md5(image)) FROM torture.version" ],
         [ 'the serials and incarnations', "SELECT concat_ws(' ', name, serial, live, dnames) FROM dnsrepl.zone WHERE live IS NOT NULL" ],
