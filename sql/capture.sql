@@ -7,7 +7,7 @@ CREATE DATABASE regress_capture;
 SET client_min_messages = error;
 CREATE EXTENSION dnsrepl;
 SELECT dnsrepl.setup('here');
-SET client_min_messages = warning;
+SET client_min_messages = error;
 
 -- What the store should hold, from the serving tables alone.
 CREATE SCHEMA t;
@@ -152,9 +152,12 @@ CALL t.add('brief.example', 'brief.example', 'A', '192.0.2.1');
 DELETE FROM domains WHERE name = 'brief.example';
 COMMIT;
 SELECT * FROM t.look();
--- two records that are the same one are kept as they are
+-- two records that are the same are refused, unless the zone is not checked
 CALL t.add('example.org', 'twice.example.org', 'A', '192.0.2.1');
 CALL t.add('example.org', 'twice.example.org', 'A', '192.0.2.1');
+SELECT dnsrepl.zone_level('example.org', 'off');
+CALL t.add('example.org', 'twice.example.org', 'A', '192.0.2.1');
+SELECT dnsrepl.zone_level('example.org', 'strict');
 SELECT * FROM t.look();
 DELETE FROM records WHERE id = (SELECT max(id) FROM records);
 SELECT * FROM t.look();

@@ -316,3 +316,54 @@ writer_delete(Writer *w, const ItemPointerData *tid)
 	if (w->rel->trigdesc && w->rel->trigdesc->trig_delete_before_row && row_is_there(w, tid))
 		row_suppressed(w);
 }
+
+/* ---------- one row ---------- */
+
+/* Ours, or nobody's; never waits. */
+static bool
+row_free(TableDesc *t, ItemPointerData tid)
+{
+	Relation	rel = table_open(t->relid, RowExclusiveLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	TM_FailureData tmfd;
+	TM_Result	result = table_tuple_lock(rel, &tid, GetActiveSnapshot(), slot, GetCurrentCommandId(false),
+										  LockTupleExclusive, LockWaitSkip, 0, &tmfd);
+
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	return result == TM_Ok;
+}
+
+bool
+row_overwrite(TableDesc *t, const Row *row, const Row *new)
+{
+	int			role = SessionReplicationRole;
+	bool		was = projecting;
+	bool		done;
+
+	CommandCounterIncrement();
+	PushCopiedSnapshot(GetLatestSnapshot());
+	UpdateActiveSnapshotCommandId();
+	done = row_free(t, row->tid);
+	if (done)
+	{
+		SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
+		projecting = true;
+		PG_TRY();
+		{
+			Writer	   *w = writer_open(t);
+
+			writer_update(w, row, new);
+			writer_close(w);
+		}
+		PG_FINALLY();
+		{
+			SessionReplicationRole = role;
+			projecting = was;
+		}
+		PG_END_TRY();
+	}
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	return done;
+}

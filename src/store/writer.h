@@ -24,4 +24,10 @@ extern int32 writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, s
 extern void writer_update(Writer *w, const Row *old, const Row *new);
 extern void writer_delete(Writer *w, const ItemPointerData *tid);
 
+/*
+ * Writes one row anew without waiting for anybody: false if somebody has it locked. No trigger of this extension takes note
+ * of it, and none of the user's fires but those for replicas.
+ */
+extern bool row_overwrite(TableDesc *t, const Row *row, const Row *new);
+
 #endif

@@ -35,8 +35,10 @@
 #include "store/schema.h"
 #include "write/capture.h"
 #include "write/note.h"
+#include "write/rrset_ttl.h"
 #include "write/zone_check.h"
 #include "write/zone_keys.h"
+#include "write/zone_look.h"
 #include "write/zone_serial.h"
 #include "write/zone_touch.h"
 
@@ -69,6 +71,7 @@ typedef struct Capture
 	uint8	   *progress;		/* of group's units: UNIT_... */
 	bool		written;
 	List	   *dname_names;
+	ZoneLooks	looks;
 } Capture;
 
 /* The table of a key, open. */
@@ -128,6 +131,7 @@ zone_look(Capture *c, ZoneTouch *z)
 		return;
 	z->live = live_shown(&z->ref);
 	z->was_live = z->live.all || z->live.n > 0;
+	z->level = -1;
 	z->looked = true;
 }
 
@@ -318,6 +322,8 @@ unit_capture(Capture *c, int at, bool settle)
 		return;
 	c->progress[at] = UNIT_LOOKED_AT;
 	rows = unit_shown(c, t, c->zone->id, u->key, u->key_len);
+	if (rows.n > 1 && t->number == TABLE_RECORDS && record_type(u->key, u->key_len) != TYPE_RRSIG)
+		rrset_ttl_even(t, &rows);
 	edited = unit_edited(c, t, u, &rows);
 	c->zone->changed |= edited && t->number == TABLE_RECORDS;
 	if (!edited && !settle && !edit_settles(c, u, &rows))
@@ -426,6 +432,16 @@ group_shown(Capture *c)
 }
 
 static void
+group_look(Capture *c)
+{
+	bool	   *written = palloc(sizeof(bool) * (size_t) (c->group->n + 1));
+
+	for (int i = 0; i < c->group->n; i++)
+		written[i] = c->progress[i] == UNIT_WRITTEN;
+	zone_look_at(&c->looks, c->store, c->zone, c->group, written);
+}
+
+static void
 group_end(Capture *c)
 {
 	MemoryContext old;
@@ -441,8 +457,12 @@ group_end(Capture *c)
 		group_shown(c);
 		group_check(c->store, c->zone, c->group);
 		conflict_settle(c);
-		if (key_number(c->group->prefix, c->group->prefix_len) == TABLE_RECORDS && zone_has_dname(c->store, c->zone))
-			dname_later(c);
+		if (key_number(c->group->prefix, c->group->prefix_len) == TABLE_RECORDS)
+		{
+			group_look(c);
+			if (zone_has_dname(c->store, c->zone))
+				dname_later(c);
+		}
 	}
 	c->group = c->before = NULL;
 	MemoryContextSwitchTo(old);
@@ -644,6 +664,7 @@ capture_lot(Capture *c)
 		capture_note(c, &note);
 	group_end(c);
 	dnames_check(c);
+	zone_looks_end(&c->looks, c->store, c->scratch);
 	if (c->rel)
 		table_close(c->rel, NoLock);
 	c->rel = NULL;
@@ -678,6 +699,7 @@ capture_run(void)
 		c.user = "";
 	while (notes_any())
 		capture_lot(&c);
+	zone_looks_done(&c.looks);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(c.scratch);
 }

@@ -16,6 +16,7 @@ typedef struct ZoneTouch
 	Live		live;			/* its incarnations, by what this node has shown */
 	bool		was_live;		/* so it was when this lot of notes began */
 	bool		changed;		/* what is served of it is not what it was */
+	int			level;			/* zone/zone_level.h; -1: not known yet */
 } ZoneTouch;
 
 typedef struct ZoneId
