@@ -121,15 +121,17 @@ batch_copy(Work *w, const uint8 *data, size_t len)
 	return copy;
 }
 
-/* The unit of the zone's SOA record with another serial, if it is one whose serial this extension keeps. */
-static bool
+/*
+ * The unit of the zone's SOA record with another serial, if it is one whose serial this extension keeps. If it has to wait, it
+ * gets the zone's when it is projected.
+ */
+static void
 soa_add(Work *w, ZoneWork *z, uint32 serial)
 {
 	StringInfoData key;
 	UnitGroup  *g;
 	MemoryContext old = MemoryContextSwitchTo(w->batch);
 	Live		live = live_left(w->store, z->ref);
-	bool		found = false;
 
 	initStringInfo(&key);
 	record_key(&key, z->ref->name, z->ref->name_len, TYPE_SOA);
@@ -152,12 +154,10 @@ soa_add(Work *w, ZoneWork *z, uint32 serial)
 		p.was = p.is = served_hash(u->key, u->key_len, &u->served);
 		for (int k = 0; k < p.rows.n; k++)
 			p.rows.rows[k] = soa_row_with_serial(t, &p.rows.rows[k], serial);
-		found = true;
 		if (z->soa_serial != serial)
 			unit_add(w, &p);
 	}
 	MemoryContextSwitchTo(old);
-	return found;
 }
 
 /*
@@ -189,12 +189,7 @@ zone_finish(Work *w, ZoneWork *z)
 	serial = serial_merge(&m, &carry);
 	if (serial == z->ref->state.serial && z->ref->state.heard == 0)
 		return;
-	if (!soa_add(w, z, (uint32) serial))
-	{
-		/* no SOA record, or one that has to wait, or its serial is its author's affair: what is known is kept */
-		m.theirs = z->peer_serial;
-		serial = serial_adopt(&m, &carry);
-	}
+	soa_add(w, z, (uint32) serial);
 	t = store_tally(w->store, z->ref->number);
 	t->serial_set = true;
 	t->serial = serial;

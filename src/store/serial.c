@@ -118,16 +118,6 @@ larger(uint64_t a, uint64_t b)
 }
 
 uint64_t
-serial_adopt(const SerialMerge *m, bool *carry)
-{
-	uint64_t	known = larger(m->mine, larger(m->heard, m->theirs));
-	uint64_t	serial = serial_reach(known, m->mine);
-
-	*carry = serial > known;
-	return serial;
-}
-
-uint64_t
 serial_merge(const SerialMerge *m, bool *carry)
 {
 	uint64_t	known = larger(m->mine, larger(m->heard, m->theirs));

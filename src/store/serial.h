@@ -36,9 +36,6 @@ typedef struct SerialMerge
 	bool		fell_back;			/* writes of this node's own earlier lives came back */
 } SerialMerge;
 
-/* The same where the SOA record cannot be written now: the larger, but one that is ahead of what may have been published. */
-extern uint64_t serial_adopt(const SerialMerge *m, bool *carry);
-
 /* After a merge. *carry: it is larger than all that was known, so a version has to carry it. */
 extern uint64_t serial_merge(const SerialMerge *m, bool *carry);
 
