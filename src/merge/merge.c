@@ -372,9 +372,12 @@ group_finish(Merge *m)
 	MemoryContextReset(m->group_context);
 }
 
-/* A serial waits as the SOA record that is to show it. */
+/*
+ * A serial waits as the SOA record that is to show it. Of a unit of which nothing is left only its key tells, so it is not
+ * parked with its zone.
+ */
 static void
-unit_park_for(MergeZone *z, const DeltaItem *item)
+unit_park_for(MergeZone *z, const DeltaItem *item, bool nothing)
 {
 	StringInfoData soa;
 
@@ -382,7 +385,7 @@ unit_park_for(MergeZone *z, const DeltaItem *item)
 	record_key(&soa, z->ref.name, z->ref.name_len, TYPE_SOA);
 	if (key_number(item->key, item->key_len) == TABLE_SERIAL)
 		unit_park(&z->ref, (uint8 *) soa.data, (size_t) soa.len, AUTHOR_IN_ZONE);
-	else if (++z->unseen <= PARKED_KEYS)
+	else if (nothing || ++z->unseen <= PARKED_KEYS)
 		unit_park(&z->ref, item->key, item->key_len, AUTHOR_IN_ZONE);
 	else if (z->unseen == PARKED_KEYS + 1)
 		unit_park(&z->ref, NULL, 0, AUTHOR_IN_ZONE);
@@ -430,7 +433,7 @@ unit_merge(Merge *m, const DeltaItem *item)
 	{
 		m->group_changed = m->changed = true;
 		if (!z->free)
-			unit_park_for(z, item);
+			unit_park_for(z, item, u->set.n == 0);
 	}
 	MemoryContextSwitchTo(old);
 }

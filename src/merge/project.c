@@ -406,8 +406,8 @@ batch_try(Projection *p, ProjectUnit *units, int n, bool *locked)
 	return error;
 }
 
-/* What this transaction has brought of a unit was not projected: no author has seen it. */
-static void
+/* What this transaction has brought of a unit was not projected: no author has seen it. False: the store has nothing of it. */
+static bool
 unit_unsee(Store *store, const ProjectUnit *u)
 {
 	VersionSet	set;
@@ -419,6 +419,7 @@ unit_unsee(Store *store, const ProjectUnit *u)
 		if (set.v[i].seen && TransactionIdIsCurrentTransactionId(set.v[i].xmin))
 			version_mark(store, &set.v[i], false);
 	PopActiveSnapshot();
+	return set.n > 0;
 }
 
 /* ---------- batches ---------- */
@@ -462,12 +463,13 @@ unit_shown(Store *store, const ProjectUnit *u)
 	return hash;
 }
 
-/* Each by itself, or their zone as a whole. */
+/* Each by itself, or their zone as a whole: then those by themselves of which nothing is left but the key. */
 static void
 units_park(Store *store, const ProjectUnit *units, int n, const char *error, bool whole)
 {
 	for (int i = 0; i < n; i++)
-		unit_unsee(store, &units[i]);
+		if (!unit_unsee(store, &units[i]) && whole)
+			unit_park(units[i].zone, units[i].key, units[i].key_len, error);
 	for (int i = 0; i < n; i++)
 	{
 		Live		live = live_shown(units[i].zone);

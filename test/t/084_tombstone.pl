@@ -92,8 +92,10 @@ is($_->sql("SELECT string_agg(name || ' ' || content, ', ' ORDER BY name) FROM r
 ok($_->poll("SELECT NOT bool_or(evicted) FROM dnsrepl.member"), $_->name . ': it is a member again') for $seattle, $tacoma, $spokane;
 
 # ---------------------------------------------------------------- evicted by its age
+$seattle->sql("INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT id, 'many' || i || '.example.org', 'A', '192.0.2.1', 60, 0 FROM domains, generate_series(1, 70) i WHERE name = 'example.org'");
+ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'many more names');
 $tacoma->cut($spokane);
-$seattle->sql("DELETE FROM records WHERE name = 'kept.example.org'");
+$seattle->sql("DELETE FROM records WHERE name = 'kept.example.org' OR name LIKE 'many%'");
 for my $node ($seattle, $tacoma)
 {
     $node->sql("ALTER SYSTEM SET dnsrepl.evict_after = '2s'");
@@ -106,8 +108,13 @@ for my $node ($seattle, $tacoma)
     $node->sql('ALTER SYSTEM RESET dnsrepl.evict_after');
     $node->sql('SELECT pg_reload_conf()');
 }
+my $author = $spokane->session;
+$author->query_safe("BEGIN; UPDATE records SET ttl = 61 WHERE name = 'edited.example.org'");
 $tacoma->heal($spokane);
+ok($spokane->poll('SELECT count(*) > 0 FROM dnsrepl.problem'), 'it comes back while somebody edits the zone there');
+$author->query_safe('COMMIT');
+$author->quit;
 ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'and comes back all the same');
-is($spokane->sql("SELECT count(*) FROM records WHERE name = 'kept.example.org'"), 0, 'with nothing that was deleted');
+is($spokane->sql("SELECT count(*) FROM records WHERE name = 'kept.example.org' OR name LIKE 'many%'"), 0, 'with nothing that was deleted');
 is($_->sql('SELECT count(*) FROM dnsrepl.check_store()'), 0, $_->name . ': the tables are what the store has') for $seattle, $tacoma, $spokane;
 done_testing();
