@@ -35,6 +35,11 @@ CALL add('example.org', 'mail', 'MX', 'MX.example.net', 20);
 CALL add('example.org', '', 'DS', '60485 5 1 2BB183AF5F22588179A53B0A98631FAD1A292118');
 CALL add('example.org', 'www', 'CDS', '0 0 0 00');
 CALL add('example.org', '', 'CDS', '0 0 0 00');
+CALL add('example.org', 'bad', 'A', '192.0.2.300');
+INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'www.example.com', 'A', '192.0.2.3', 300 FROM domains;
+CALL add('example.org', 'www', 'CNAME', 'example.net');
+-- all of which can be read afterwards
+SELECT username = session_user AS mine, application, zone, name, type, content, code, rule, message FROM dnsrepl.rejection;
 -- one that was there before hinders nobody else
 SELECT dnsrepl.zone_level('example.org', 'warn');
 CALL add('example.org', 'www', 'AAAA', '2001:DB8:0::1');

@@ -16,6 +16,7 @@
 #include "ship/link_state.h"
 #include "store/clock.h"
 #include "store/own.h"
+#include "store/rejection.h"
 #include "write/capture.h"
 
 PG_MODULE_MAGIC;
@@ -90,6 +91,7 @@ shmem_request(void)
 #endif
 	clock_shmem_request();
 	link_state_shmem_request();
+	rejection_shmem_request();
 }
 
 static void
@@ -99,6 +101,7 @@ shmem_startup(void)
 		next_shmem_startup();
 	clock_shmem_init();
 	link_state_shmem_init();
+	rejection_shmem_init();
 }
 
 void

@@ -146,6 +146,24 @@ CREATE VIEW dnsrepl.problem AS
     FROM dnsrepl.tab t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.rel);
 COMMENT ON VIEW dnsrepl.problem IS 'what does not go by itself: the error, and what to do';
 
+CREATE FUNCTION dnsrepl.rejections(OUT at timestamptz, OUT username text, OUT application text, OUT zone text, OUT name text, OUT type text,
+                                   OUT content text, OUT code text, OUT rule text, OUT message text) RETURNS SETOF record
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_rejections' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.rejections() IS 'for dnsrepl.rejection';
+
+CREATE VIEW dnsrepl.rejection AS SELECT * FROM dnsrepl.rejections();
+COMMENT ON VIEW dnsrepl.rejection IS 'changes that were refused lately: the last 256 of this server, as far as they were of this database, since its start';
+COMMENT ON COLUMN dnsrepl.rejection.at IS 'when';
+COMMENT ON COLUMN dnsrepl.rejection.username IS 'the database user';
+COMMENT ON COLUMN dnsrepl.rejection.application IS 'what his client calls itself';
+COMMENT ON COLUMN dnsrepl.rejection.zone IS 'the zone, if known';
+COMMENT ON COLUMN dnsrepl.rejection.name IS 'the owner name';
+COMMENT ON COLUMN dnsrepl.rejection.type IS 'the type, if it was about one';
+COMMENT ON COLUMN dnsrepl.rejection.content IS 'the content, if it was about that; long ones are cut';
+COMMENT ON COLUMN dnsrepl.rejection.code IS 'the SQLSTATE that the client got';
+COMMENT ON COLUMN dnsrepl.rejection.rule IS 'the rule, or the column that was wrong';
+COMMENT ON COLUMN dnsrepl.rejection.message IS 'why';
+
 CREATE FUNCTION dnsrepl.digest() RETURNS text
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_digest' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.digest() IS 'equal on nodes that serve the same data';

@@ -32,6 +32,7 @@
 #include "store/image.h"
 #include "store/own.h"
 #include "store/policy.h"
+#include "store/rejection.h"
 #include "store/schema.h"
 #include "write/capture.h"
 #include "write/note.h"
@@ -116,6 +117,8 @@ inside_zone(TableDesc *t, const ZoneRef *zone, const uint8 *key, size_t key_len)
 
 	if (len >= zone->name_len && memcmp(name, zone->name, zone->name_len) == 0)
 		return;
+	rejection_note(&(Refusal) {.sqlstate = ERRCODE_CHECK_VIOLATION, .zone = zone_text(zone->name, zone->name_len),
+							   .name = zone_text(name, len), .rule = "out-of-zone", .message = "The name is not in the zone."});
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("record \"%s\" is outside its zone \"%s\"", zone_text(name, len),

@@ -8,6 +8,7 @@
 
 #include "dns/record.h"
 #include "store/relation.h"
+#include "store/rejection.h"
 #include "write/row_check.h"
 
 #define MAX_TTL 2147483647		/* RFC 2181 section 8 */
@@ -56,6 +57,9 @@ record_refuse(TupleTableSlot *slot, const RecordColumns *c, const char *part, co
 	d = slot_getattr(slot, c->type, &isnull);
 	getTypeOutputInfo(TupleDescAttr(slot->tts_tupleDescriptor, c->type - 1)->atttypid, &out, &varlena);
 	type = isnull ? "" : OidOutputFunctionCall(out, d);
+	d = slot_getattr(slot, c->content, &isnull);
+	rejection_note(&(Refusal) {.sqlstate = ERRCODE_INVALID_TEXT_REPRESENTATION, .name = name, .type = type,
+							   .content = isnull ? NULL : TextDatumGetCString(d), .rule = part, .message = reason});
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			 errmsg("invalid %s of record \"%s\" %s", part, name, type),

@@ -11,12 +11,15 @@
 
 #include "store/own.h"
 #include "store/parked.h"
+#include "store/rejection.h"
 #include "store/relation.h"
 #include "write/zone_check.h"
 
 static void
 refuse(const ZoneRef *zone, const uint8 *name, size_t len, Rule rule)
 {
+	rejection_note(&(Refusal) {.sqlstate = ERRCODE_CHECK_VIOLATION, .zone = zone_text(zone->name, zone->name_len),
+							   .name = zone_text(name, len), .rule = rule_name(rule), .message = rule_sentence(rule)});
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("records at \"%s\" in zone \"%s\" break the rule \"%s\"", zone_text(name, len),

@@ -14,6 +14,7 @@
 #include "dns/name.h"
 #include "dns/rrtype.h"
 #include "store/own.h"
+#include "store/rejection.h"
 #include "store/relation.h"
 #include "write/zone_look.h"
 #include "zone/zone_level.h"
@@ -70,21 +71,26 @@ finding_tell(const ZoneFinding *f, void *arg)
 {
 	Teller	   *t = arg;
 	const ZoneRef *zone = &t->zone->ref;
-	char		type[RRTYPE_TEXT_MAX + 1] = " ";
+	char		type[RRTYPE_TEXT_MAX + 1] = " ";	/* behind a space */
 
 	if (!counts(t, f))
 		return;
+	if (f->type >= 0)
+		(void) rrtype_to_text((uint16) f->type, type + 1);
 	if (zone_rule_is_error(f->rule) && t->zone->level == LEVEL_STRICT)
+	{
+		rejection_note(&(Refusal) {.sqlstate = ERRCODE_CHECK_VIOLATION, .zone = zone_text(zone->name, zone->name_len),
+								   .name = zone_text(f->name, f->name_len), .type = type + 1, .rule = zone_rule_name(f->rule),
+								   .message = f->message});
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("records at \"%s\" in zone \"%s\" break the rule \"%s\": %s", zone_text(f->name, f->name_len),
 						zone_text(zone->name, zone->name_len), zone_rule_name(f->rule), f->message),
 				 finding_detail(f->rule),
 				 err_generic_string(PG_DIAG_CONSTRAINT_NAME, zone_rule_name(f->rule))));
+	}
 	if (t->looks->warned++ >= MAX_WARNINGS)
 		return;
-	if (f->type >= 0)
-		(void) rrtype_to_text((uint16) f->type, type + 1);
 	ereport(WARNING,
 			(errmsg("%s%s: %s", zone_text(f->name, f->name_len), f->type < 0 ? "" : type, f->message),
 			 finding_detail(f->rule),

@@ -51,6 +51,13 @@ is(scalar(@$body), 1, 'search finds what another node was told') or diag explain
 is($status, 200, 'metadata') or diag explain $body;
 ok($spokane->poll("SELECT content FROM domainmetadata WHERE kind = 'ALLOW-AXFR-FROM'", '127.0.0.0/8'), 'is at the others');
 
+# what is refused here is a bare 500 there, but can be read afterwards
+ok(patch($tacoma, rrset('moved.example.org.', 'DNAME', 'example.net.')), 'a DNAME');
+($status) = $tacoma->api(PATCH => '/zones/example.org.', { rrsets => [ rrset('www.moved.example.org.', 'A', '192.0.2.1') ] });
+is($status, 500, 'a name below it is refused');
+is($tacoma->sql("SELECT concat_ws(' ', username, zone, name, code, rule) FROM dnsrepl.rejection"), "postgres example.org www.moved.example.org 23514 dname-alone", 'why, can be read');
+ok(patch($tacoma, { name => 'moved.example.org.', type => 'DNAME', changetype => 'DELETE' }), 'the DNAME goes');
+
 # ---------------------------------------------------------------- SQL, UPDATE, pdnsutil
 $tacoma->sql("INSERT INTO records (domain_id, name, type, content, ttl, prio)"
       . " SELECT id, 'sql.example.org', 'TXT', '\"by SQL\"', 60, 0 FROM domains WHERE name = 'example.org'");
