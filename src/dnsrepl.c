@@ -18,6 +18,7 @@
 #include "store/own.h"
 #include "store/rejection.h"
 #include "write/capture.h"
+#include "write/delete_turn.h"
 
 PG_MODULE_MAGIC;
 
@@ -111,6 +112,7 @@ _PG_init(void)
 	clock_init();
 	own_init();
 	capture_init();
+	delete_turn_init();
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 #ifdef HAVE_SHMEM_REQUEST_HOOK
