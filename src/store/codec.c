@@ -170,7 +170,7 @@ zone_encode(StringInfo out, const ZoneRef *z)
 	sent = OidSendFunctionCall(send, PointerGetDatum(name));
 	wire_put_u8(out, ITEM_ZONE);
 	wire_put_string(out, VARDATA(sent), VARSIZE(sent) - VARHDRSZ);
-	wire_put_u64(out, z->state.serial);
+	wire_put_u64(out, Max(z->state.serial, z->state.heard));	/* its SOA record may have to wait for that */
 	wire_put_u64(out, z->state.served);
 }
 
