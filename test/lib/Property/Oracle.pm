@@ -310,7 +310,8 @@ sub at_rest
             die "$node->{name}: check_store(): ", map { join(' ', map { $_ // '-' } @$_) . "\n" . $self->around($node, $_->[0], $_->[2] =~ /"name": "([^"]*)"/ ? $1 : '') } @wrong if @wrong;
         }
         $self->equal(@$_) for [ 'the rows', "SELECT d.name || ' ' || r.unit || ' ' || r.rows FROM domains d, torture.rows(d.name::text) r" ],
-            [ 'the stores', "SELECT concat_ws(' ', scope, unit, stamp, origin, lives, seen, md5(image)) FROM torture.version" ];
+            [ 'the stores', "SELECT concat_ws(' ', scope, unit, stamp, origin, lives, seen, md5(image)) FROM torture.version" ],
+            [ 'the serials', "SELECT concat_ws(' ', name, serial, heard, live, served, (SELECT string_agg(content, '|') FROM domains d JOIN records r ON r.domain_id = d.id WHERE d.name = z.name AND r.type = 'SOA'), (SELECT string_agg(concat_ws(',', v.stamp, encode(v.image, 'hex')), '|') FROM dnsrepl.version_store v WHERE v.zone = z.no AND v.key = '\\x7fff')) FROM dnsrepl.zone z WHERE name IS NOT NULL" ];
         die "the nodes do not serve the same\n", map { "  $_->{name}: " . join(' ', map { @$_ } Property::ask($_, 'SELECT dnsrepl.digest()')) . "\n" } @node;
     }
     $self->equal($_->[0], $_->[1]) for
