@@ -108,6 +108,12 @@ INSERT INTO domains (name, type) VALUES ('child.example.org', 'NATIVE');
 CALL add('child.example.org', '', 'SOA', 'ns1.example.org host.example.org 1 3600 600 604800 300');
 CALL add('child.example.org', '', 'NS', 'ns1.example.org');
 SELECT zone, severity, name, type, rule FROM dnsrepl.check_all() WHERE rule IN ('spf', 'host-name', 'no-delegation', 'one-ns') ORDER BY zone, rule, name;
+-- whoever may monitor may look
+SET ROLE pg_monitor;
+SELECT count(*) FROM dnsrepl.check_zone('child.example.org');
+SELECT count(*) > 0 AS some FROM dnsrepl.check_all();
+SELECT count(*) > 0 AS some FROM dnsrepl.rejection;
+RESET ROLE;
 
 \c postgres
 DROP DATABASE regress_zone_rule;

@@ -1,5 +1,5 @@
 /*
- * check_zone.c: dnsrepl.zone_findings(), for check_zone(): all rules, for all names of a zone.
+ * check_zone.c: dnsrepl.check_zone() and check_all(): all rules, for all names of a zone.
  *
  * Walks the groups of the store in canonical order, as they are served by what has been projected: what the tables show
  * (dnsrepl.check_store() tells if they do not). One group at a time is in memory. Interruptible.
@@ -22,13 +22,15 @@
 #include "store/result_set.h"
 #include "zone/zone_rule.h"
 
-PG_FUNCTION_INFO_V1(dnsrepl_zone_findings);
+PG_FUNCTION_INFO_V1(dnsrepl_check_zone);
+PG_FUNCTION_INFO_V1(dnsrepl_check_all);
 
 typedef struct CheckZone
 {
 	ZoneLook	look;
 	Tuplestorestate *out;
 	TupleDesc	desc;
+	bool		all;			/* of all zones: each row says of which */
 	MemoryContext scratch;		/* reset for each group */
 	bool		presigned;
 } CheckZone;
@@ -37,16 +39,18 @@ static void
 finding_put(const ZoneFinding *f, void *arg)
 {
 	CheckZone  *c = arg;
-	Datum		values[6];
-	bool		nulls[6] = {false, false, f->type < 0, false, false, false};
+	Datum		values[7];
+	bool		nulls[7] = {false, false, false, f->type < 0, false, false, false};
+	int			first = c->all ? 0 : 1;
 
-	values[0] = CStringGetTextDatum(zone_rule_is_error(f->rule) ? "error" : "warning");
-	values[1] = PointerGetDatum(varlena_make(f->name, f->name_len));
-	values[2] = UInt16GetDatum((uint16) Max(f->type, 0));
-	values[3] = CStringGetTextDatum(zone_rule_name(f->rule));
-	values[4] = CStringGetTextDatum(f->message);
-	values[5] = CStringGetTextDatum(zone_rule_rfc(f->rule));
-	tuplestore_putvalues(c->out, c->desc, values, nulls);
+	values[0] = PointerGetDatum(varlena_make(c->look.zone->name, c->look.zone->name_len));
+	values[1] = CStringGetTextDatum(zone_rule_is_error(f->rule) ? "error" : "warning");
+	values[2] = PointerGetDatum(varlena_make(f->name, f->name_len));
+	values[3] = UInt16GetDatum((uint16) Max(f->type, 0));
+	values[4] = CStringGetTextDatum(zone_rule_name(f->rule));
+	values[5] = CStringGetTextDatum(f->message);
+	values[6] = CStringGetTextDatum(zone_rule_rfc(f->rule));
+	tuplestore_putvalues(c->out, c->desc, values + first, nulls + first);
 }
 
 static bool
@@ -110,39 +114,72 @@ check_above(CheckZone *c, const ZoneRef *all, int n)
 	}
 }
 
-/* zone_findings(zone_no int, OUT severity text, OUT name dnsname, OUT type rrtype, OUT rule text, OUT message text, OUT rfc text) */
-Datum
-dnsrepl_zone_findings(PG_FUNCTION_ARGS)
+static void
+check_begin(CheckZone *c, FunctionCallInfo fcinfo)
 {
-	CheckZone	c = {0};
-	ZoneRef		zone;
-	ZoneRef    *all;
-	Live		live;
-	int			n;
-	int32		id;
-	char	   *presigned;
-	StringInfoData prefix;
-
+	memset(c, 0, sizeof(*c));
 	tables_refresh();
 	policies_refresh();
 	(void) table_domains();
-	c.out = result_set_begin(fcinfo, &c.desc);
-	if (!zone_by_number_at(GetActiveSnapshot(), PG_GETARG_INT32(0), &zone) || zone.table)
-		PG_RETURN_NULL();
-	id = domain_id(GetActiveSnapshot(), zone.name, zone.name_len);
-	presigned = id ? zone_metadata(id, "PRESIGNED", GetActiveSnapshot()) : NULL;
-	c.presigned = presigned && strcmp(presigned, "1") == 0;
-	live = live_shown(&zone);
-	c.scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl checked group", ALLOCSET_DEFAULT_SIZES);
-	c.look = (ZoneLook) {.store = store_open(false), .snapshot = GetActiveSnapshot(), .zone = &zone, .live = &live,
-	.report = finding_put, .arg = &c};
-	all = zone_all_at(GetActiveSnapshot(), &n);
-	check_apex(&c);
-	check_above(&c, all, n);
+	c->out = result_set_begin(fcinfo, &c->desc);
+	c->scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl checked group", ALLOCSET_DEFAULT_SIZES);
+}
+
+/* False: there is no such zone, or no more. */
+static bool
+check_one(CheckZone *c, const ZoneRef *zone, const ZoneRef *all, int n)
+{
+	Live		live = live_shown(zone);
+	int32		id = domain_id(GetActiveSnapshot(), zone->name, zone->name_len);
+	char	   *presigned;
+	StringInfoData prefix;
+
+	if (zone->table || !id || (live.n == 0 && !live.all))
+		return false;
+	presigned = zone_metadata(id, "PRESIGNED", GetActiveSnapshot());
+	c->presigned = presigned && strcmp(presigned, "1") == 0;
+	c->look = (ZoneLook) {.store = store_open(false), .snapshot = GetActiveSnapshot(), .zone = zone, .live = &live,
+	.report = finding_put, .arg = c};
+	check_apex(c);
+	check_above(c, all, n);
 	initStringInfo(&prefix);
 	wire_put_u16(&prefix, TABLE_RECORDS);
-	group_walk(c.look.store, c.look.snapshot, zone.number, (uint8 *) prefix.data, (size_t) prefix.len, NULL, 0, check_group, &c);
-	store_close(c.look.store);
-	MemoryContextDelete(c.scratch);
+	group_walk(c->look.store, c->look.snapshot, zone->number, (uint8 *) prefix.data, (size_t) prefix.len, NULL, 0, check_group, c);
+	store_close(c->look.store);
+	return true;
+}
+
+/* check_zone(zone dnsname) returns set of (severity text, name dnsname, type rrtype, rule text, message text, rfc text) */
+Datum
+dnsrepl_check_zone(PG_FUNCTION_ARGS)
+{
+	struct varlena *name = PG_GETARG_VARLENA_PP(0);
+	ZoneRef		key = {.name = (uint8 *) VARDATA_ANY(name), .name_len = VARSIZE_ANY_EXHDR(name)};
+	const ZoneRef *zone;
+	ZoneRef    *all;
+	int			n;
+	CheckZone	c;
+
+	check_begin(&c, fcinfo);
+	all = zone_all_at(GetActiveSnapshot(), &n);
+	zone = bsearch(&key, all, (size_t) n, sizeof(ZoneRef), zone_order);
+	if (!zone || !check_one(&c, zone, all, n))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("zone \"%s\" does not exist", zone_text(key.name, key.name_len))));
+	PG_RETURN_NULL();
+}
+
+/* check_all() returns set of (zone dnsname, severity text, name dnsname, type rrtype, rule text, message text, rfc text) */
+Datum
+dnsrepl_check_all(PG_FUNCTION_ARGS)
+{
+	ZoneRef    *all;
+	int			n;
+	CheckZone	c;
+
+	check_begin(&c, fcinfo);
+	c.all = true;
+	all = zone_all_at(GetActiveSnapshot(), &n);
+	for (int i = 0; i < n; i++)
+		(void) check_one(&c, &all[i], all, n);
 	PG_RETURN_NULL();
 }

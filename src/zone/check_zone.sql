@@ -1,28 +1,13 @@
 -- What a zone should be (zone_rule.c): asked for (check_zone.c), and how strictly commits are checked (zone_level.c).
 
-CREATE FUNCTION dnsrepl.zone_findings(zone_no int, OUT severity text, OUT name @extschema@.dnsname, OUT type @extschema@.rrtype,
-                                      OUT rule text, OUT message text, OUT rfc text) RETURNS SETOF record
-  LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_zone_findings' SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.zone_findings(int) IS 'for check_zone(): a zone by its number';
-
-CREATE FUNCTION dnsrepl.check_zone(zone @extschema@.dnsname)
-  RETURNS TABLE (severity text, name @extschema@.dnsname, type @extschema@.rrtype, rule text, message text, rfc text)
-  LANGUAGE plpgsql STRICT STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  zone_no int := (SELECT z.no FROM dnsrepl.zone z WHERE z.name OPERATOR(@extschema@.=) zone AND cardinality(z.live) > 0);
-BEGIN
-  IF zone_no IS NULL THEN
-    RAISE EXCEPTION 'zone "%" does not exist', zone USING ERRCODE = 'undefined_object';
-  END IF;
-  RETURN QUERY SELECT * FROM dnsrepl.zone_findings(zone_no);
-END $$;
+CREATE FUNCTION dnsrepl.check_zone(zone @extschema@.dnsname, OUT severity text, OUT name @extschema@.dnsname, OUT type @extschema@.rrtype,
+                                   OUT rule text, OUT message text, OUT rfc text) RETURNS SETOF record
+  LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_check_zone' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.check_zone(@extschema@.dnsname) IS 'what is wrong with a zone: errors, and what somebody should look at (warnings), each with its rule and RFC';
 
-CREATE FUNCTION dnsrepl.check_all()
-  RETURNS TABLE (zone @extschema@.dnsname, severity text, name @extschema@.dnsname, type @extschema@.rrtype, rule text, message text, rfc text)
-  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT z.name, f.* FROM dnsrepl.zone z, LATERAL dnsrepl.zone_findings(z.no) f WHERE cardinality(z.live) > 0
-$$;
+CREATE FUNCTION dnsrepl.check_all(OUT zone @extschema@.dnsname, OUT severity text, OUT name @extschema@.dnsname, OUT type @extschema@.rrtype,
+                                  OUT rule text, OUT message text, OUT rfc text) RETURNS SETOF record
+  LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_check_all' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.check_all() IS 'check_zone() of all zones';
 
 CREATE FUNCTION dnsrepl.zone_level(zone @extschema@.dnsname, level text) RETURNS void
