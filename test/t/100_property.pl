@@ -5,6 +5,6 @@ use warnings;
 use Property;
 use Test::More;
 
-my @seeds = length($ENV{SEED} // '') ? $ENV{SEED} : $ENV{TIME} ? () : (411062, 259571, 5);
+my @seeds = length($ENV{SEED} // '') ? $ENV{SEED} : $ENV{TIME} ? () : (411062, 259571, 5, 676338, 474539, 301937);
 Property->run(@seeds ? (seconds => 600, seeds => \@seeds) : (seconds => $ENV{TIME}));
 done_testing();
