@@ -7,7 +7,7 @@
  * from the zone has ended; it keeps its turn until its own transaction ends. The second of two then replaces what the first
  * has written, as if it had come later, which it has.
  *
- * Whoever waits for longer than TURN_WAIT goes on: a transaction that is left open holds up nobody for good. Then, and for a
+ * Whoever waits for longer than TURN_WAIT goes on, and does not wait again: a transaction that is left open holds up nobody for good. Then, and for a
  * DELETE that names its zone otherwise, the rules of the zone (zone_check.c) see to it that nothing contradictory is left.
  */
 #include "postgres.h"
@@ -129,11 +129,19 @@ zone_deleted_from(QueryDesc *q)
 static void
 turn_wait(QueryDesc *q, int32 zone)
 {
+	static LocalTransactionId gave_up = InvalidLocalTransactionId;
 	int			most = LockTimeout > 0 ? Min(LockTimeout, TURN_WAIT) : TURN_WAIT;
 
-	if (!private_lock(LOCK_TURN, (uint32) zone, ExclusiveLock, true) &&
-		!private_lock_within(LOCK_TURN, (uint32) zone, ExclusiveLock, most))
-		return;
+	if (!private_lock(LOCK_TURN, (uint32) zone, ExclusiveLock, true))
+	{
+		if (gave_up == MY_LXID)
+			return;				/* a transaction waits in vain once */
+		if (!private_lock_within(LOCK_TURN, (uint32) zone, ExclusiveLock, most))
+		{
+			gave_up = MY_LXID;
+			return;
+		}
+	}
 	/* with what others have left until now, even if they had ended when this came here */
 	UnregisterSnapshot(q->snapshot);
 	q->snapshot = RegisterSnapshot(GetLatestSnapshot());
