@@ -156,14 +156,29 @@ zone_incarnations(Capture *c, const RowSet *rows)
 	tally_live(c->store, &c->zone->ref, live);
 }
 
+/* The rows of the latest version seen, one that keeps what it deleted too. */
+static RowSet
+rows_kept(const GroupUnit *u)
+{
+	const Version *last = NULL;
+	Image		image;
+
+	if (u->served.live)
+		return u->served.rows;
+	for (int i = 0; i < u->set.n; i++)
+		if (u->set.v[i].seen && (!last || dot_later(u->set.v[i].dot, last->dot)))
+			last = &u->set.v[i];
+	return last && image_decode(last->image, last->image_len, true, &image) ? image.rows : (RowSet) {0};
+}
+
 /* A private key that is deleted may have to come back: its image keeps it (store/rule.c). */
 static uint8
-deletion_flags(const GroupUnit *u, const RowSet *rows, const RowSet **kept)
+deletion_flags(const GroupUnit *u, const RowSet *rows, RowSet *kept)
 {
-	if (rows->n > 0 || key_number(u->key, u->key_len) != TABLE_CRYPTOKEYS || !u->served.live)
+	if (rows->n > 0 || key_number(u->key, u->key_len) != TABLE_CRYPTOKEYS)
 		return 0;
-	*kept = &u->served.rows;
-	return IMAGE_GONE;
+	*kept = rows_kept(u);
+	return kept->n > 0 ? IMAGE_GONE : 0;
 }
 
 /* What the resolver in force wants to know of an edit: it supersedes what was seen. */
@@ -184,9 +199,10 @@ unit_carry(Capture *c, TableDesc *t, const GroupUnit *u, ImageParts *p)
 static void
 unit_image(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows, StringInfo out)
 {
-	ImageParts	p = {.user = c->user, .ncolumns = t->ncolumns, .rows = rows};
+	RowSet		kept = *rows;
+	ImageParts	p = {.user = c->user, .ncolumns = t->ncolumns, .rows = &kept};
 
-	p.flags = deletion_flags(u, rows, &p.rows);
+	p.flags = deletion_flags(u, rows, &kept);
 	if (t->zone == ZONE_SELF)
 		zone_incarnations(c, rows);
 	if (key_number(u->key, u->key_len) == TABLE_CRYPTOKEYS && !zone_has_active_key(c->rel, t, c->zone->id, GetActiveSnapshot()))
@@ -444,6 +460,19 @@ group_look(Capture *c)
 	zone_look_at(&c->looks, c->store, c->zone, c->group, written);
 }
 
+/*
+ * Of the keys of a zone the latest version tells whether it was meant to be left without one (store/rule.c). A key that was
+ * written by a clock that is ahead may have a later stamp, though this author has seen it: it is written again, as it is.
+ */
+static bool
+key_overtakes(const GroupUnit *u)
+{
+	for (int i = 0; i < u->set.n; i++)
+		if (key_number(u->key, u->key_len) == TABLE_CRYPTOKEYS && u->set.v[i].seen && dot_later(u->set.v[i].dot, own_dot()))
+			return true;
+	return false;
+}
+
 static void
 group_end(Capture *c)
 {
@@ -455,7 +484,8 @@ group_end(Capture *c)
 	if (c->written)
 	{
 		for (int i = 0; i < c->group->n; i++)
-			if (c->progress[i] != UNIT_WRITTEN && (has_siblings(c, &c->group->units[i]) || c->group->units[i].rule != RULE_NONE))
+			if (c->progress[i] != UNIT_WRITTEN && (has_siblings(c, &c->group->units[i]) ||
+												   c->group->units[i].rule != RULE_NONE || key_overtakes(&c->group->units[i])))
 				unit_capture(c, i, true);
 		group_shown(c);
 		group_check(c->store, c->zone, c->group);

@@ -47,6 +47,16 @@ ok($tacoma->poll("SELECT count(*) FROM dnsrepl.problem WHERE error ~ 'the clock 
 $seattle->sql("UPDATE records SET ttl = 5 WHERE name = '$ahead'");
 ok(Dnsrepl::same(@node), 'others edit what it wrote');
 is($tacoma->sql("SELECT ttl FROM records WHERE name = '$ahead'"), 5, 'which is the later, whatever the clocks say');
+# of private keys the latest version tells what was meant: an author's is later than what he saw
+$tacoma->sql("INSERT INTO cryptokeys (domain_id, flags, active, published, content) SELECT id, 257, k = 1, true, 'Private-key-format: v1.2 ' || k FROM domains, generate_series(1, 2) k");
+ok(Dnsrepl::same(@node), 'two keys, one of them active');
+$seattle->sql("DELETE FROM cryptokeys WHERE active");
+ok(Dnsrepl::same(@node), 'the active one is deleted');
+is($_->sql('SELECT active FROM cryptokeys'), 'f', $_->name . ': the other does not take its place') for @node;
+is($seattle->sql('SELECT zone, tab, key, problem FROM dnsrepl.check_store()'), '', 'the tables are what the store has');
+$seattle->sql("DELETE FROM cryptokeys");
+ok(Dnsrepl::same(@node), 'the other is deleted too');
+is($_->sql('SELECT count(*) FROM cryptokeys'), 0, $_->name . ': and is gone') for @node;
 my $lives = $tacoma->sql('SELECT count(*) FROM dnsrepl.origin WHERE own');
 offset($tacoma, 0);
 my $right = edit($tacoma);
