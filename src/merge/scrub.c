@@ -2,7 +2,8 @@
  * scrub.c: see scrub.h; and dnsrepl.store_differences(), for check_store().
  *
  * Capture and merge write the store and the tables in one transaction, so one snapshot shows both alike; no lock is taken.
- * Units that wait for their projection are left out of the findings. Octets that cannot be read are a finding, not an error.
+ * Units that wait for their projection are left out of the findings, with those that rules tie to them: what the tables show
+ * of one that waits is not in the store any more. Octets that cannot be read are a finding, not an error.
  */
 #include "postgres.h"
 
@@ -87,16 +88,17 @@ unit_in_store(Check *c, TableDesc *t, const GroupUnit *u)
 }
 
 static bool
-unit_waits(const GroupUnit *u)
+group_waits(const UnitGroup *g)
 {
-	for (int i = 0; i < u->set.n; i++)
-		if (!u->set.v[i].seen)
-			return true;
+	for (int i = 0; i < g->n; i++)
+		for (int k = 0; k < g->units[i].set.n; k++)
+			if (!g->units[i].set.v[k].seen)
+				return true;
 	return false;
 }
 
 static void
-unit_check(Check *c, const GroupUnit *u)
+unit_check(Check *c, const GroupUnit *u, bool waits)
 {
 	TableDesc  *t = key_table(u->key, u->key_len);
 	uint64		hash = served_hash(u->key, u->key_len, &u->served);
@@ -110,7 +112,7 @@ unit_check(Check *c, const GroupUnit *u)
 		c->sums.others += hash;
 	for (int i = 0; i < u->set.n; i++)
 		c->sums.held += version_hash(u->key, u->key_len, &u->set.v[i]);
-	if (!t || unit_waits(u) || (u->served.live && u->served.ncolumns != t->ncolumns))
+	if (!t || waits || (u->served.live && u->served.ncolumns != t->ncolumns))
 		return;
 	should = unit_in_store(c, t, u);
 	is = unit_in_tables(c, t, u);
@@ -144,7 +146,7 @@ check_group(const uint8 *prefix, size_t prefix_len, void *arg)
 
 		group_judge(g, &c->live, true, c->store, GetActiveSnapshot());
 		for (int i = 0; i < g->n; i++)
-			unit_check(c, &g->units[i]);
+			unit_check(c, &g->units[i], group_waits(g));
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(c->scratch);

@@ -102,6 +102,17 @@ $tacoma->sql("UPDATE cryptokeys SET published = true");
 $seattle->sql("INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, true, 'Private-key-format: v1.2 second' FROM domains");
 apart('each takes another key away', $seattle, "DELETE FROM cryptokeys WHERE content ~ 'secret'", $tacoma, "DELETE FROM cryptokeys WHERE content ~ 'second'");
 all("SELECT string_agg(right(content, 6) || active, ',') FROM cryptokeys", 'secondtrue', 'the last key-signing key comes back');
+$seattle->sql("INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, false, 'Private-key-format: v1.2 waits' FROM domains");
+ok(Dnsrepl::same(@node), 'another, which is not active');
+my $author = $seattle->session;
+$author->query_safe("BEGIN; UPDATE records SET ttl = 63 WHERE name = 'x.example.org'");
+$tacoma->sql("DELETE FROM cryptokeys WHERE active");
+ok($seattle->poll("SELECT count(*) FROM dnsrepl.version WHERE tab = 'cryptokeys' AND NOT projected", 1), 'the active one is deleted, which waits for an author');
+is($seattle->sql('SELECT zone, tab, key, problem FROM dnsrepl.check_store()'), '', 'meanwhile the tables are not wrong about the other');
+$author->query_safe('COMMIT');
+$author->quit;
+ok(Dnsrepl::same(@node), 'and then it is gone');
+all('SELECT count(*), bool_or(active) FROM cryptokeys', '1|f', 'and the other did not take its place');
 $spokane->sql('DELETE FROM cryptokeys');
 all('SELECT count(*) FROM cryptokeys', 0, 'until somebody means it');
 apart('two make a key', $seattle, "INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, true, 'one' FROM domains",
