@@ -258,6 +258,17 @@ mark_seen(Work *w, GroupUnit *u)
 	return any;
 }
 
+/* Did something of it have to wait? Then nobody knows what the tables show, of what rules tie to that neither. */
+static bool
+had_waiting(const UnitGroup *before)
+{
+	for (int i = 0; i < before->n; i++)
+		for (int k = 0; k < before->units[i].set.n; k++)
+			if (!before->units[i].set.v[k].seen)
+				return true;
+	return false;
+}
+
 static bool
 has_rule(const UnitGroup *g)
 {
@@ -358,6 +369,7 @@ void
 work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 {
 	bool		bound = has_rule(before) || has_rule(after);
+	bool		waited = had_waiting(before);
 	bool		first = true;
 	bool		other_life;
 	bool		gone = !z->now.all && z->now.n == 0;
@@ -388,9 +400,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 		/* with its zone all that was served of it has gone from the sums: tally_live() */
 		p.was = was = gone ? 0 : was;
 
-		for (int k = 0; b && k < b->set.n; k++)
-			unseen |= !b->set.v[k].seen;
-		/* of a unit that had to wait, nobody knows what the tables show */
+		unseen |= waited;
 		if (key_number(u->key, u->key_len) == TABLE_SERIAL || (was == is && !unseen && !z->late && !other_life))
 			continue;
 		p.key = batch_copy(w, u->key, u->key_len);

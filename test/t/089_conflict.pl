@@ -113,6 +113,31 @@ $author->query_safe('COMMIT');
 $author->quit;
 ok(Dnsrepl::same(@node), 'and then it is gone');
 all('SELECT count(*), bool_or(active) FROM cryptokeys', '1|f', 'and the other did not take its place');
+
+# a rule gives another key its place while the first one waits; then something else comes, before what waits is tried again
+$seattle->sql("UPDATE cryptokeys SET active = true; INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, true, 'Private-key-format: v1.2 other' FROM domains");
+ok(Dnsrepl::same(@node), 'two active keys');
+$_->sql('SELECT dnsrepl.pause(name) FROM dnsrepl.peer') for @node;
+$tacoma->sql("DELETE FROM cryptokeys WHERE content ~ 'waits'");
+$spokane->sql("UPDATE cryptokeys SET active = false WHERE content ~ 'other'");
+$spokane->sql("SELECT dnsrepl.resume('seattle')");
+ok($seattle->poll("SELECT active FROM cryptokeys WHERE content ~ 'other'", 'f'), 'one is switched off');
+$author = $seattle->session;
+$author->query_safe("BEGIN; UPDATE records SET ttl = 64 WHERE name = 'x.example.org'");
+$tacoma->sql("SELECT dnsrepl.resume('seattle')");
+ok($seattle->poll("SELECT count(*) FROM dnsrepl.version WHERE tab = 'cryptokeys' AND NOT projected", 1), 'the other is deleted, which waits for an author');
+my $patient = $seattle->session;
+$patient->query_safe('BEGIN; SELECT FROM dnsrepl.parked FOR UPDATE');
+$author->query_safe('COMMIT');
+$author->quit;
+$tacoma->sql("INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 256, false, 'Private-key-format: v1.2 zone' FROM domains");
+ok($seattle->poll('SELECT count(*) FROM cryptokeys WHERE flags = 256', 1), 'a third comes first');
+is($seattle->sql('SELECT zone, tab, key, problem FROM dnsrepl.check_store()'), '', 'with it goes what waited, and comes what a rule makes of that');
+$patient->query_safe('COMMIT');
+$patient->quit;
+$_->sql('SELECT dnsrepl.resume(name) FROM dnsrepl.peer WHERE paused') for @node;
+ok(Dnsrepl::same(@node), 'all are the same');
+all("SELECT string_agg(right(content, 5) || active, ',' ORDER BY content) FROM cryptokeys", 'othertrue, zonefalse', 'the last key-signing key came back');
 $spokane->sql('DELETE FROM cryptokeys');
 all('SELECT count(*) FROM cryptokeys', 0, 'until somebody means it');
 apart('two make a key', $seattle, "INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, true, 'one' FROM domains",
