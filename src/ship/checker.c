@@ -4,8 +4,8 @@
  * In rounds: books are kept (dnsrepl.keep_books()), then all zones are looked at, some thousand units at a time
  * (dnsrepl.check_zones()), each in a transaction of its own. Between two of them it rests, so that it takes a small part of
  * one processor at most; a round begins dnsrepl.check_interval after the last one did, or when that is done, if it took
- * longer. What may be collected is found out at the start of a round; if nothing has been added to it since a round that was
- * completed, nothing is collected.
+ * longer. What may be collected is found out at the start of a round; if since one that was completed nothing has been added to
+ * it, nor to the store (a deletion that has been collected may come back from a node that has not heard), nothing is.
  */
 #include "postgres.h"
 
@@ -40,6 +40,8 @@ typedef struct Checker
 	MemoryContext kept;			/* what was collected last */
 	bytea	   *stable;			/* may be collected; NULL: nothing, or nothing new */
 	bytea	   *collected;		/* has been, all of it */
+	uint64		commits,		/* of the store, when this round began */
+				collected_at;	/* and that one */
 	int32		next;
 	bool		missed;			/* not all of `stable` could be collected */
 	Backoff		backoff;
@@ -89,6 +91,7 @@ round_begin(Checker *c)
 	c->stable = NULL;
 	c->next = 0;
 	c->missed = false;
+	c->commits = pg_atomic_read_u64(&clock_slot()->commits);
 	worker_begin();
 	may = checker_may();
 	if (may)
@@ -99,7 +102,7 @@ round_begin(Checker *c)
 		SPI_finish();
 	}
 	worker_commit();
-	if (bytea_same(c->stable, c->collected))
+	if (c->commits == c->collected_at && bytea_same(c->stable, c->collected))
 		c->stable = NULL;
 	return may;
 }
@@ -154,6 +157,7 @@ round_end(Checker *c)
 	if (!c->stable || c->missed)
 		return;
 	MemoryContextReset(c->kept);
+	c->collected_at = c->commits;
 	c->collected = MemoryContextAlloc(c->kept, VARSIZE(c->stable));
 	memcpy(c->collected, c->stable, VARSIZE(c->stable));
 }
