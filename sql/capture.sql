@@ -171,10 +171,13 @@ UPDATE domains SET last_check = 18, account = 'somebody' WHERE name = 'example.o
 SELECT * FROM t.look();
 -- empty non-terminals: derived by each node itself
 INSERT INTO records (domain_id, name, type, content, ttl, prio) VALUES (t.zone('example.org'), 'ent.example.org', NULL, NULL, NULL, NULL);
-UPDATE records SET auth = true WHERE type IS NULL;
+SELECT count(*) FROM records WHERE type IS NULL;
 SELECT * FROM t.look();
 -- one that becomes a record, and back
+BEGIN;
+INSERT INTO records (domain_id, name, type, content, ttl, prio) VALUES (t.zone('example.org'), 'ent.example.org', NULL, NULL, NULL, NULL);
 UPDATE records SET type = 'A', content = '192.0.2.1', ttl = 300 WHERE name = 'ent.example.org';
+COMMIT;
 SELECT * FROM t.look();
 UPDATE records SET type = NULL, content = NULL, ttl = NULL WHERE name = 'ent.example.org';
 SELECT * FROM t.look();

@@ -19,6 +19,7 @@
 #include "store/serial.h"
 #include "store/soa.h"
 #include "store/zone_sum.h"
+#include "zone/rectify.h"
 
 #define BATCH 500				/* units projected together */
 #define BATCH_SIZE (8 * 1024 * 1024)
@@ -35,6 +36,7 @@ struct Work
 	int			n,
 				cap;
 	ProjectUnit *units;
+	Rectify    *rectify;
 	List	   *ended;			/* ZoneWorks whose last group is in the batch, or before it */
 };
 
@@ -49,6 +51,7 @@ work_begin(Store *store, Snapshot before, void (*tell) (void *arg), void *arg)
 	w->arg = arg;
 	w->context = CurrentMemoryContext;
 	w->batch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl batch", ALLOCSET_DEFAULT_SIZES);
+	w->rectify = rectify_begin();
 	w->cap = BATCH;
 	w->units = palloc(sizeof(ProjectUnit) * BATCH);
 	return w;
@@ -365,6 +368,23 @@ zone_row_came(ZoneWork *z, const UnitGroup *domains)
 	z->walk = z->now.n > 0 && z->ref->state.held != 0 && !live_same(&z->was, &z->now);
 }
 
+/* What is derived of the records, when a unit is projected. */
+static void
+unit_rectify(Work *w, const ZoneWork *z, const GroupUnit *u)
+{
+	int			table = key_number(u->key, u->key_len);
+
+	if (table == TABLE_RECORDS)
+	{
+		size_t		len;
+		const uint8 *name = key_name(u->key, u->key_len, &len);
+
+		rectify_name(w->rectify, z->ref, name, len, record_type(u->key, u->key_len) == TYPE_NS);
+	}
+	else if (table == TABLE_METADATA || table == TABLE_CRYPTOKEYS)
+		rectify_zone(w->rectify, z->ref);
+}
+
 void
 work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 {
@@ -412,6 +432,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 			p.live = &z->now;
 		unit_rows_copy(w, z, u, &p);
 		unit_add(w, &p);
+		unit_rectify(w, z, u);
 		first = false;
 	}
 }
@@ -541,5 +562,6 @@ void
 work_end(Work *w)
 {
 	work_flush(w);
+	rectify_end(w->rectify, w->store);
 	MemoryContextDelete(w->batch);
 }

@@ -31,7 +31,6 @@
 #include "store/sums.h"
 #include "store/version.h"
 
-#define BYTEA_LESS 1957			/* pg_operator: bytea < bytea */
 
 struct Delta
 {

@@ -808,6 +808,29 @@ rows_sort(RowSet *rows)
 		qsort(rows->rows, (size_t) rows->n, sizeof(Row), row_order);
 }
 
+bool
+rows_flagged(const RowSet *rows, int column)
+{
+	const uint8 *data;
+	size_t		len;
+
+	for (int i = 0; i < rows->n; i++)
+		if (row_column(&rows->rows[i], column, &data, &len) && len == 1 && data[0] != 0)
+			return true;
+	return false;
+}
+
+void
+rows_flag(TableDesc *t, RowSet *rows, int column)
+{
+	static const uint8 yes[1] = {1};
+
+	if (rows_flagged(rows, column))
+		return;
+	rows->rows[0] = row_with_column(t, &rows->rows[0], column, yes, 1);
+	rows_sort(rows);
+}
+
 RowSet
 unit_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, const uint8 *key, size_t key_len)
 {
@@ -852,6 +875,57 @@ zone_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, 
 		by_zone.nkeys = t->nkeys;
 	}
 	rows_scan(&by_zone, rel, snapshot, zone, NULL, 0, zone_row, &z);
+}
+
+typedef struct NameScan
+{
+	const uint8 *name;
+	size_t		name_len;
+	ZoneScan	zone;
+} NameScan;
+
+static void
+name_row(TableDesc *t, TupleTableSlot *slot, void *arg)
+{
+	NameScan   *n = arg;
+	bool		isnull;
+	Datum		d = slot_getattr(slot, t->keys[0].att, &isnull);
+	struct varlena *name;
+
+	if (isnull)
+		return;
+	name = PG_DETOAST_DATUM_PACKED(d);
+	if (VARSIZE_ANY_EXHDR(name) == n->name_len && memcmp(VARDATA_ANY(name), n->name, n->name_len) == 0)
+		zone_row(t, slot, &n->zone);
+}
+
+void
+name_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, const uint8 *name, size_t name_len,
+		  RowCallback fn, void *arg)
+{
+	NameScan	n = {name, name_len, {zone, fn, arg}};
+	TableDesc	by_name = *t;
+	StringInfoData key;
+
+	Assert(t->nkeys > 0 && t->keys[0].name);
+	initStringInfo(&key);
+	wire_put_u16(&key, (uint16) t->number);
+	appendBinaryStringInfo(&key, (const char *) name, (int) name_len);
+	wire_put_u8(&key, 0);
+	by_name.nkeys = 1;
+	by_name.nscan = 0;
+	if (t->nscan > 0 && t->scan[0].key == 0)
+		by_name.nscan = 1;
+	else if (t->nscan > 1 && t->scan[1].key == 0)
+		by_name.nscan = 2;
+	else
+	{
+		by_name.zone = ZONE_NONE;	/* all of a zone may be many */
+		table_choose_index(&by_name);
+		by_name.zone = t->zone;
+	}
+	rows_scan(&by_name, rel, snapshot, zone, (uint8 *) key.data, (size_t) key.len, name_row, &n);
+	pfree(key.data);
 }
 
 /* ---------- words for messages ---------- */

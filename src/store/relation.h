@@ -136,6 +136,7 @@ extern uint16 record_type(const uint8 *key, size_t len);
 /* The key of an RRset: name in stored form. */
 extern void record_key(StringInfo out, const uint8 *name, size_t name_len, uint16 type);
 
+#define TYPE_NS			2
 #define TYPE_CNAME		5
 #define TYPE_SOA		6
 #define TYPE_KEY		25
@@ -163,6 +164,10 @@ extern bool row_column(const Row *row, int column, const uint8 **data, size_t *l
 /* The same row with another value in one column, in the current context. */
 extern Row	row_with_column(TableDesc *t, const Row *row, int column, const uint8 *data, size_t len);
 
+/* A boolean column: is it set in any of the rows? Sets it in one of them if it is not; sorts them then. */
+extern bool rows_flagged(const RowSet *rows, int column);
+extern void rows_flag(TableDesc *t, RowSet *rows, int column);
+
 /* Sorts rows as images have them. */
 extern void rows_sort(RowSet *rows);
 
@@ -183,6 +188,10 @@ extern RowSet unit_rows(TableDesc *t, Relation rel, Snapshot snapshot, const Zon
 /* Calls fn for each row of a zone (NULL: all rows); fn may not keep the slot. */
 typedef void (*RowCallback) (TableDesc *t, TupleTableSlot *slot, void *arg);
 extern void zone_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, RowCallback fn, void *arg);
+
+/* The same for each row of a zone with this value in the first key column, a name; rows of no unit too. */
+extern void name_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, const uint8 *name, size_t name_len,
+					  RowCallback fn, void *arg);
 
 /* For messages: a column's value, a zone's name. */
 extern char *column_text(const ColumnDesc *c, Datum value);

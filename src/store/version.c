@@ -105,7 +105,7 @@ tallies_write(Store *s)
 	CommandCounterIncrement();
 	hash_seq_init(&all, s->tallies);
 	while ((t = hash_seq_search(&all)) != NULL)
-		if (t->served || t->others || t->held || t->dnames || t->serial_set || t->live_set)
+		if (t->served || t->others || t->held || t->dnames || t->serial_set || t->live_set || t->ordered)
 			zone_state_write(t);
 	hash_destroy(s->tallies);
 }

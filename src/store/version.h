@@ -70,6 +70,7 @@ typedef struct ZoneState
 	uint64		held;			/* sum of version_hash() over its versions */
 	int32		dnames;			/* versions of type DNAME */
 	Live		live;			/* as the tables show it */
+	uint64		ordered;		/* how it was signed when its names were put in order: zone_signing_hash(); 0: never */
 } ZoneState;
 
 typedef struct ZoneTally
@@ -84,6 +85,7 @@ typedef struct ZoneTally
 				heard;
 	bool		live_set;
 	Live		live;			/* if live_set */
+	uint64		ordered;		/* if not 0 */
 	bool		inexact;		/* the differences do not add up to what is served: zone_sum.h */
 	bool		waits;			/* the zone's row could not be projected, with it other incarnations: nothing else is */
 } ZoneTally;

@@ -12,6 +12,8 @@
 #include "lib/stringinfo.h"
 #include "utils/uuid.h"
 
+#define BYTEA_LESS 1957			/* pg_operator: bytea < bytea, in which such strings are sorted */
+
 typedef struct WireReader
 {
 	const uint8 *p,

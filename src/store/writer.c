@@ -317,6 +317,91 @@ writer_delete(Writer *w, const ItemPointerData *tid)
 		row_suppressed(w);
 }
 
+/* ---------- what is local ---------- */
+
+static bool
+row_lock_now(Writer *w, const ItemPointerData *tid)
+{
+	ItemPointerData at = *tid;
+	TM_FailureData tmfd;
+
+	return table_tuple_lock(w->rel, &at, w->estate->es_snapshot, w->found, w->estate->es_output_cid,
+							LockTupleExclusive, LockWaitSkip, 0, &tmfd) == TM_Ok;
+}
+
+static void
+slot_set_locals(Writer *w, const Locals *l)
+{
+	for (int i = 0; i < l->n; i++)
+		slot_set(w->row, l->att[i], l->values[i], l->nulls[i]);
+}
+
+bool
+writer_set_locals(Writer *w, const ItemPointerData *tid, const Locals *locals)
+{
+	int			natts = RelationGetDescr(w->rel)->natts;
+
+	ResetPerTupleExprContext(w->estate);
+	if (!row_lock_now(w, tid))
+		return false;
+	slot_getallattrs(w->found);
+	ExecClearTuple(w->row);
+	memcpy(w->row->tts_values, w->found->tts_values, sizeof(Datum) * (size_t) natts);
+	memcpy(w->row->tts_isnull, w->found->tts_isnull, sizeof(bool) * (size_t) natts);
+	slot_set_locals(w, locals);
+	ExecStoreVirtualTuple(w->row);
+	ExecSimpleRelationUpdate(w->result, w->estate, &w->epq, w->found, w->row);
+	return true;
+}
+
+void
+writer_add_local(Writer *w, const Locals *locals)
+{
+	if (!w->defaults)
+		defaults_prepare(w);
+	ResetPerTupleExprContext(w->estate);
+	ExecClearTuple(w->row);
+	slot_set_defaults(w);
+	slot_set_locals(w, locals);
+	ExecStoreVirtualTuple(w->row);
+	ExecSimpleRelationInsert(w->result, w->estate, w->row);
+}
+
+bool
+writer_drop_local(Writer *w, const ItemPointerData *tid)
+{
+	ResetPerTupleExprContext(w->estate);
+	if (!row_lock_now(w, tid))
+		return false;
+	ExecSimpleRelationDelete(w->result, w->estate, &w->epq, w->found);
+	return true;
+}
+
+void
+writing_locals(void (*fn) (void *arg), void *arg)
+{
+	int			role = SessionReplicationRole;
+	bool		was = projecting;
+
+	CommandCounterIncrement();
+	PushCopiedSnapshot(GetLatestSnapshot());
+	UpdateActiveSnapshotCommandId();
+	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
+	projecting = true;
+	PG_TRY();
+	{
+		fn(arg);
+	}
+	PG_FINALLY();
+	{
+		SessionReplicationRole = role;
+		projecting = was;
+	}
+	PG_END_TRY();
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+}
+
 /* ---------- one row ---------- */
 
 /* Ours, or nobody's; never waits. */
@@ -334,36 +419,33 @@ row_free(TableDesc *t, ItemPointerData tid)
 	return result == TM_Ok;
 }
 
+typedef struct Overwrite
+{
+	TableDesc  *t;
+	const Row  *row,
+			   *new;
+	bool		done;
+} Overwrite;
+
+static void
+overwrite(void *arg)
+{
+	Overwrite  *o = arg;
+	Writer	   *w;
+
+	if (!row_free(o->t, o->row->tid))
+		return;
+	w = writer_open(o->t);
+	writer_update(w, o->row, o->new);
+	writer_close(w);
+	o->done = true;
+}
+
 bool
 row_overwrite(TableDesc *t, const Row *row, const Row *new)
 {
-	int			role = SessionReplicationRole;
-	bool		was = projecting;
-	bool		done;
+	Overwrite	o = {t, row, new, false};
 
-	CommandCounterIncrement();
-	PushCopiedSnapshot(GetLatestSnapshot());
-	UpdateActiveSnapshotCommandId();
-	done = row_free(t, row->tid);
-	if (done)
-	{
-		SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
-		projecting = true;
-		PG_TRY();
-		{
-			Writer	   *w = writer_open(t);
-
-			writer_update(w, row, new);
-			writer_close(w);
-		}
-		PG_FINALLY();
-		{
-			SessionReplicationRole = role;
-			projecting = was;
-		}
-		PG_END_TRY();
-	}
-	PopActiveSnapshot();
-	CommandCounterIncrement();
-	return done;
+	writing_locals(overwrite, &o);
+	return o.done;
 }

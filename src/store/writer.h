@@ -24,6 +24,29 @@ extern int32 writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, s
 extern void writer_update(Writer *w, const Row *old, const Row *new);
 extern void writer_delete(Writer *w, const ItemPointerData *tid);
 
+/* Values of columns that are local to a node, by attribute number. */
+typedef struct Locals
+{
+	int			n;
+	AttrNumber	att[5];
+	Datum		values[5];
+	bool		nulls[5];
+} Locals;
+
+/*
+ * These are for rows and columns that are not shipped; a row of no unit is added with the defaults for what is not given.
+ * Nobody is waited for: false if somebody else has the row, or has changed it.
+ */
+extern bool writer_set_locals(Writer *w, const ItemPointerData *tid, const Locals *locals);
+extern void writer_add_local(Writer *w, const Locals *locals);
+extern bool writer_drop_local(Writer *w, const ItemPointerData *tid);
+
+/*
+ * Runs fn with the triggers that fire for replicas only, and none of this extension's; an error is thrown on. What was written
+ * is seen afterwards; it is given the rows as they are now, by the active snapshot.
+ */
+extern void writing_locals(void (*fn) (void *arg), void *arg);
+
 /*
  * Writes one row anew without waiting for anybody: false if somebody has it locked. No trigger of this extension takes note
  * of it, and none of the user's fires but those for replicas.

@@ -32,7 +32,7 @@
 enum
 {
 	ZONE_NO = 1, ZONE_NAME, ZONE_TAB, ZONE_SERIAL, ZONE_HEARD, ZONE_SERVED, ZONE_OTHERS, ZONE_HELD, ZONE_DNAMES,
-	ZONE_LIVE, ZONE_NATTS = ZONE_LIVE
+	ZONE_LIVE, ZONE_ORDERED, ZONE_NATTS = ZONE_ORDERED
 };
 
 int
@@ -133,6 +133,7 @@ state_from_values(ZoneState *s, const Datum *values, const bool *nulls)
 	if (!nulls[ZONE_LIVE - 1])
 		s->live = live_from_array(DatumGetArrayTypeP(values[ZONE_LIVE - 1]));
 	s->live.all = nulls[ZONE_NAME - 1];
+	s->ordered = (uint64) DatumGetInt64(values[ZONE_ORDERED - 1]);
 }
 
 void
@@ -175,6 +176,11 @@ zone_state_write(const ZoneTally *t)
 		if (t->live.n)
 			values[ZONE_LIVE - 1] = live_datum(&t->live);
 		replace[ZONE_LIVE - 1] = true;
+	}
+	if (t->ordered)
+	{
+		values[ZONE_ORDERED - 1] = Int64GetDatum((int64) t->ordered);
+		replace[ZONE_ORDERED - 1] = true;
 	}
 	CatalogTupleUpdate(rel, &old->t_self, heap_modify_tuple(old, RelationGetDescr(rel), values, nulls, replace));
 	systable_endscan(scan);

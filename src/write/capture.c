@@ -8,7 +8,8 @@
  *      versions seen (where some are not, against the rows before this transaction). Where they differ, one version of this life replaces those that were seen; versions that are not
  *      projected yet stay, as siblings. An edit in a group settles it: what had siblings, or was hidden by a rule, becomes
  *      what the tables show. What the rules would hide of the result is refused;
- *   4. the serials of zones whose content has changed are raised (zone_serial.c).
+ *   4. the serials of zones whose content has changed are raised (zone_serial.c);
+ *   5. what is derived of the records of the names touched is put right (zone/rectify.c).
  * The stamp is drawn with the first difference, after all locks: it is larger than all that this author saw.
  * Notes that stand for many units are unfolded into notes of units, which are the next lot.
  * A zone that is deleted costs one version, its own: its units are of an incarnation that lives no more (store/live.h).
@@ -42,6 +43,7 @@
 #include "write/zone_look.h"
 #include "write/zone_serial.h"
 #include "write/zone_touch.h"
+#include "zone/rectify.h"
 
 /* A name that was written in a zone that has DNAMEs. */
 typedef struct DnameName
@@ -73,6 +75,7 @@ typedef struct Capture
 	bool		written;
 	List	   *dname_names;
 	ZoneLooks	looks;
+	Rectify    *rectify;		/* of this lot */
 } Capture;
 
 /* The table of a key, open. */
@@ -473,6 +476,23 @@ key_overtakes(const GroupUnit *u)
 	return false;
 }
 
+/* What is derived of its records follows: also if only that has been edited. */
+static void
+group_rectify(Capture *c)
+{
+	int			table = key_number(c->group->prefix, c->group->prefix_len);
+	bool		cut = false;
+
+	if (!c->zone->id)
+		return;
+	for (int i = 0; i < c->group->n; i++)
+		cut |= c->progress[i] == UNIT_WRITTEN && record_type(c->group->units[i].key, c->group->units[i].key_len) == TYPE_NS;
+	if (table == TABLE_RECORDS)
+		rectify_name(c->rectify, &c->zone->ref, c->group->prefix + 2, c->group->prefix_len - 3, cut);
+	else if (c->written && (table == TABLE_METADATA || table == TABLE_CRYPTOKEYS))
+		rectify_zone(c->rectify, &c->zone->ref);
+}
+
 static void
 group_end(Capture *c)
 {
@@ -497,6 +517,7 @@ group_end(Capture *c)
 				dname_later(c);
 		}
 	}
+	group_rectify(c);
 	c->group = c->before = NULL;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(c->scratch);
@@ -692,6 +713,7 @@ capture_lot(Capture *c)
 	notes_begin();
 	capture_lock(c);
 	c->store = store_open(true);
+	c->rectify = rectify_begin();
 	notes_rewind();
 	while (notes_next(&note))
 		capture_note(c, &note);
@@ -705,6 +727,7 @@ capture_lot(Capture *c)
 	for (int i = 0; i < c->touched.n; i++)
 		if (c->touched.zones[i].looked)
 			zone_serial_raise(c->store, &c->touched.zones[i]);
+	rectify_end(c->rectify, c->store);
 	store_close(c->store);
 	PopActiveSnapshot();
 	notes_end();

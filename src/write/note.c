@@ -20,7 +20,6 @@
 #include "store/wire.h"
 #include "write/note.h"
 
-#define BYTEA_LESS 1957			/* pg_operator: bytea < bytea */
 
 static Tuplesortstate *taking = NULL;	/* the lot that is being filled */
 static Tuplesortstate *walking = NULL;	/* the lot that is being walked */

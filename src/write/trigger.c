@@ -27,6 +27,7 @@
 #include "write/capture.h"
 #include "write/note.h"
 #include "write/row_check.h"
+#include "zone/rectify.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_note);
 PG_FUNCTION_INFO_V1(dnsrepl_note_truncate);
@@ -148,6 +149,48 @@ note_same(const Note *a, const Note *b)
 		a->key_len == b->key_len && (a->key_len == 0 || memcmp(a->key, b->key, a->key_len) == 0);
 }
 
+/* Of a record only what is derived was written, or of an empty non-terminal all: then its name is looked at, no unit. */
+static void
+note_derived(TableDesc *t, TupleTableSlot *slot)
+{
+	StringInfoData key;
+	ZoneValue	zone;
+	bool		isnull;
+	Datum		d;
+	struct varlena *name;
+
+	if (!t->inside || !zone_value(t, slot, &zone))
+		return;
+	d = slot_getattr(slot, t->keys[0].att, &isnull);
+	if (isnull)
+		return;
+	name = PG_DETOAST_DATUM_PACKED(d);
+	initStringInfo(&key);
+	record_key(&key, (uint8 *) VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), 0);
+	note_take(t, &(Note) {.kind = NOTE_UNIT, .id = zone.id, .key = (uint8 *) key.data, .key_len = (size_t) key.len});
+}
+
+static bool
+derived_same(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new)
+{
+	AttrNumber	ordername,
+				auth;
+	bool		was_null,
+				is_null;
+	Datum		was,
+				is;
+
+	if (!t->inside || !rectify_columns(t, &ordername, &auth))
+		return true;
+	was = slot_getattr(old, auth, &was_null);
+	is = slot_getattr(new, auth, &is_null);
+	if (was_null != is_null || (!is_null && DatumGetBool(was) != DatumGetBool(is)))
+		return false;
+	was = slot_getattr(old, ordername, &was_null);
+	is = slot_getattr(new, ordername, &is_null);
+	return was_null == is_null && (is_null || strcmp(TextDatumGetCString(was), TextDatumGetCString(is)) == 0);
+}
+
 static bool
 row_same(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new)
 {
@@ -187,15 +230,24 @@ note_update(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new)
 	if (had && has && note_same(&was, &is) && !id_changed(t, old, new))
 	{
 		if (row_same(t, old, new))
+		{
+			if (!derived_same(t, old, new))
+				note_derived(t, new);
 			return;
+		}
 		had = false;
 	}
 	if (has)
 		row_check(t, new);
 	else
+	{
 		row_check_unitless(t, new);
+		note_derived(t, new);
+	}
 	if (had)
 		note_take(t, &was);
+	else if (!has)
+		note_derived(t, old);
 	if (has)
 		note_take(t, &is);
 	if (had && t->zone == ZONE_SELF)	/* renamed */
@@ -216,6 +268,7 @@ note_one(TableDesc *t, TupleTableSlot *slot, bool inserted)
 	{
 		if (inserted)
 			row_check_unitless(t, slot);
+		note_derived(t, slot);
 		return;
 	}
 	if (inserted)

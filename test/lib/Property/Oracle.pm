@@ -318,6 +318,7 @@ sub at_rest
         [ 'the stores', "SELECT concat_ws(' ', scope, unit, stamp, origin, lives, seen, md5(image)) FROM torture.version" ],
         [ 'the serials and incarnations', "SELECT concat_ws(' ', name, serial, live, dnames) FROM dnsrepl.zone WHERE live IS NOT NULL" ],
         [ 'serials and contents', "SELECT concat_ws(' ', kind, zone, a, b, c) FROM torture.look() WHERE kind <> 'siblings'" ],
+        [ 'ordername, auth and empty non-terminals', "SELECT concat_ws(' ', d.name, r.name, coalesce(r.type::text, '-'), r.content, r.disabled, coalesce(r.ordername, '-'), r.auth) FROM records r JOIN domains d ON d.id = r.domain_id" ],
         [ 'open conflicts', "SELECT concat_ws(' ', zone, tab, key) FROM dnsrepl.conflict" ];
     for my $node (@node)
     {

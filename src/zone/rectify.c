@@ -1,0 +1,809 @@
+/*
+ * rectify.c: see rectify.h.
+ *
+ * The names go through a sort, so that there may be any number of them, and come out in canonical order, a lot at a time, each
+ * once, all names between them and the apex among them. Then
+ *   - downwards: what rows has a name, and is it below a delegation?
+ *   - upwards: has it descendants that are served, with authority, with an NSEC3? Of one without records that is all that
+ *     counts; what the lot does not know is read from the store;
+ *   - rows that differ are written.
+ * What a row should have is what PowerDNS's own rectification gives (4.7): it has nothing to do afterwards. One that is
+ * disabled, which that does not look at, has what a new one has.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplesort.h"
+
+#include "compat.h"
+#include "dns/name.h"
+#include "dns/ordername.h"
+#include "dns/rrtype.h"
+#include "store/group.h"
+#include "store/parked.h"
+#include "store/writer.h"
+#include "zone/rectify.h"
+#include "zone/zone_signing.h"
+
+#define LOT			5000		/* names that were touched, looked at together */
+#define MAX_ORDERNAME 255		/* characters, in PowerDNS's schema */
+#define BUSY		"a local transaction is editing a row whose ordername or auth has to change"
+
+typedef struct ZoneEntry
+{
+	const ZoneRef *ref;
+	int32		id;				/* in domains; 0: gone */
+	ZoneSigning signing;
+} ZoneEntry;
+
+struct Rectify
+{
+	MemoryContext context,
+				lot;
+	ZoneEntry  *zones;
+	int			nzones,
+				cap;
+	Tuplesortstate *sort;		/* NULL: no name yet */
+	StringInfoData item;
+	Store	   *store;
+	Snapshot	snapshot;
+};
+
+/* A row of a name, as it is. */
+typedef struct NameRow
+{
+	ItemPointerData tid;
+	uint16		type;			/* 0: an empty non-terminal */
+	bool		disabled;
+	bool		auth;
+	const char *ordername;		/* NULL: null */
+} NameRow;
+
+/* What is known of what is below a name, and served. */
+typedef struct Below
+{
+	bool		any,
+				auth,			/* something has authority */
+				chained;		/* and something an NSEC3 */
+} Below;
+
+typedef struct ZoneName
+{
+	const uint8 *name;
+	size_t		len;
+	int			parent;			/* among the lot's; -1: the apex, or it is the apex */
+	int			n,
+				cap;
+	NameRow    *rows;
+	bool		apex,
+				full,			/* it has records */
+				ns,				/* and is a delegation */
+				ds,
+				other,			/* has records of other types than NS */
+				occluded;		/* there is a delegation above it */
+	Below		below;
+} ZoneName;
+
+typedef struct Change
+{
+	enum
+	{
+		ROW_SET, ROW_ADD, ROW_DROP
+	}			kind;
+	const ZoneName *name;
+	const NameRow *row;
+	bool		auth;
+	const char *ordername;
+} Change;
+
+typedef struct Lot
+{
+	Rectify    *r;
+	const ZoneEntry *zone;
+	TableDesc  *t;
+	AttrNumber	type_att,
+				disabled_att,
+				ordername_att,
+				auth_att;
+	int			n,
+				cap;
+	ZoneName	   *names;
+	int			nchanges,
+				cap_changes;
+	Change	   *changes;
+} Lot;
+
+/* ---------- names ---------- */
+
+Rectify *
+rectify_begin(void)
+{
+	Rectify    *r = palloc0(sizeof(Rectify));
+
+	r->context = CurrentMemoryContext;
+	initStringInfo(&r->item);
+	return r;
+}
+
+static int
+zone_entry(Rectify *r, const ZoneRef *zone)
+{
+	for (int i = r->nzones - 1; i >= 0; i--)
+		if (r->zones[i].ref == zone)
+			return i;
+	if (r->nzones == r->cap)
+	{
+		MemoryContext old = MemoryContextSwitchTo(r->context);
+
+		r->cap = r->cap ? r->cap * 2 : 8;
+		r->zones = r->zones ? repalloc_huge(r->zones, sizeof(ZoneEntry) * (size_t) r->cap)
+			: palloc(sizeof(ZoneEntry) * (size_t) r->cap);
+		MemoryContextSwitchTo(old);
+	}
+	r->zones[r->nzones] = (ZoneEntry) {.ref = zone};
+	return r->nzones++;
+}
+
+/* Zone, name, 0; another 1 for a delegation: so a name comes before those below it. */
+static void
+item_put(Rectify *r, int zone, const uint8 *name, size_t name_len, bool cut)
+{
+	MemoryContext old = MemoryContextSwitchTo(r->context);
+
+	if (!r->sort)
+		r->sort = tuplesort_begin_datum(BYTEAOID, BYTEA_LESS, InvalidOid, false, work_mem, NULL, false);
+	resetStringInfo(&r->item);
+	appendStringInfoSpaces(&r->item, VARHDRSZ);
+	wire_put_u32(&r->item, (uint32) zone);
+	appendBinaryStringInfo(&r->item, (const char *) name, (int) name_len);
+	wire_put_u8(&r->item, 0);
+	if (cut)
+		wire_put_u8(&r->item, 1);
+	SET_VARSIZE(r->item.data, r->item.len);
+	tuplesort_putdatum(r->sort, PointerGetDatum(r->item.data), false);
+	MemoryContextSwitchTo(old);
+}
+
+void
+rectify_name(Rectify *r, const ZoneRef *zone, const uint8 *name, size_t name_len, bool cut)
+{
+	if (!zone->table && name_below(name, name_len, zone->name, zone->name_len))
+		item_put(r, zone_entry(r, zone), name, name_len, cut && name_len != zone->name_len);
+}
+
+void
+rectify_zone(Rectify *r, const ZoneRef *zone)
+{
+	if (!zone->table)
+		(void) zone_entry(r, zone);
+}
+
+bool
+rectify_columns(TableDesc *t, AttrNumber *ordername, AttrNumber *auth)
+{
+	*ordername = get_attnum(t->relid, "ordername");
+	*auth = get_attnum(t->relid, "auth");
+	return *ordername > 0 && *auth > 0 && get_atttype(t->relid, *auth) == BOOLOID &&
+		(get_atttype(t->relid, *ordername) == VARCHAROID || get_atttype(t->relid, *ordername) == TEXTOID);
+}
+
+/* ---------- the names of a lot ---------- */
+
+static void
+lot_add(Lot *l, const uint8 *name, size_t len)
+{
+	uint8	   *copy;
+
+	if (l->n == l->cap)
+	{
+		l->cap = l->cap ? l->cap * 2 : 256;
+		l->names = l->names ? repalloc_huge(l->names, sizeof(ZoneName) * (size_t) l->cap) : palloc(sizeof(ZoneName) * (size_t) l->cap);
+	}
+	copy = palloc(len + 1);
+	memcpy(copy, name, len);
+	l->names[l->n++] = (ZoneName) {.name = copy, .len = len, .parent = -1, .apex = len == l->zone->ref->name_len};
+}
+
+/* And what is between it and the apex. */
+static void
+lot_add_all(Lot *l, const uint8 *name, size_t len)
+{
+	size_t		apex = l->zone->ref->name_len;
+
+	lot_add(l, name, len);
+	while (len > apex && (len = name_parent(name, len)) > apex)
+		lot_add(l, name, len);
+}
+
+static bool
+lot_add_group(const uint8 *prefix, size_t prefix_len, void *arg)
+{
+	CHECK_FOR_INTERRUPTS();
+	lot_add_all(arg, prefix + 2, prefix_len - 3);
+	return true;
+}
+
+/* All at and below a name, or strictly below it: groups of records in the store. */
+static void
+subtree_walk(const Lot *l, const ZoneName *top, GroupCallback fn, void *arg)
+{
+	StringInfoData key;
+
+	initStringInfo(&key);
+	record_key(&key, top->name, top->len, 0);
+	/* without the 0 that ends the name, the prefix is that of all names at and below it */
+	group_walk(l->r->store, l->r->snapshot, l->zone->ref->number, (uint8 *) key.data, 2 + top->len,
+			   (uint8 *) key.data, 2 + top->len + 1, fn, arg);
+}
+
+static int
+name_order(const void *a, const void *b)
+{
+	const ZoneName *x = a,
+			   *y = b;
+	int			c = memcmp(x->name, y->name, Min(x->len, y->len));
+
+	return c ? c : (x->len > y->len) - (x->len < y->len);
+}
+
+/* In order, each once, each with its parent: which comes before it. */
+static void
+lot_order(Lot *l)
+{
+	int			n = 0;
+	int			above[NAME_LABELS_MAX + 1];
+	int			depth = 0;
+
+	qsort(l->names, (size_t) l->n, sizeof(ZoneName), name_order);
+	for (int i = 0; i < l->n; i++)
+		if (n == 0 || name_order(&l->names[n - 1], &l->names[i]) != 0)
+			l->names[n++] = l->names[i];
+	l->n = n;
+	for (int i = 0; i < n; i++)
+	{
+		ZoneName	   *x = &l->names[i];
+
+		if (x->apex)
+			continue;
+		while (depth > 0 && !name_below(x->name, x->len, l->names[above[depth - 1]].name, l->names[above[depth - 1]].len))
+			depth--;
+		x->parent = depth > 0 ? above[depth - 1] : -1;
+		above[depth++] = i;
+	}
+}
+
+/* ---------- downwards ---------- */
+
+typedef struct RowRead
+{
+	Lot		   *l;
+	ZoneName	   *name;
+} RowRead;
+
+static void
+row_read(TableDesc *t, TupleTableSlot *slot, void *arg)
+{
+	RowRead    *read = arg;
+	const Lot  *l = read->l;
+	ZoneName	   *x = read->name;
+	bool		isnull;
+	Datum		d = slot_getattr(slot, l->disabled_att, &isnull);
+	NameRow		row = {.tid = slot->tts_tid};
+
+	row.disabled = !isnull && DatumGetBool(d);
+	d = slot_getattr(slot, l->type_att, &isnull);
+	row.type = isnull ? 0 : (uint16) DatumGetInt16(d);
+	d = slot_getattr(slot, l->auth_att, &isnull);
+	row.auth = !isnull && DatumGetBool(d);
+	d = slot_getattr(slot, l->ordername_att, &isnull);
+	row.ordername = isnull ? NULL : TextDatumGetCString(d);
+	if (x->n == x->cap)
+	{
+		x->cap = x->cap ? x->cap * 2 : 2;
+		x->rows = x->rows ? repalloc_huge(x->rows, sizeof(NameRow) * (size_t) x->cap) : palloc(sizeof(NameRow) * (size_t) x->cap);
+	}
+	x->rows[x->n++] = row;
+	if (row.disabled)
+		return;
+	x->full |= row.type != 0;
+	x->ns |= row.type == RRTYPE_NS && !x->apex;
+	x->ds |= row.type == RRTYPE_DS;
+	x->other |= row.type != 0 && row.type != RRTYPE_NS;
+}
+
+static void
+lot_read(Lot *l)
+{
+	Relation	rel = table_open(l->t->relid, AccessShareLock);
+	ZoneValue	at = {.id = l->zone->id};
+
+	for (int i = 0; i < l->n; i++)
+	{
+		ZoneName	   *x = &l->names[i];
+		RowRead		read = {l, x};
+
+		CHECK_FOR_INTERRUPTS();
+		name_rows(l->t, rel, l->r->snapshot, &at, x->name, x->len, row_read, &read);
+		x->occluded = x->parent >= 0 && (l->names[x->parent].occluded || l->names[x->parent].ns);
+	}
+	table_close(rel, NoLock);
+}
+
+/* ---------- upwards ---------- */
+
+/* Is there a chain of NSEC3 records that names take part in? */
+static bool
+chain_counts(const ZoneSigning *s)
+{
+	return s->nsec3 && !(s->narrow && s->opt_out);
+}
+
+/* Does a name with records have an NSEC3? Under opt-out a delegation without DS has none. */
+static bool
+full_chained(const ZoneSigning *s, bool occluded, bool other, bool ns)
+{
+	return chain_counts(s) && !occluded && (!s->opt_out || other || !ns);
+}
+
+static Below
+below_and_itself(const Lot *l, const ZoneName *x)
+{
+	Below		b = x->below;
+
+	if (x->full)
+	{
+		b.any = true;
+		b.auth |= !x->occluded && !x->ns;
+		b.chained |= full_chained(&l->zone->signing, x->occluded, x->other, x->ns);
+	}
+	return b;
+}
+
+typedef struct BelowLook
+{
+	const Lot  *l;
+	Below		found;
+	Live		live;
+	bool		occluded;		/* the top itself is: then only `any` is asked for */
+	uint8		cut[MAX_KEY_SIZE];	/* the delegation that was met last */
+	size_t		cut_len;
+	MemoryContext scratch;
+} BelowLook;
+
+static bool
+below_done(const BelowLook *b)
+{
+	const ZoneSigning *s = &b->l->zone->signing;
+
+	return b->found.any && (b->occluded || (b->found.auth && (b->found.chained || !chain_counts(s))));
+}
+
+static bool
+below_look(const uint8 *prefix, size_t prefix_len, void *arg)
+{
+	BelowLook  *b = arg;
+	const Lot  *l = b->l;
+	MemoryContext old = MemoryContextSwitchTo(b->scratch);
+	const uint8 *name = prefix + 2;
+	size_t		len = prefix_len - 3;
+	UnitGroup  *g;
+	bool		ns = false,
+				other = false;
+
+	CHECK_FOR_INTERRUPTS();
+	g = group_read(l->r->store, l->r->snapshot, l->zone->ref, prefix, prefix_len);
+	group_judge(g, &b->live, true, l->r->store, l->r->snapshot);
+	for (int i = 0; i < g->n; i++)
+		if (unit_present(&g->units[i]))
+		{
+			bool		is_ns = record_type(g->units[i].key, g->units[i].key_len) == TYPE_NS;
+
+			ns |= is_ns;
+			other |= !is_ns;
+		}
+	if (ns || other)
+	{
+		bool		occluded = b->occluded || (b->cut_len && name_below(name, len, b->cut, b->cut_len));
+
+		b->found.any = true;
+		b->found.auth |= !occluded && !ns;
+		b->found.chained |= full_chained(&l->zone->signing, occluded, other, ns);
+		if (ns && !occluded)
+		{
+			memcpy(b->cut, name, len);
+			b->cut_len = len;
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(b->scratch);
+	return !below_done(b);
+}
+
+/* What the lot does not know of what is below a name without records. */
+static void
+below_read(const Lot *l, ZoneName *x)
+{
+	BelowLook	b = {.l = l, .found = x->below, .occluded = x->occluded, .live = live_left(l->r->store, l->zone->ref)};
+
+	if (below_done(&b))
+		return;
+	b.scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl names below", ALLOCSET_DEFAULT_SIZES);
+	subtree_walk(l, x, below_look, &b);
+	MemoryContextDelete(b.scratch);
+	x->below = b.found;
+}
+
+static void
+lot_below(Lot *l)
+{
+	for (int i = l->n - 1; i >= 0; i--)
+	{
+		ZoneName	   *x = &l->names[i];
+		Below		b;
+
+		if (!x->full && !x->apex)
+			below_read(l, x);
+		b = below_and_itself(l, x);
+		if (x->parent >= 0)
+		{
+			Below	   *p = &l->names[x->parent].below;
+
+			p->any |= b.any;
+			p->auth |= b.auth;
+			p->chained |= b.chained;
+		}
+	}
+}
+
+/* ---------- what should be ---------- */
+
+static void
+change_add(Lot *l, Change change)
+{
+	if (l->nchanges == l->cap_changes)
+	{
+		l->cap_changes = l->cap_changes ? l->cap_changes * 2 : 64;
+		l->changes = l->changes ? repalloc_huge(l->changes, sizeof(Change) * (size_t) l->cap_changes)
+			: palloc(sizeof(Change) * (size_t) l->cap_changes);
+	}
+	l->changes[l->nchanges++] = change;
+}
+
+static void
+row_should(Lot *l, const ZoneName *x, const NameRow *row, const char *ordername, bool auth)
+{
+	if (row->auth == auth && (row->ordername ? ordername && strcmp(row->ordername, ordername) == 0 : !ordername))
+		return;
+	change_add(l, (Change) {ROW_SET, x, row, auth, ordername});
+}
+
+/* The name's place in the zone's order; NULL: it has none. */
+static const char *
+name_ordername(const Lot *l, const ZoneName *x, bool chained)
+{
+	const ZoneSigning *s = &l->zone->signing;
+	char		text[ORDERNAME_MAX];
+	int			n;
+
+	if (!s->secured || s->narrow || (s->nsec3 ? !chained : !x->full))
+		return NULL;
+	if (s->nsec3)
+		n = ordername_nsec3(x->name, x->len, s->iterations, s->salt, (size_t) s->salt_len, text);
+	else
+		n = ordername_nsec(x->name, x->len, l->zone->ref->name_len, text);
+	return n > MAX_ORDERNAME ? NULL : pnstrdup(text, (Size) n);
+}
+
+static void
+name_with_records(Lot *l, const ZoneName *x)
+{
+	const ZoneSigning *s = &l->zone->signing;
+	bool		auth = !x->occluded && !x->ns;
+	const char *ordername = name_ordername(l, x, full_chained(s, x->occluded, x->other, x->ns));
+
+	for (int i = 0; i < x->n; i++)
+	{
+		const NameRow *row = &x->rows[i];
+		bool		address = row->type == RRTYPE_A || row->type == RRTYPE_AAAA;
+
+		if (row->type == 0)
+			change_add(l, (Change) {ROW_DROP, x, row});
+		else if (row->disabled)
+			row_should(l, x, row, NULL, true);
+		else if (row->type == RRTYPE_DS && x->ds)
+			row_should(l, x, row, ordername, true);
+		else if (!auth && (address || (row->type == RRTYPE_NS && s->nsec3 && s->opt_out && !x->ds)))
+			row_should(l, x, row, NULL, false);
+		else
+			row_should(l, x, row, ordername, auth);
+	}
+}
+
+static void
+name_without(Lot *l, const ZoneName *x)
+{
+	const ZoneSigning *s = &l->zone->signing;
+	bool		auth = x->below.auth || (x->below.chained && !s->opt_out);
+	const char *ordername = name_ordername(l, x, x->below.chained);
+	bool		there = false;
+
+	for (int i = 0; i < x->n; i++)
+	{
+		const NameRow *row = &x->rows[i];
+
+		if (row->type != 0)
+			row_should(l, x, row, NULL, true);
+		else if (there || row->disabled || !x->below.any || x->apex)
+			change_add(l, (Change) {ROW_DROP, x, row});
+		else
+		{
+			row_should(l, x, row, ordername, auth);
+			there = true;
+		}
+	}
+	if (!there && x->below.any && !x->apex)
+		change_add(l, (Change) {ROW_ADD, x, NULL, auth, ordername});
+}
+
+/* ---------- writing ---------- */
+
+static void
+row_park(const Lot *l, const Change *c)
+{
+	StringInfoData key;
+
+	initStringInfo(&key);
+	record_key(&key, c->name->name, c->name->len, c->row ? c->row->type : 0);
+	unit_park(l->zone->ref, (uint8 *) key.data, (size_t) key.len, BUSY);
+}
+
+/*
+ * Rows that are added have no foreign key's trigger: so the zone's row is locked as that would. False: somebody has it, to
+ * delete or rename it.
+ */
+static bool
+zone_held(const Lot *l)
+{
+	uint8		key[DOMAINS_KEY_SIZE];
+	TableDesc  *t = domains_key(key);
+	ZoneValue	at = {.name = l->zone->ref->name, .name_len = l->zone->ref->name_len};
+	Relation	rel = table_open(t->relid, RowShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	RowSet		rows = unit_rows(t, rel, GetActiveSnapshot(), &at, key, sizeof(key));
+	TM_FailureData tmfd;
+	bool		held = false;
+
+	if (rows.n > 0)
+		held = table_tuple_lock(rel, &rows.rows[0].tid, GetActiveSnapshot(), slot, GetCurrentCommandId(false),
+								LockTupleKeyShare, LockWaitSkip, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &tmfd) == TM_Ok;
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	return held;
+}
+
+static Locals
+change_locals(const Lot *l, const Change *c)
+{
+	Locals		v = {.n = 2, .att = {l->ordername_att, l->auth_att}, .nulls = {!c->ordername}};
+	ZoneValue	at = {.id = l->zone->id};
+
+	if (c->ordername)
+		v.values[0] = CStringGetTextDatum(c->ordername);
+	v.values[1] = BoolGetDatum(c->auth);
+	if (c->kind == ROW_ADD)
+	{
+		v.n = 5;
+		v.att[2] = l->t->keys[0].att;
+		v.values[2] = PointerGetDatum(varlena_make(c->name->name, c->name->len));
+		v.att[3] = l->t->zone_att;
+		v.values[3] = zone_datum(l->t, &at);
+		v.att[4] = l->disabled_att;
+		v.values[4] = BoolGetDatum(false);
+	}
+	return v;
+}
+
+static void
+lot_write(void *arg)
+{
+	Lot		   *l = arg;
+	bool		adds = false,
+				may_add;
+	Writer	   *w;
+
+	for (int i = 0; i < l->nchanges; i++)
+		adds |= l->changes[i].kind == ROW_ADD;
+	may_add = !adds || zone_held(l);
+	w = writer_open(l->t);
+	for (int i = 0; i < l->nchanges; i++)
+	{
+		const Change *c = &l->changes[i];
+		Locals		v = change_locals(l, c);
+
+		CHECK_FOR_INTERRUPTS();
+		if (c->kind == ROW_ADD && may_add)
+			writer_add_local(w, &v);
+		else if (c->kind == ROW_ADD ||
+				 !(c->kind == ROW_SET ? writer_set_locals(w, &c->row->tid, &v) : writer_drop_local(w, &c->row->tid)))
+			continue;
+		l->changes[i].name = NULL;
+	}
+	writer_close(w);
+}
+
+/* Under a snapshot of its own: the lot before has written. */
+static void
+lot_do(Lot *l)
+{
+	Snapshot	outer = l->r->snapshot;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	l->r->snapshot = GetActiveSnapshot();
+	lot_order(l);
+	lot_read(l);
+	lot_below(l);
+	for (int i = 0; i < l->n; i++)
+		if (l->names[i].full)
+			name_with_records(l, &l->names[i]);
+		else
+			name_without(l, &l->names[i]);
+	l->r->snapshot = outer;
+	PopActiveSnapshot();
+	if (l->nchanges > 0)
+		writing_locals(lot_write, l);
+	for (int i = 0; i < l->nchanges; i++)
+		if (l->changes[i].name)
+			row_park(l, &l->changes[i]);
+}
+
+/* ---------- zones ---------- */
+
+typedef struct WholeZone
+{
+	Rectify    *r;
+	int			zone;
+} WholeZone;
+
+static void
+whole_row(TableDesc *t, TupleTableSlot *slot, void *arg)
+{
+	WholeZone  *w = arg;
+	bool		isnull;
+	Datum		d = slot_getattr(slot, t->keys[0].att, &isnull);
+	struct varlena *name;
+	const ZoneRef *zone = w->r->zones[w->zone].ref;
+
+	CHECK_FOR_INTERRUPTS();
+	if (isnull)
+		return;
+	name = PG_DETOAST_DATUM_PACKED(d);
+	if (name_below((uint8 *) VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), zone->name, zone->name_len))
+		item_put(w->r, w->zone, (uint8 *) VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), false);
+}
+
+/* How is it signed, and was it when its names were put in order? Else all of them are. */
+static void
+zone_begin(Rectify *r, int zone, TableDesc *t)
+{
+	ZoneEntry  *z = &r->zones[zone];
+	uint64		hash;
+	WholeZone	whole = {r, zone};
+	ZoneValue	at;
+	Relation	rel;
+
+	z->id = domain_id(r->snapshot, z->ref->name, z->ref->name_len);
+	if (!z->id)
+		return;
+	z->signing = zone_signing(z->id, r->snapshot);
+	hash = zone_signing_hash(&z->signing);
+	if (hash == z->ref->state.ordered)
+		return;
+	store_tally(r->store, z->ref->number)->ordered = hash;
+	at = (ZoneValue) {.id = z->id};
+	rel = table_open(t->relid, AccessShareLock);
+	zone_rows(t, rel, r->snapshot, &at, whole_row, &whole);
+	table_close(rel, NoLock);
+}
+
+static void
+lot_begin(Lot *l, Rectify *r, TableDesc *t)
+{
+	MemoryContextReset(r->lot);
+	*l = (Lot) {.r = r, .t = t, .type_att = t->nkeys > 1 ? t->keys[1].att : 0, .disabled_att = get_attnum(t->relid, "disabled")};
+	(void) rectify_columns(t, &l->ordername_att, &l->auth_att);
+}
+
+/* The names in order, in lots. */
+static bytea *
+item_next(Rectify *r)
+{
+	MemoryContext old = MemoryContextSwitchTo(r->context);
+	Datum		d;
+	bool		isnull;
+	bool		more = compat_tuplesort_getdatum(r->sort, &d, &isnull);
+
+	MemoryContextSwitchTo(old);
+	return more ? DatumGetByteaP(d) : NULL;
+}
+
+static void
+names_do(Rectify *r, TableDesc *t)
+{
+	bytea	   *item;
+	Lot			l;
+	int			touched = 0;
+
+	for (lot_begin(&l, r, t); (item = item_next(r)) != NULL; pfree(item))
+	{
+		WireReader	reader;
+		const uint8 *name;
+		size_t		len;
+		ZoneEntry  *z;
+		bool		cut;
+
+		wire_reader_init(&reader, VARDATA(item), VARSIZE(item) - VARHDRSZ);
+		z = &r->zones[wire_get_u32(&reader)];
+		name = reader.p;
+		cut = reader.end[-1] == 1;
+		len = (size_t) (reader.end - name) - (cut ? 2 : 1);
+		if (z != l.zone || touched >= LOT)
+		{
+			if (l.zone && l.n > 0)
+				lot_do(&l);
+			lot_begin(&l, r, t);
+			l.zone = z;
+			touched = 0;
+		}
+		if (!z->id)
+			continue;
+		touched++;
+		if (cut)
+			subtree_walk(&l, &(ZoneName) {.name = name, .len = len}, lot_add_group, &l);
+		lot_add_all(&l, name, len);
+	}
+	if (l.zone && l.n > 0)
+		lot_do(&l);
+}
+
+void
+rectify_end(Rectify *r, Store *store)
+{
+	TableDesc  *t = table_by_number(TABLE_RECORDS);
+	AttrNumber	ordername,
+				auth;
+	MemoryContext old;
+
+	if (r->nzones > 0 && t && t->nkeys > 1 && t->keys[0].name && rectify_columns(t, &ordername, &auth))
+	{
+		r->lot = AllocSetContextCreate(r->context, "dnsrepl rectification", ALLOCSET_DEFAULT_SIZES);
+		old = MemoryContextSwitchTo(r->lot);
+		r->store = store;
+		CommandCounterIncrement();
+		PushActiveSnapshot(GetLatestSnapshot());
+		r->snapshot = GetActiveSnapshot();
+		for (int i = 0; i < r->nzones; i++)
+			zone_begin(r, i, t);
+		if (r->sort)
+		{
+			tuplesort_performsort(r->sort);
+			names_do(r, t);
+		}
+		PopActiveSnapshot();
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(r->lot);
+	}
+	if (r->sort)
+		tuplesort_end(r->sort);
+	r->sort = NULL;
+	r->nzones = 0;
+}

@@ -1,0 +1,33 @@
+/*
+ * rectify.h: what PowerDNS derives from a zone's records: ordername, auth, and empty non-terminals (rows without a type).
+ *
+ * Each node derives them itself, in the transaction that changes the records, for the names that were touched, those above
+ * them, and those below a delegation that was; for the whole zone if it is signed in another way than before.
+ */
+#ifndef DNSREPL_RECTIFY_H
+#define DNSREPL_RECTIFY_H
+
+#include "store/relation.h"
+#include "store/version.h"
+
+typedef struct Rectify Rectify;
+
+/* In the current context; reads nothing. */
+extern Rectify *rectify_begin(void);
+
+/* A row of this name was written or removed; `cut`: of type NS. The zone must last. */
+extern void rectify_name(Rectify *r, const ZoneRef *zone, const uint8 *name, size_t name_len, bool cut);
+
+/* Its keys or metadata were. */
+extern void rectify_zone(Rectify *r, const ZoneRef *zone);
+
+/*
+ * Does it, when store and tables have been written; the caller holds the zones' rows. A row that somebody else has locked is
+ * left to a later time: its unit is parked.
+ */
+extern void rectify_end(Rectify *r, Store *store);
+
+/* The columns of the table records that are derived; false if it has none such. */
+extern bool rectify_columns(TableDesc *records, AttrNumber *ordername, AttrNumber *auth);
+
+#endif
