@@ -90,7 +90,6 @@ static void
 serve_key(const ResolveUnit *u, const Candidate *c, int n, Served *served)
 {
 	static const char *const flags[] = {"active", "published"};
-	static const uint8 yes[1] = {1};
 
 	serve_image(candidate_latest(c, n), served);
 	if (!served->live || !u->table || served->ncolumns != u->table->ncolumns)
@@ -100,16 +99,9 @@ serve_key(const ResolveUnit *u, const Candidate *c, int n, Served *served)
 		int			column = table_column(u->table, flags[f]);
 
 		for (int i = 0; i < n && column >= 0; i++)
-		{
-			const uint8 *data;
-			size_t		len;
-
-			if (image_is_deletion(&c[i].image.head) || c[i].image.head.ncolumns != served->ncolumns ||
-				!row_column(&c[i].image.rows.rows[0], column, &data, &len) || len != 1 || data[0] == 0)
-				continue;
-			served->rows.rows[0] = row_with_column(u->table, &served->rows.rows[0], column, yes, 1);
-			break;
-		}
+			if (!image_is_deletion(&c[i].image.head) && c[i].image.head.ncolumns == served->ncolumns &&
+				rows_flagged(&c[i].image.rows, column))
+				rows_flag(u->table, &served->rows, column);
 	}
 }
 

@@ -249,11 +249,7 @@ is_key_signing(const GroupUnit *u)
 static bool
 is_active(const GroupUnit *u, int active)
 {
-	const uint8 *data;
-	size_t		len;
-
-	return u->served.live && u->served.rows.n > 0 && row_column(&u->served.rows.rows[0], active, &data, &len) &&
-		len == 1 && data[0] != 0;
+	return u->served.live && rows_flagged(&u->served.rows, active);
 }
 
 /*
@@ -267,7 +263,6 @@ keys_apply(UnitGroup *g, const Live *live, bool seen_only)
 	int			active = t ? table_column(t, "active") : -1;
 	GroupUnit  *last = NULL;
 	const Version *by = NULL;
-	static const uint8 yes[1] = {1};
 	Image		image;
 
 	if (active < 0)
@@ -296,7 +291,7 @@ keys_apply(UnitGroup *g, const Live *live, bool seen_only)
 	last->served.live = true;
 	last->served.ncolumns = image.head.ncolumns;
 	last->served.rows = image.rows;
-	last->served.rows.rows[0] = row_with_column(t, &image.rows.rows[0], active, yes, 1);
+	rows_flag(t, &last->served.rows, active);
 	last->served.resolver = rule_name(RULE_KEY_SIGNING_KEY);
 }
 

@@ -138,6 +138,10 @@ $patient->quit;
 $_->sql('SELECT dnsrepl.resume(name) FROM dnsrepl.peer WHERE paused') for @node;
 ok(Dnsrepl::same(@node), 'all are the same');
 all("SELECT string_agg(right(content, 5) || active, ',' ORDER BY content) FROM cryptokeys", 'othertrue, zonefalse', 'the last key-signing key came back');
+# one key twice, as two who make it at once may leave it
+$seattle->sql("INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, k = 2, 'Private-key-format: v1.2 twice' FROM domains, generate_series(1, 2) k; UPDATE cryptokeys SET active = false WHERE content !~ 'twice'");
+is($seattle->sql('SELECT zone, tab, key, problem FROM dnsrepl.check_store()'), '', 'a key that is there twice, once active, is active');
+ok(Dnsrepl::same(@node), 'everywhere');
 $spokane->sql('DELETE FROM cryptokeys');
 all('SELECT count(*) FROM cryptokeys', 0, 'until somebody means it');
 apart('two make a key', $seattle, "INSERT INTO cryptokeys (domain_id, flags, active, content) SELECT id, 257, true, 'one' FROM domains",
