@@ -182,8 +182,10 @@ sub burst
             $game->tell($a->{node}{name}, "refused at its commit ($state)");
         }
         Property::give_back($a->{node}, $a->{dbh});
-        $game->{oracle}->taken($a->{node});
     }
+    # when all have ended: one may come between another's last look and his commit
+    my %node = map { $_->{node}{number} => $_->{node} } @going;
+    $game->{oracle}->taken($node{$_}) for sort keys %node;
     return;
 }
 
