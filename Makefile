@@ -23,7 +23,7 @@ OBJS = $(SOURCES:.c=.o)
 # The extension script, in the order in which its pieces build upon each other.
 SQL_PIECES = src/dnsrepl.sql \
 	src/type/dnsname.sql src/type/rrtype.sql src/type/rr.sql src/type/record.sql \
-	src/store/store.sql src/store/policy.sql src/write/write.sql src/zone/check_zone.sql src/merge/merge.sql src/ship/ship.sql \
+	src/store/store.sql src/store/policy.sql src/write/write.sql src/zone/check_zone.sql src/zone/zone_file.sql src/merge/merge.sql src/ship/ship.sql \
 	src/status/status.sql src/status/conflict.sql src/status/check.sql src/setup/setup.sql src/setup/adopt.sql src/grants.sql
 SCRIPT = $(EXTENSION)--$(EXTVERSION).sql
 
@@ -110,6 +110,7 @@ help:
 	@echo 'make bench            what it costs, and how fast it is'
 	@echo 'make lint             warnings as errors, cppcheck, include layers'
 	@echo 'make ubsan | valgrind | coverage      the tests under these tools'
+	@echo 'make fuzz             names, rdata and zone files of any octets, for TIME seconds (60)'
 	@echo 'make clean'
 
 deps:
@@ -161,6 +162,15 @@ ubsan: WITH = UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 ubsan: need-build+test
 	$(AGAIN) stage-ubsan unit-programs
 	$(RUN) tap unit regress isolation
+# What src/dns makes of any octets, for TIME seconds; what it finds is left in test_output.
+fuzz: TIME ?= 60
+fuzz: need-build+fuzz
+	@mkdir -p test_output/fuzz test_output/corpus
+	clang -std=gnu99 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -DUSE_ASSERT_CHECKING -DDNSREPL_NO_SERVER \
+		-Isrc -o test_output/fuzz/fuzz_dns test/fuzz/fuzz_dns.c $(wildcard src/dns/*.c) -lldns
+	perl test/fuzz/seeds.pl test_output/corpus
+	cd test_output/fuzz && ./fuzz_dns -max_total_time=$(TIME) -max_len=4096 -timeout=10 -detect_leaks=0 -print_final_stats=1 ../corpus
+
 valgrind: WITH = DNSREPL_VALGRIND=1
 valgrind: need-build+test+valgrind
 	$(AGAIN) stage-valgrind
@@ -201,4 +211,4 @@ test/unit/bin/%: test/unit/%.c $(SOURCES) $(OWN_HEADERS)
 		$(shell sed -n 's/^.*UNIT_LIBS: *\([-a-z ]*\).*/\1/p' $<)
 
 .PHONY: all install stage help deps test unit unit-programs check-regress check-isolation check-tap torture \
-	demo bench ubsan valgrind coverage lint clean FORCE
+	demo bench ubsan fuzz valgrind coverage lint clean FORCE

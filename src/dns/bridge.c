@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/name.h"
 #include "dns/rrtype.h"
 
 #define LINE_MAX_LEN 65000		/* text that ldns gets; it reads into buffers of 65535 */
@@ -86,8 +87,23 @@ line_make(char *line, uint16_t type, const char *text, size_t len)
 	return quoted ? 0 : used;
 }
 
+/* ldns wants a dot at its end. */
+static ldns_rdf *
+origin_make(const RdataOrigin *origin)
+{
+	char		text[NAME_TEXT_MAX + 1] = ".";
+	int			len;
+
+	if (origin != NULL && origin->len > 0)
+	{
+		len = name_to_text(origin->name, origin->len, text);
+		strcpy(text + len, ".");
+	}
+	return ldns_dname_new_frm_str(text);
+}
+
 static int
-line_read(uint16_t type, const char *text, size_t len, uint8_t *wire, RdataError *err)
+line_read(uint16_t type, const char *text, size_t len, const RdataOrigin *given, uint8_t *wire, RdataError *err)
 {
 	static char line[LINE_MAX_LEN];
 	ldns_rr    *rr = NULL;
@@ -105,7 +121,7 @@ line_read(uint16_t type, const char *text, size_t len, uint8_t *wire, RdataError
 		rdata_error(err, 0, "It is not base32 without padding (RFC 5155 3.3).");
 		return -1;
 	}
-	origin = ldns_dname_new_frm_str(".");
+	origin = origin_make(given);
 	status = origin == NULL ? LDNS_STATUS_MEM_ERR : ldns_rr_new_frm_str(&rr, line, 0, origin, NULL);
 	ldns_rdf_deep_free(origin);
 	if (status != LDNS_STATUS_OK || rr == NULL)
@@ -249,14 +265,14 @@ words_check(uint16_t type, const char *text, size_t len, RdataError *err)
 
 /* ldns is trusted only as far as it can read its own result. */
 int
-bridge_from_text(uint16_t type, const char *text, size_t len, uint8_t *wire, RdataError *err)
+bridge_from_text(uint16_t type, const char *text, size_t len, const RdataOrigin *origin, uint8_t *wire, RdataError *err)
 {
 	static uint8_t again[RDATA_MAX];
 	int			result;
 
 	if (!words_check(type, text, len, err))
 		return -1;
-	result = line_read(type, text, len, wire, err);
+	result = line_read(type, text, len, origin, wire, err);
 	if (result < 0)
 		return -1;
 	if (bridge_from_wire(type, wire, (size_t) result, again, err) == result &&

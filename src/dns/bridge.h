@@ -13,8 +13,8 @@
 /* Types that ldns can read and print; for others there is the generic form only. */
 extern bool bridge_knows(uint16_t type);
 
-/* Canonical rdata into `wire` (RDATA_MAX octets). Length, or -1 with an error. */
-extern int	bridge_from_text(uint16_t type, const char *text, size_t len, uint8_t *wire, RdataError *err);
+/* Canonical rdata into `wire` (RDATA_MAX octets); origin NULL: names are absolute. Length, or -1 with an error. */
+extern int	bridge_from_text(uint16_t type, const char *text, size_t len, const RdataOrigin *origin, uint8_t *wire, RdataError *err);
 extern int	bridge_from_wire(uint16_t type, const uint8_t *data, size_t len, uint8_t *wire, RdataError *err);
 
 /* The fields as ldns prints them (malloc'd), or NULL. */

@@ -38,6 +38,7 @@ fields_init(Fields *fields, const char *text, size_t len, uint8_t *out, RdataErr
 	fields->out = out;
 	fields->used = 0;
 	fields->err = err;
+	fields->origin = NULL;
 }
 
 static inline bool
@@ -164,7 +165,8 @@ field_name(Fields *fields, const char *what)
 
 	if (!word_next(fields, what, &word, &len))
 		return false;
-	stored_len = name_from_text(word, len, stored, reason);
+	stored_len = fields->origin ? name_from_text_in(word, len, fields->origin->name, fields->origin->len, stored, reason) :
+		name_from_text(word, len, stored, reason);
 	if (stored_len < 0)
 	{
 		rdata_error(fields->err, fields->number, "%s is not a domain name: %s", what, reason);

@@ -36,6 +36,13 @@ octet_control(char c)
  */
 extern bool word_take(const char **at, const char *end, const char **word, size_t *len);
 
+/* What names without a final dot are below, in stored form. */
+typedef struct RdataOrigin
+{
+	const uint8_t *name;
+	size_t		len;
+} RdataOrigin;
+
 /* Text being read and wire form being written. `out` has room for RDATA_MAX octets. */
 typedef struct Fields
 {
@@ -45,6 +52,7 @@ typedef struct Fields
 	uint8_t    *out;
 	size_t		used;
 	RdataError *err;			/* filled where a function returns false */
+	const RdataOrigin *origin;	/* NULL: names are absolute, with or without a final dot */
 } Fields;
 
 extern void fields_init(Fields *fields, const char *text, size_t len, uint8_t *out, RdataError *err);

@@ -247,6 +247,34 @@ stored_next(const uint8_t **p)
 }
 
 int
+name_from_text_in(const char *text, size_t len, const uint8_t *origin, size_t origin_len, uint8_t *stored, char *reason)
+{
+	uint8_t		below[NAME_STORED_MAX];
+	size_t		slashes = 0;
+	int			n;
+
+	if (len == 1 && text[0] == '@')
+	{
+		memcpy(stored, origin, origin_len);
+		return (int) origin_len;
+	}
+	while (len > slashes + 1 && text[len - 2 - slashes] == '\\')
+		slashes++;
+	if (len > 0 && text[len - 1] == '.' && slashes % 2 == 0)
+		return name_from_text(text, len, stored, reason);
+	n = name_from_text(text, len, below, reason);
+	if (n < 0)
+		return -1;
+	if (origin_len + (size_t) n > NAME_STORED_MAX || !name_valid(below, (size_t) n))
+		return reason_set(reason, "It is longer than %d octets in wire form (RFC 1035 2.3.4).", NAME_WIRE_MAX);
+	memcpy(stored, origin, origin_len);
+	memcpy(stored + origin_len, below, (size_t) n);
+	if (!name_valid(stored, origin_len + (size_t) n))
+		return reason_set(reason, "It is longer than %d octets in wire form (RFC 1035 2.3.4).", NAME_WIRE_MAX);
+	return (int) origin_len + n;
+}
+
+int
 name_to_text(const uint8_t *stored, size_t len, char *text)
 {
 	uint16_t	start[NAME_LABELS_MAX + 1];

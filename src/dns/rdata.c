@@ -17,6 +17,7 @@
 #include "dns/bridge.h"
 #include "dns/name.h"
 #include "dns/rrtype.h"
+#include "dns/shape.h"
 
 static uint8_t wire_result[RDATA_MAX];
 static char *text_result = NULL;
@@ -142,6 +143,13 @@ type_read(uint16_t type, Fields *fields, bool *known)
 	}
 }
 
+/* What ldns has read, or -1 if it has not; then whether it goes together. */
+static int
+shape_checked(uint16_t type, const uint8_t *wire, int len, RdataError *err)
+{
+	return len < 0 || shape_check(type, wire, (size_t) len, err) ? len : -1;
+}
+
 static int	wire_check(uint16_t type, const uint8_t *data, size_t len, uint8_t *wire, RdataError *err);
 
 /* RFC 3597 5: \# length hexadecimal. */
@@ -180,9 +188,9 @@ characters_check(const char *text, size_t len, RdataError *err)
 	return true;
 }
 
-/* rdata_from_text into a buffer of RDATA_MAX octets. */
+/* rdata_from_text_in into a buffer of RDATA_MAX octets; origin may be NULL. */
 static int
-text_check(uint16_t type, const char *text, size_t len, uint8_t *wire, RdataError *err)
+text_check(uint16_t type, const char *text, size_t len, const RdataOrigin *origin, uint8_t *wire, RdataError *err)
 {
 	Fields		fields;
 	bool		known;
@@ -198,6 +206,7 @@ text_check(uint16_t type, const char *text, size_t len, uint8_t *wire, RdataErro
 		return generic_from_text(type, text + 2, len - 2, wire, err);
 
 	fields_init(&fields, text, len, wire, err);
+	fields.origin = origin;
 	if (type_read(type, &fields, &known) && fields_finish(&fields))
 		return (int) fields.used;
 	if (known)
@@ -206,7 +215,7 @@ text_check(uint16_t type, const char *text, size_t len, uint8_t *wire, RdataErro
 	if (type == RRTYPE_RKEY)
 		type = RRTYPE_DNSKEY;
 	if (bridge_knows(type))
-		return bridge_from_text(type, text, len, wire, err);
+		return shape_checked(type, wire, bridge_from_text(type, text, len, origin, wire, err), err);
 	rdata_error(err, 0, "Data of this type can be given in the generic form only: \\# length hexadecimal (RFC 3597).");
 	return -1;
 }
@@ -215,7 +224,14 @@ int
 rdata_from_text(uint16_t type, const char *text, size_t len, const uint8_t **wire, RdataError *err)
 {
 	*wire = wire_result;
-	return text_check(type, text, len, wire_result, err);
+	return text_check(type, text, len, NULL, wire_result, err);
+}
+
+int
+rdata_from_text_in(uint16_t type, const char *text, size_t len, const RdataOrigin *origin, const uint8_t **wire, RdataError *err)
+{
+	*wire = wire_result;
+	return text_check(type, text, len, origin, wire_result, err);
 }
 
 /* ---- wire to wire, wire to text ---- */
@@ -272,7 +288,7 @@ wire_check(uint16_t type, const uint8_t *data, size_t len, uint8_t *wire, RdataE
 		return -1;
 	}
 	if (bridge_knows(type) && type != RRTYPE_CAA)
-		return bridge_from_wire(type, data, len, wire, err);
+		return shape_checked(type, wire, bridge_from_wire(type, data, len, wire, err), err);
 	if (!private_check(type, data, len, err))
 		return -1;
 	if (len > 0)
@@ -344,7 +360,7 @@ rdata_to_text(uint16_t type, const uint8_t *wire, size_t len)
 		text_result = bridge_to_text(type, wire, len);
 
 	if (text_result != NULL &&
-		text_check(type, text_result, strlen(text_result), again, &err) == (int) len &&
+		text_check(type, text_result, strlen(text_result), NULL, again, &err) == (int) len &&
 		memcmp(again, wire, len) == 0)
 		return text_result;
 	free(text_result);

@@ -19,6 +19,10 @@
  */
 extern int	rdata_from_text(uint16_t type, const char *text, size_t len, const uint8_t **wire, RdataError *err);
 
+/* The same with names that are relative to an origin, as zone files have them. */
+extern int	rdata_from_text_in(uint16_t type, const char *text, size_t len, const RdataOrigin *origin, const uint8_t **wire,
+							   RdataError *err);
+
 /* The same from wire form, which nobody has checked. Compressed names are refused. */
 extern int	rdata_from_wire(uint16_t type, const uint8_t *data, size_t len, const uint8_t **wire, RdataError *err);
 

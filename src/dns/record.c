@@ -210,3 +210,81 @@ record_check(uint16_t type, bool prio_null, int32_t prio, const char *content, s
 
 	return record_rdata(type, prio_null, prio, content, len, &wire, err) >= 0;
 }
+
+/* Names have no final dot in PowerDNS's content: no other word that is not quoted ends with one. Length. */
+static size_t
+dots_strip(char *text)
+{
+	const char *at = text;
+	const char *end = text + strlen(text);
+	const char *word;
+	size_t		len;
+	char	   *out = text;
+
+	while (word_take(&at, end, &word, &len))
+	{
+		size_t		slashes = 0;
+
+		while (len > slashes + 1 && word[len - 2 - slashes] == '\\')
+			slashes++;
+		if (len > 1 && *word != '"' && word[len - 1] == '.' && slashes % 2 == 0)
+			len--;
+		if (out > text)
+			*out++ = ' ';
+		memmove(out, word, len);
+		out += len;
+	}
+	*out = '\0';
+	return (size_t) (out - text);
+}
+
+/* RFC 4398 2: type, key tag and algorithm, which ldns prints as words, and PowerDNS reads as numbers. */
+static void
+cert_numbers(char *text, const uint8_t *wire, size_t len)
+{
+	const char *at = text;
+	const char *word;
+	size_t		word_len;
+	char		head[32];
+	int			n;
+
+	for (int i = 0; i < 3; i++)
+		if (len < 5 || !word_take(&at, text + strlen(text), &word, &word_len))
+			return;
+	n = sprintf(head, "%d %d %d", wire[0] << 8 | wire[1], wire[2] << 8 | wire[3], wire[4]);
+	memmove(text + n, at, strlen(at) + 1);
+	memcpy(text, head, (size_t) n);
+}
+
+int
+record_content(uint16_t type, const uint8_t *wire, size_t len, int32_t *prio, const char **content, RecordError *err)
+{
+	static uint8_t given[RDATA_MAX];
+	static char text[RDATA_MAX * 4 + 64];
+	const uint8_t *again;
+	const char *printed;
+	char	   *start = text;
+	size_t		n;
+
+	err->reason[0] = '\0';
+	memcpy(given, wire, len);
+	printed = rdata_to_text(type, given, len);
+	if (printed == NULL || strlen(printed) >= sizeof(text))
+		return refuse(err, RECORD_CONTENT, 0, "It is longer than 65535 octets.");
+	strcpy(text, printed);
+	if (type == RRTYPE_CERT)
+		cert_numbers(text, given, len);
+	n = strncmp(text, "\\# ", 3) == 0 ? strlen(text) : dots_strip(text);
+	*prio = 0;
+	if (type == RRTYPE_MX || type == RRTYPE_SRV)
+	{
+		*prio = (int32_t) given[0] << 8 | given[1];
+		while (*start != '\0' && *start++ != ' ')
+			n--;
+		n--;
+	}
+	*content = start;
+	if (record_rdata(type, false, *prio, start, n, &again, err) != (int) len)
+		return err->reason[0] ? -1 : refuse(err, RECORD_CONTENT, 0, "It has no form that PowerDNS reads.");
+	return (int) n;
+}

@@ -41,4 +41,10 @@ extern bool record_check(uint16_t type, bool prio_null, int32_t prio, const char
 extern int	record_rdata(uint16_t type, bool prio_null, int32_t prio, const char *content, size_t len,
 						 const uint8_t **wire, RecordError *err);
 
+/*
+ * The row of PowerDNS that is this rdata (canonical, of a type that it holds): content, which lasts until the next call of
+ * record.h, and prio (0 where the type has none). Length, or -1 with `err` filled: there is none that PowerDNS would read.
+ */
+extern int	record_content(uint16_t type, const uint8_t *wire, size_t len, int32_t *prio, const char **content, RecordError *err);
+
 #endif

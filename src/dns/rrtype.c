@@ -78,7 +78,7 @@ rrtype_from_text(const char *text, size_t len, uint16_t *type)
 		const Mnemonic *m = &mnemonics[middle];
 		int			order = strncasecmp(text, m->name, len);
 
-		if (order == 0 && m->name[len] == '\0')
+		if (order == 0 && strlen(m->name) == len)
 		{
 			*type = m->type;
 			return true;

@@ -23,6 +23,7 @@
 #define RRTYPE_SIG		24
 #define RRTYPE_KEY		25
 #define RRTYPE_AAAA		28
+#define RRTYPE_LOC		29
 #define RRTYPE_SRV		33
 #define RRTYPE_NAPTR	35
 #define RRTYPE_CERT		37

@@ -33,6 +33,7 @@ static const struct
 	[ZONE_DNAME_BESIDE_NS] = {false, "dname-beside-ns", "Beside a DNAME record there are NS records only at the apex.", "RFC 6672 section 2.3"},
 	[ZONE_CNAME_TARGET] = {false, "cname-target", "An alias leads to a name that is there.", "RFC 1034 section 3.6.2"},
 	[ZONE_WILDCARD] = {false, "wildcard", "A wildcard is the leftmost label, and no delegation, DS or DNAME stands at it.", "RFC 4592 sections 2.1.1 and 4"},
+	[ZONE_SVCB_ALIAS] = {false, "svcb-alias", "An SVCB or HTTPS record in alias form (of priority 0) has no parameters, and no other beside it.", "RFC 9460 sections 2.4.1 and 2.4.2"},
 	[ZONE_NO_SOA] = {true, "no-soa", "A zone has one SOA record, at its apex.", "RFC 1035 section 5.2"},
 	[ZONE_NO_NS] = {true, "no-apex-ns", "A zone has NS records at its apex.", "RFC 1034 section 4.2.1"},
 	[ZONE_ONE_NS] = {false, "one-ns", "A zone has two name servers or more.", "RFC 2182 section 5"},
@@ -226,6 +227,36 @@ unit_duplicates(const ZoneLook *look, const UnitGroup *g, const GroupUnit *u, Ta
 		}
 }
 
+static void
+unit_svcb(const ZoneLook *look, const UnitGroup *g, const GroupUnit *u, TableDesc *t)
+{
+	bool		alias = false;
+	int			n = 0;
+
+	for (int i = 0; i < u->served.rows.n; i++)
+	{
+		Record		r;
+		RecordError err;
+		const uint8 *wire;
+		int			len;
+		int			at = 2;
+
+		if (!record_read(t, &u->served.rows.rows[i], &r) ||
+			(len = record_rdata(record_type(u->key, u->key_len), r.prio_null, r.prio, r.content, r.len, &wire, &err)) < 3)
+			continue;
+		n++;
+		if (wire[0] || wire[1])
+			continue;
+		alias = true;
+		while (at < len && wire[at] != 0)
+			at += 1 + wire[at];
+		if (at + 1 < len)
+			tell(look, ZONE_SVCB_ALIAS, g, u, "an alias with parameters, which nobody heeds");
+	}
+	if (alias && n > 1)
+		tell(look, ZONE_SVCB_ALIAS, g, u, "an alias beside other records of the type");
+}
+
 static bool
 of_the_apex(uint16 type)
 {
@@ -248,6 +279,8 @@ zone_rules_alone(const ZoneLook *look, const UnitGroup *g)
 		if (!unit_present(u) || u->served.ncolumns != t->ncolumns)
 			continue;
 		unit_duplicates(look, g, u, t);
+		if (type == RRTYPE_SVCB || type == RRTYPE_HTTPS)
+			unit_svcb(look, g, u, t);
 		if (apex && type == RRTYPE_DS)
 			tell(look, ZONE_DS_AT_APEX, g, u, "DS records at the apex of a zone");
 		if (!apex && of_the_apex(type))

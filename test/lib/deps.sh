@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that building, testing or showing dnsrepl needs, if any is missing.
-#   deps.sh install GROUP...     groups: build test demo lint coverage valgrind
+#   deps.sh install GROUP...     groups: build test demo lint fuzz coverage valgrind
 # As root or with sudo it installs; else it says what to install and fails. Installing leaves no service running
 # that was not there before, and no database cluster either.
 set -eu
@@ -19,8 +19,9 @@ packages() {
         case $group in
             build)    echo gcc libc6-dev "postgresql-server-dev-$major" libpq-dev libldns-dev ;;
             demo)     echo "postgresql-$major" pdns-server pdns-backend-pgsql bind9-dnsutils curl perl ;;
-            test)     packages demo; echo libipc-run-perl libdbd-pg-perl ldnsutils pdns-tools ;;
+            test)     packages demo; echo libipc-run-perl libdbd-pg-perl ldnsutils pdns-tools bind9-utils knot-dnssecutils ;;
             lint)     echo cppcheck ;;
+            fuzz)     echo clang ;;
             coverage) echo lcov ;;
             valgrind) echo valgrind ;;
             *)        echo "deps.sh: no group \"$group\"" >&2; exit 2 ;;

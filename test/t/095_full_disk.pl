@@ -122,7 +122,7 @@ sub at_once { return $seattle->sql("SELECT dnsrepl.pause('$_[0]'); SELECT dnsrep
 room($disk, 64);
 $seattle->sql('BEGIN; ' . edit_sql('second', 500) . '; COMMIT');
 my ($before, $whole) = (shown($tacoma), shown($seattle));
-for my $left (64, 2048, map { 2560 + 192 * $_ } 0 .. 20)
+for my $left (64, 2048, map { 2560 + 96 * $_ } 0 .. 40)
 {
     my $failed = failed($tacoma);
     room($disk, $left);

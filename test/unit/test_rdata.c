@@ -13,6 +13,7 @@
 #include "dns/rdata.h"
 #include "dns/record.h"
 #include "dns/rrtype.h"
+#include "dns/shape.h"
 
 #define ROUNDS 20000
 
