@@ -284,7 +284,7 @@ record_content(uint16_t type, const uint8_t *wire, size_t len, int32_t *prio, co
 		n--;
 	}
 	*content = start;
-	if (record_rdata(type, false, *prio, start, n, &again, err) != (int) len)
+	if (record_rdata(type, false, *prio, start, n, &again, err) != (int) len || memcmp(again, given, len) != 0)
 		return err->reason[0] ? -1 : refuse(err, RECORD_CONTENT, 0, "It has no form that PowerDNS reads.");
 	return (int) n;
 }

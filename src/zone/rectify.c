@@ -8,7 +8,8 @@
  *     counts; what the lot does not know is read from the store;
  *   - rows that differ are written.
  * What a row should have is what PowerDNS's own rectification gives (4.7): it has nothing to do afterwards. One that is
- * disabled, which that does not look at, has what a new one has.
+ * disabled, which that does not look at, has what a new one has. A zone that comes signed, which that does not touch, has what its
+ * transfer gives: there RRSIG records make no name.
  */
 #include "postgres.h"
 
@@ -282,6 +283,13 @@ lot_order(Lot *l)
 	}
 }
 
+/* Does a record of this type make a name of the zone? */
+static bool
+type_counts(const ZoneSigning *s, uint16 type)
+{
+	return type != 0 && !(s->presigned && type == RRTYPE_RRSIG);
+}
+
 /* ---------- downwards ---------- */
 
 typedef struct RowRead
@@ -315,10 +323,10 @@ row_read(TableDesc *t, TupleTableSlot *slot, void *arg)
 	x->rows[x->n++] = row;
 	if (row.disabled)
 		return;
-	x->full |= row.type != 0;
+	x->full |= type_counts(&l->zone->signing, row.type);
 	x->ns |= row.type == RRTYPE_NS && !x->apex;
 	x->ds |= row.type == RRTYPE_DS;
-	x->other |= row.type != 0 && row.type != RRTYPE_NS;
+	x->other |= type_counts(&l->zone->signing, row.type) && row.type != RRTYPE_NS;
 }
 
 static void
@@ -406,10 +414,10 @@ below_look(const uint8 *prefix, size_t prefix_len, void *arg)
 	for (int i = 0; i < g->n; i++)
 		if (unit_present(&g->units[i]))
 		{
-			bool		is_ns = record_type(g->units[i].key, g->units[i].key_len) == TYPE_NS;
+			uint16		type = record_type(g->units[i].key, g->units[i].key_len);
 
-			ns |= is_ns;
-			other |= !is_ns;
+			ns |= type == TYPE_NS;
+			other |= type != TYPE_NS && type_counts(&l->zone->signing, type);
 		}
 	if (ns || other)
 	{
@@ -514,11 +522,12 @@ name_with_records(Lot *l, const ZoneName *x)
 	for (int i = 0; i < x->n; i++)
 	{
 		const NameRow *row = &x->rows[i];
-		bool		address = row->type == RRTYPE_A || row->type == RRTYPE_AAAA;
+		/* below a delegation these are out of the order */
+		bool		address = row->type == RRTYPE_A || row->type == RRTYPE_AAAA || (s->presigned && row->type != RRTYPE_NS);
 
 		if (row->type == 0)
 			change_add(l, (Change) {ROW_DROP, x, row});
-		else if (row->disabled)
+		else if (row->disabled || !type_counts(s, row->type))
 			row_should(l, x, row, NULL, true);
 		else if (row->type == RRTYPE_DS && x->ds)
 			row_should(l, x, row, ordername, true);

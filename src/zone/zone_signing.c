@@ -83,12 +83,13 @@ zone_signing(int32 id, Snapshot snapshot)
 	bool		presigned = metadata_is_one(id, "PRESIGNED", snapshot);
 	char	   *param;
 
+	s.presigned = presigned;
 	s.secured = presigned || has_active_key(id, snapshot);
 	if (!s.secured || !(param = zone_metadata(id, "NSEC3PARAM", snapshot)))
 		return s;
 	s.nsec3 = nsec3param_parse(param, &s);
 	if (!s.nsec3)
-		return (ZoneSigning) {.secured = true};
+		return (ZoneSigning) {.secured = true, .presigned = presigned};
 	s.narrow = metadata_is_one(id, "NSEC3NARROW", snapshot);
 	if (!presigned)
 		s.iterations = Min(s.iterations, MAX_ITERATIONS);
@@ -98,7 +99,7 @@ zone_signing(int32 id, Snapshot snapshot)
 uint64
 zone_signing_hash(const ZoneSigning *s)
 {
-	uint64		h = 1 + s->secured + 2 * s->nsec3 + 4 * s->narrow + 8 * s->opt_out;
+	uint64		h = 1 + s->secured + 2 * s->nsec3 + 4 * s->narrow + 8 * s->opt_out + 16 * s->presigned;
 
 	if (!s->nsec3)
 		return h;

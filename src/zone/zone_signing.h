@@ -11,6 +11,7 @@
 typedef struct ZoneSigning
 {
 	bool		secured;		/* it has an active key, or comes signed */
+	bool		presigned;		/* the latter */
 	bool		nsec3;			/* else NSEC */
 	bool		narrow;			/* NSEC3 made up for each question: nothing is in order */
 	bool		opt_out;		/* RFC 5155 section 6 */

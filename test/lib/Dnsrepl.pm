@@ -305,10 +305,10 @@ sub heal
 
 # ---------------------------------------------------------------- DNS
 
-# Starts PowerDNS on this node's database, with its HTTP API, without caches; stops it.
+# Starts PowerDNS on this node's database, with its HTTP API, without caches; stops it. More lines for its configuration may be given.
 sub dns_start
 {
-    my ($self) = @_;
+    my ($self, @more) = @_;
     return if $self->{dns};
     my $dir = PostgreSQL::Test::Utils::tempdir("pdns_$self->{name}");
     $self->{dns_dir} = $dir;
@@ -317,6 +317,7 @@ sub dns_start
     my $host = $self->{server}->host;
     my $port = $self->port;
     open my $conf, '>', "$dir/pdns.conf" or die $!;
+    print $conf "$_\n" for @more;
     print $conf <<"END";
 launch=gpgsql
 gpgsql-host=$host
@@ -339,9 +340,9 @@ negquery-cache-ttl=0
 zone-cache-refresh-interval=0
 zone-metadata-cache-ttl=0
 domain-metadata-cache-ttl=0
+dnssec-key-cache-ttl=0
 dnsupdate=yes
 allow-dnsupdate-from=127.0.0.0/8
-primary=no
 security-poll-suffix=
 distributor-threads=2
 write-pid=no
