@@ -298,6 +298,11 @@ sub differ
 
 # ---------------------------------------------------------------- at the end
 
+# Of a zone that is deleted and edited at once, by one who was evicted, some may have collected what others keep: a policy may
+# choose the edit yet, and then the nodes unite what they hold.
+my $stores = "SELECT concat_ws(' ', scope, unit, stamp, origin, lives, seen, md5(image)) FROM torture.version v"
+    . " WHERE lives OR (SELECT count(*) FROM torture.version d WHERE d.no = v.no AND d.unit = 'domains {}') < 2";
+
 sub at_rest
 {
     my ($self) = @_;
@@ -310,12 +315,12 @@ sub at_rest
             die "$node->{name}: check_store(): ", map { join(' ', map { $_ // '-' } @$_) . "\n" . $self->around($node, $_->[0], $_->[2] =~ /"name": "([^"]*)"/ ? $1 : '') } @wrong if @wrong;
         }
         $self->equal(@$_) for [ 'the rows', "SELECT d.name || ' ' || r.unit || ' ' || r.rows FROM domains d, torture.rows(d.name::text) r" ],
-            [ 'the stores', "SELECT concat_ws(' ', scope, unit, stamp, origin, lives, seen, md5(image)) FROM torture.version" ],
+            [ 'the stores', $stores ],
             [ 'the serials', "SELECT concat_ws(' ', name, serial, heard, live, served, (SELECT string_agg(content, '|') FROM domains d JOIN records r ON r.domain_id = d.id WHERE d.name = z.name AND r.type = 'SOA'), (SELECT string_agg(concat_ws(',', v.stamp, encode(v.image, 'hex')), '|') FROM dnsrepl.version_store v WHERE v.zone = z.no AND v.key = '\\x7fff')) FROM dnsrepl.zone z WHERE name IS NOT NULL" ];
         die "the nodes do not serve the same\n", map { "  $_->{name}: " . join(' ', map { @$_ } Property::ask($_, 'SELECT dnsrepl.digest()')) . "\n" } @node;
     }
     $self->equal($_->[0], $_->[1]) for
-        [ 'the stores', "SELECT concat_ws(' ', scope, unit, stamp, origin, lives, seen, md5(image)) FROM torture.version" ],
+        [ 'the stores', $stores ],
         [ 'the serials and incarnations', "SELECT concat_ws(' ', name, serial, live, dnames) FROM dnsrepl.zone WHERE live IS NOT NULL" ],
         [ 'serials and contents', "SELECT concat_ws(' ', kind, zone, a, b, c) FROM torture.look() WHERE kind <> 'siblings'" ],
         [ 'ordername, auth and empty non-terminals', "SELECT concat_ws(' ', d.name, r.name, coalesce(r.type::text, '-'), r.content, r.disabled, coalesce(r.ordername, '-'), r.auth) FROM records r JOIN domains d ON d.id = r.domain_id" ],
