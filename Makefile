@@ -162,14 +162,14 @@ ubsan: WITH = UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 ubsan: need-build+test
 	$(AGAIN) stage-ubsan unit-programs
 	$(RUN) tap unit regress isolation
-# What src/dns makes of any octets, for TIME seconds; what it finds is left in test_output.
+# What src/dns makes of any octets, for TIME seconds; what it finds is left in .fuzz.
 fuzz: TIME ?= 60
 fuzz: need-build+fuzz
-	@mkdir -p test_output/fuzz test_output/corpus
+	@mkdir -p .fuzz/corpus
 	clang -std=gnu99 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -DUSE_ASSERT_CHECKING -DDNSREPL_NO_SERVER \
-		-Isrc -o test_output/fuzz/fuzz_dns test/fuzz/fuzz_dns.c $(wildcard src/dns/*.c) -lldns
-	perl test/fuzz/seeds.pl test_output/corpus
-	cd test_output/fuzz && ./fuzz_dns -max_total_time=$(TIME) -max_len=4096 -timeout=10 -detect_leaks=0 -print_final_stats=1 ../corpus
+		-Isrc -o .fuzz/fuzz_dns test/fuzz/fuzz_dns.c $(wildcard src/dns/*.c) -lldns
+	perl test/fuzz/seeds.pl .fuzz/corpus
+	cd .fuzz && ./fuzz_dns -max_total_time=$(TIME) -max_len=4096 -timeout=10 -detect_leaks=0 -print_final_stats=1 corpus
 
 valgrind: WITH = DNSREPL_VALGRIND=1
 valgrind: need-build+test+valgrind

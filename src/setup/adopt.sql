@@ -123,6 +123,24 @@ CREATE FUNCTION dnsrepl.adoption_users(schema name) RETURNS TABLE (tab text, key
 $$;
 COMMENT ON FUNCTION dnsrepl.adoption_users(name) IS 'for setup(): what keeps the types of columns from being changed';
 
+-- What would make a record of one that is none: the first of these changes that does. Null: none does.
+CREATE FUNCTION dnsrepl.adoption_fix(name text, type text, ttl int, prio int, content text) RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT concat_ws(', ', CASE WHEN c.name IS DISTINCT FROM $1 THEN format('name = %L', c.name) END,
+            CASE WHEN c.ttl IS DISTINCT FROM $3 THEN format('ttl = %s', c.ttl) END,
+            CASE WHEN c.prio IS DISTINCT FROM $4 THEN format('prio = %s', c.prio) END,
+            CASE WHEN c.content IS DISTINCT FROM $5 THEN format('content = %L', c.content) END)
+    FROM (SELECT 1, btrim($1), $3, $4, btrim($5)
+        UNION ALL SELECT 2, btrim($1), $3, coalesce($4, 0), btrim($5)
+        -- the priority in content, as zone files have it
+        UNION ALL SELECT 3, btrim($1), $3, m[1]::int, btrim(m[2]) FROM regexp_match($5, '^\s*(\d{1,5})\s+(.*)$') m WHERE upper($2) IN ('MX', 'SRV')
+        UNION ALL SELECT 4, btrim($1), $3, $4, '"' || btrim($5, ' "') || '"' WHERE upper($2) IN ('TXT', 'SPF') AND $5 !~ '[\\"].*[\\"].'
+        UNION ALL SELECT 5, btrim($1), greatest($3, 0), $4, btrim($5)) c (place, name, ttl, prio, content)
+    WHERE dnsrepl.record_error(c.name, $2, c.ttl, c.prio, c.content) IS NULL
+    ORDER BY c.place LIMIT 1
+$$;
+COMMENT ON FUNCTION dnsrepl.adoption_fix(text, text, int, int, text) IS 'for setup(): the SET clause that makes a record of a row that is none, if one of the usual mistakes is all';
+
 -- The rows: a query for each table. @tab is the table, z has its zones, @lost says in words that a row r has none.
 -- Each looks at a value once (OFFSET 0), and reads a name as a name only when it is known to be one.
 CREATE FUNCTION dnsrepl.adoption_queries() RETURNS TABLE (tab text, query text)
@@ -137,15 +155,38 @@ CREATE FUNCTION dnsrepl.adoption_queries() RETURNS TABLE (tab text, query text)
                 FROM @tab OFFSET 0) a OFFSET 0) b) c
     WHERE error IS NOT NULL OR id <> first ORDER BY id$q$),
     ('records', $q$
-    SELECT 'id=' || id, problem, CASE WHEN orphan THEN 'DELETE FROM @tab WHERE id = ' || id END
-    FROM (SELECT r.id, z.id IS NULL AS orphan, concat_ws(' ', CASE WHEN r.type IS NOT NULL OR r.domain_id IS NOT NULL THEN @lost END, r.error,
+    SELECT 'id=' || id, problem, CASE WHEN orphan OR outside THEN 'DELETE FROM @tab WHERE id = ' || id
+        ELSE 'UPDATE @tab SET ' || nullif(dnsrepl.adoption_fix(name, type, ttl, prio, content), '') || ' WHERE id = ' || id END
+    FROM (SELECT r.*, z.id IS NULL AS orphan,
+            r.error IS NULL AND r.type IS NOT NULL AND NOT @extschema@.dnsname(r.name) OPERATOR(@extschema@.<<=) z.name AS outside,
+            concat_ws(' ', CASE WHEN r.type IS NOT NULL OR r.domain_id IS NOT NULL THEN @lost END, r.error,
             CASE WHEN r.error IS NULL AND r.type IS NOT NULL AND NOT @extschema@.dnsname(r.name) OPERATOR(@extschema@.<<=) z.name
                 THEN format('name "%s": It is outside its zone "%s" (RFC 1035 5).', r.name, z.name) END) AS problem
-        FROM (SELECT id, domain_id, name::text, type::text,
+        FROM (SELECT id, domain_id, name::text, type::text, ttl, prio, content,
                 CASE WHEN name IS NOT NULL OR type IS NOT NULL
                     THEN dnsrepl.record_error(name::text, type::text, ttl, prio, content) END AS error
             FROM @tab OFFSET 0) r LEFT JOIN z ON z.id = r.domain_id OFFSET 0) p
     WHERE problem <> '' ORDER BY id$q$),
+    -- What a commit would be refused for. Of two that do not go together PowerDNS answers with the CNAME, so the other is disabled.
+    ('records', $q$
+    SELECT 'id=' || id, problem, format('UPDATE @tab SET disabled = true WHERE id = %s', id)
+    FROM (SELECT id, CASE
+            WHEN same <> id THEN format('The record with id=%s is the same (RFC 2181 5).', same)
+            WHEN type IN ('CNAME', 'DNAME', 'SOA') AND first <> id THEN format('There is another %s at its name: the record with id=%s (RFC 2181 10.1).', type, first)
+            WHEN type = 'CNAME' AND apex THEN 'A CNAME record at the apex of its zone (RFC 1034 3.6.2).'
+            WHEN cname <> id AND NOT apex AND type NOT IN ('CNAME', 'RRSIG', 'NSEC', 'KEY') THEN format('Beside the CNAME record with id=%s (RFC 1034 3.6.2).', cname)
+            WHEN type = 'SOA' AND NOT apex THEN 'An SOA record below the apex of its zone (RFC 1035 5.2).'
+            WHEN type = 'DS' AND apex THEN 'A DS record at the apex of its zone (RFC 4035 2.4).'
+            WHEN type IN ('DNSKEY', 'NSEC3PARAM', 'CDS', 'CDNSKEY', 'ZONEMD', 'CSYNC') AND NOT apex THEN format('A %s record below the apex of its zone (RFC 4034 2).', type)
+            WHEN EXISTS (SELECT FROM dname d WHERE d.domain_id = c.domain_id AND c.name OPERATOR(@extschema@.<<) d.name) THEN 'A name below a DNAME record (RFC 6672 2.4).'
+            END AS problem
+        FROM (SELECT *, CASE WHEN n > 1 THEN min(id) OVER (PARTITION BY domain_id, name, type, CASE WHEN n > 1 THEN @extschema@.rr(name, type::@extschema@.rrtype, 0, prio, content) END) ELSE id END AS same
+            FROM (SELECT r.*, name OPERATOR(@extschema@.=) zone AS apex, count(*) OVER (PARTITION BY domain_id, name, type) AS n, min(id) OVER (PARTITION BY domain_id, name, type) AS first,
+                    min(id) FILTER (WHERE type = 'CNAME') OVER (PARTITION BY domain_id, name) AS cname
+                FROM (SELECT r.id, r.domain_id, @extschema@.dnsname(r.name) AS name, @extschema@.rrtype(r.type)::text AS type, r.prio, r.content, z.name AS zone
+                    FROM (SELECT id, domain_id, name::text, type::text, prio, content::text FROM @tab WHERE type IS NOT NULL AND disabled IS NOT TRUE
+                        AND dnsrepl.record_error(name::text, type::text, ttl, prio, content) IS NULL OFFSET 0) r JOIN z ON z.id = r.domain_id) r) r) c) p
+    WHERE problem IS NOT NULL ORDER BY id$q$),
     ('domainmetadata', $q$
     SELECT 'id=' || id, problem, CASE WHEN orphan THEN 'DELETE FROM @tab WHERE id = ' || id END
     FROM (SELECT r.id, z.id IS NULL AS orphan, concat_ws(' ', @lost, CASE WHEN r.kind IS NULL THEN 'kind: It is missing.' END) AS problem
@@ -201,8 +242,10 @@ DECLARE
 BEGIN
     FOR q IN SELECT a.tab, a.query, to_regclass(format('%I.%I', schema, a.tab)) AS rel FROM dnsrepl.adoption_queries() a LOOP
         IF q.rel IS NOT NULL THEN
-            RETURN QUERY EXECUTE format('WITH z AS MATERIALIZED (%s) SELECT %L, p.* FROM (%s) p', zones, q.tab,
-                replace(replace(q.query, '@tab', q.rel::text), '@lost', lost));
+            RETURN QUERY EXECUTE format('WITH z AS MATERIALIZED (%s)%s SELECT %L, p.* FROM (%s) p', zones,
+                CASE WHEN q.query ~ ' dname d ' THEN format(', dname AS MATERIALIZED (SELECT domain_id, @extschema@.dnsname(name::text) AS name FROM %s'
+                    ' WHERE upper(type::text) = ''DNAME'' AND disabled IS NOT TRUE AND dnsrepl.record_error(name::text, NULL, NULL, NULL, NULL) IS NULL)', q.rel) END,
+                q.tab, replace(replace(q.query, '@tab', q.rel::text), '@lost', lost));
         END IF;
     END LOOP;
 END $$;
@@ -282,6 +325,7 @@ CREATE FUNCTION dnsrepl.adoption_complete(schema name) RETURNS void
 DECLARE
     t record;
     kind text;
+    largest bigint;
     domains regclass := format('%I.domains', schema)::regclass;
 BEGIN
     FOR t IN
@@ -305,6 +349,17 @@ BEGIN
             RAISE NOTICE 'table "%" had no %index on (%): made', t.tab, lower(kind), array_to_string(t.cols, ', ');
         END IF;
     END LOOP;
+    -- Rows that come from elsewhere, and what is derived, get ids of it.
+    FOR t IN
+        SELECT c.tab, c.rel::regclass AS rel, pg_get_serial_sequence(c.rel::regclass::text, c.col)::regclass AS sequence
+        FROM dnsrepl.adoption_columns(schema) c WHERE c.col = 'id' AND pg_get_serial_sequence(c.rel::regclass::text, c.col) IS NOT NULL
+    LOOP
+        EXECUTE format('SELECT max(id) FROM %s HAVING max(id) > (SELECT last_value FROM %s)', t.rel, t.sequence) INTO largest;
+        IF largest IS NOT NULL THEN
+            PERFORM setval(t.sequence, largest);
+            RAISE NOTICE 'the sequence of table "%" was behind its column "id": set to %', t.tab, largest;
+        END IF;
+    END LOOP;
     FOR t IN
         SELECT c.tab, c.rel::regclass AS rel FROM dnsrepl.adoption_columns(schema) c
         WHERE c.col = 'domain_id' AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.contype = 'f' AND k.convalidated
@@ -314,7 +369,7 @@ BEGIN
         RAISE NOTICE 'table "%" had no foreign key from domain_id to domains: made', t.tab;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION dnsrepl.adoption_complete(name) IS 'for setup(): makes indexes and foreign keys of PowerDNS''s schema that are missing';
+COMMENT ON FUNCTION dnsrepl.adoption_complete(name) IS 'for setup(): makes indexes and foreign keys of PowerDNS''s schema that are missing, and puts sequences right that are behind';
 
 CREATE FUNCTION dnsrepl.setup_adopt(schema name) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -323,6 +378,8 @@ DECLARE
         JOIN pg_class c ON c.oid = to_regclass(format('%I.%I', schema, s.name)) WHERE c.relkind IN ('r', 'p'));
     owner regrole := (SELECT c.relowner FROM pg_class c WHERE c.oid = there[1]);
     made text;
+    records regclass := to_regclass(format('%I.records', schema));
+    many boolean := coalesce(pg_relation_size(records) > 32 * 1024 * 1024, false);     -- so that it takes a while
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'existing tables can be adopted at READ COMMITTED only' USING
@@ -331,12 +388,21 @@ BEGIN
     IF there IS NOT NULL THEN
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', array_to_string(there, ', '));
     END IF;
+    IF many THEN
+        RAISE NOTICE 'looking at every row (about % records)', (SELECT c.reltuples::bigint FROM pg_class c WHERE c.oid = records);
+    END IF;
     PERFORM dnsrepl.adoption_refuse(schema);
+    IF many THEN
+        RAISE NOTICE 'the rows are valid; changing the types of columns';
+    END IF;
     FOREACH made IN ARRAY dnsrepl.setup_create(schema) LOOP
         EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema, made, owner);
         RAISE NOTICE 'table "%" was not there: made, owned by %', made, owner;
     END LOOP;
     PERFORM dnsrepl.adoption_convert(schema);
     PERFORM dnsrepl.adoption_complete(schema);
+    IF many THEN
+        RAISE NOTICE 'the tables are adopted; at COMMIT their rows become versions';
+    END IF;
 END $$;
 COMMENT ON FUNCTION dnsrepl.setup_adopt(name) IS 'for setup(): makes a node''s tables of the PowerDNS tables in a schema';

@@ -809,6 +809,16 @@ rows_sort(RowSet *rows)
 }
 
 bool
+row_enabled(TableDesc *t, const Row *row)
+{
+	int			column = table_column(t, "disabled");
+	const uint8 *data;
+	size_t		len;
+
+	return column < 0 || !row_column(row, column, &data, &len) || len != 1 || data[0] == 0;
+}
+
+bool
 rows_flagged(const RowSet *rows, int column)
 {
 	const uint8 *data;

@@ -164,6 +164,9 @@ extern bool row_column(const Row *row, int column, const uint8 **data, size_t *l
 /* The same row with another value in one column, in the current context. */
 extern Row	row_with_column(TableDesc *t, const Row *row, int column, const uint8 *data, size_t len);
 
+/* Is a row not disabled? In a table without such a column all are. */
+extern bool row_enabled(TableDesc *t, const Row *row);
+
 /* A boolean column: is it set in any of the rows? Sets it in one of them if it is not; sorts them then. */
 extern bool rows_flagged(const RowSet *rows, int column);
 extern void rows_flag(TableDesc *t, RowSet *rows, int column);

@@ -54,19 +54,12 @@ int
 unit_enabled(const GroupUnit *u)
 {
 	TableDesc  *t = key_table(u->key, u->key_len);
-	int			disabled = t ? table_column(t, "disabled") : -1;
 	int			n = 0;
 
 	if (!u->served.live)
 		return 0;
 	for (int i = 0; i < u->served.rows.n; i++)
-	{
-		const uint8 *data;
-		size_t		len;
-
-		if (disabled < 0 || !row_column(&u->served.rows.rows[i], disabled, &data, &len) || len != 1 || data[0] == 0)
-			n++;
-	}
+		n += !t || row_enabled(t, &u->served.rows.rows[i]);
 	return n;
 }
 
@@ -116,7 +109,7 @@ name_apply(UnitGroup *g)
 		return;
 	}
 	for (int i = 0; i < g->n && !apex; i++)
-		if (record_type(g->units[i].key, g->units[i].key_len) == TYPE_SOA)
+		if (record_type(g->units[i].key, g->units[i].key_len) == TYPE_SOA && unit_present(&g->units[i]))
 			unit_hide(&g->units[i], RULE_SOA_AT_APEX);
 	cname_apply(g, apex);
 }

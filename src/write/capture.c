@@ -45,6 +45,8 @@
 #include "write/zone_touch.h"
 #include "zone/rectify.h"
 
+#define PROGRESS 500000			/* units of a table that is captured whole: then a line tells of it */
+
 /* A name that was written in a zone that has DNAMEs. */
 typedef struct DnameName
 {
@@ -65,6 +67,7 @@ typedef struct Capture
 	TableDesc  *table;			/* the one that is open */
 	Relation	rel;
 	int			lot;			/* from 1; later ones are unfolded notes: nobody has edited just that unit */
+	uint64		units;			/* looked at in later lots */
 
 	/* the group at hand; all of it is in `scratch` */
 	MemoryContext scratch;
@@ -344,7 +347,8 @@ unit_capture(Capture *c, int at, bool settle)
 		return;
 	c->progress[at] = UNIT_LOOKED_AT;
 	rows = unit_shown(c, t, c->zone->id, u->key, u->key_len);
-	if (rows.n > 1 && t->number == TABLE_RECORDS && record_type(u->key, u->key_len) != TYPE_RRSIG)
+	if (rows.n > 1 && t->number == TABLE_RECORDS && record_type(u->key, u->key_len) != TYPE_RRSIG &&
+		record_type(u->key, u->key_len) != TYPE_SOA)	/* whose serial is hidden in these rows */
 		rrset_ttl_even(t, &rows);
 	edited = unit_edited(c, t, u, &rows);
 	c->zone->changed |= edited && t->number == TABLE_RECORDS;
@@ -538,6 +542,8 @@ note_unit(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len)
 	MemoryContext old;
 
 	CHECK_FOR_INTERRUPTS();
+	if (c->lot > 1 && ++c->units % PROGRESS == 0)
+		ereport(NOTICE, (errmsg("dnsrepl: %llu units captured", (unsigned long long) c->units)));
 	zone_look(c, z);
 	/* what is of no incarnation is dead everywhere: first the zone */
 	if (z->id && z->live.n == 0 && key_number(key, key_len) != TABLE_DOMAINS)

@@ -2,7 +2,7 @@
  * rrset_ttl.c: see rrset_ttl.h.
  *
  * Whoever changes the TTL of one record, or adds one with another TTL, means the RRset: nobody can serve two. He is not
- * refused for it; PowerDNS's own API does the same.
+ * refused for it; PowerDNS's own API does the same. Records that are disabled are not of it.
  */
 #include "postgres.h"
 
@@ -31,6 +31,7 @@ rrset_ttl_even(TableDesc *t, RowSet *rows)
 	int			column = table_column(t, "ttl");
 	bool		any = false,
 				differ = false;
+	int			n = 0;
 	int32		want = 0,
 				first = 0,
 				ttl;
@@ -40,10 +41,12 @@ rrset_ttl_even(TableDesc *t, RowSet *rows)
 		return;
 	for (int i = 0; i < rows->n; i++)
 	{
+		if (!row_enabled(t, &rows->rows[i]))
+			continue;
 		if (!row_ttl(&rows->rows[i], column, &ttl))
 			return;
-		differ |= i > 0 && ttl != first;
-		first = i > 0 ? first : ttl;
+		differ |= n > 0 && ttl != first;
+		first = n++ > 0 ? first : ttl;
 		if (!rows->rows[i].ours || (any && ttl >= want))
 			continue;
 		want = ttl;
@@ -56,8 +59,7 @@ rrset_ttl_even(TableDesc *t, RowSet *rows)
 	{
 		Row			new = row_with_column(t, &rows->rows[i], column, (const uint8 *) &octets, sizeof(octets));
 
-		(void) row_ttl(&rows->rows[i], column, &ttl);
-		if (ttl != want && row_overwrite(t, &rows->rows[i], &new))
+		if (row_enabled(t, &rows->rows[i]) && row_ttl(&rows->rows[i], column, &ttl) && ttl != want && row_overwrite(t, &rows->rows[i], &new))
 			rows->rows[i] = new;
 	}
 	rows_sort(rows);

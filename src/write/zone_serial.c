@@ -31,9 +31,9 @@ zone_serial_hide(const ZoneTouch *z, TableDesc *t, RowSet *rows)
 	rows_sort(rows);
 }
 
-/* The SOA record of the zone's apex; false if there is none. */
-static bool
-soa_find(const ZoneTouch *z, TableDesc *t, StringInfo key, Row *row)
+/* The SOA records of the zone's apex; *one: that is not disabled, if there is such. */
+static RowSet
+soa_find(const ZoneTouch *z, TableDesc *t, StringInfo key, Row *one)
 {
 	Relation	rel = table_open(t->relid, AccessShareLock);
 	ZoneValue	at = {.id = z->id};
@@ -42,9 +42,23 @@ soa_find(const ZoneTouch *z, TableDesc *t, StringInfo key, Row *row)
 	record_key(key, z->ref.name, z->ref.name_len, TYPE_SOA);
 	rows = unit_rows(t, rel, GetActiveSnapshot(), &at, (uint8 *) key->data, (size_t) key->len);
 	table_close(rel, NoLock);
-	if (rows.n > 0)
-		*row = rows.rows[0];
-	return rows.n > 0;
+	for (int i = rows.n - 1; i >= 0; i--)
+		if (i == rows.n - 1 || row_enabled(t, &rows.rows[i]))
+			*one = rows.rows[i];
+	return rows;
+}
+
+static void
+soas_write(const ZoneTouch *z, TableDesc *t, const StringInfoData *key, const RowSet *rows, uint32 serial)
+{
+	uint32		is;
+	bool		written = true;
+
+	for (int i = 0; i < rows->n; i++)
+		if (soa_row_serial(t, &rows->rows[i], &is) && is != serial)
+			written &= soa_write(t, &rows->rows[i], serial);
+	if (!written)
+		unit_park(&z->ref, (uint8 *) key->data, (size_t) key->len, "a local transaction is editing the zone's SOA record");
 }
 
 /* Has this transaction raised it already, in an earlier lot? */
@@ -71,7 +85,8 @@ zone_serial_raise(Store *store, ZoneTouch *z)
 {
 	TableDesc  *t = table_by_number(TABLE_RECORDS);
 	StringInfoData key;
-	Row			row;
+	RowSet		rows;
+	Row			one;
 	uint32		edited;
 	uint64		now;
 	ZoneTally  *tally;
@@ -79,7 +94,8 @@ zone_serial_raise(Store *store, ZoneTouch *z)
 	if (z->ref.table || !z->id || !t)
 		return;
 	initStringInfo(&key);
-	if (!soa_find(z, t, &key, &row) || !soa_row_serial(t, &row, &edited) ||
+	rows = soa_find(z, t, &key, &one);
+	if (rows.n == 0 || !soa_row_serial(t, &one, &edited) ||
 		!zone_serial_managed(z->id, GetActiveSnapshot()))
 		return;
 	now = serial_edit(z->ref.state.serial, edited, z->changed && !raised_before(z));
@@ -93,6 +109,5 @@ zone_serial_raise(Store *store, ZoneTouch *z)
 		if (!z->changed)
 			serial_unit_write(store, z->ref.number, now);
 	}
-	if ((uint32) now != edited && !soa_write(t, &row, (uint32) now))
-		unit_park(&z->ref, (uint8 *) key.data, (size_t) key.len, "a local transaction is editing the zone's SOA record");
+	soas_write(z, t, &key, &rows, (uint32) now);
 }
