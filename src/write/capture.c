@@ -264,7 +264,7 @@ unit_shown(Capture *c, TableDesc *t, int32 id, const uint8 *key, size_t key_len)
 	rows = unit_rows(t, c->rel, GetActiveSnapshot(), &at, key, key_len);
 	if (rows.n && t->inside)
 		inside_zone(t, &z->ref, key, key_len);
-	if (record_type(key, key_len) == TYPE_SOA)
+	if (record_type(key, key_len) == TYPE_SOA && group_prefix(key, key_len) == 2 + z->ref.name_len + 1)	/* the apex's */
 		zone_serial_hide(z, t, &rows);
 	return rows;
 }
