@@ -27,7 +27,7 @@
 #include "write/capture.h"
 #include "write/note.h"
 #include "write/row_check.h"
-#include "zone/rectify.h"
+#include "zone/rectify_lot.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_note);
 PG_FUNCTION_INFO_V1(dnsrepl_note_truncate);

@@ -27,7 +27,4 @@ extern void rectify_zone(Rectify *r, const ZoneRef *zone);
  */
 extern void rectify_end(Rectify *r, Store *store);
 
-/* The columns of the table records that are derived; false if it has none such. */
-extern bool rectify_columns(TableDesc *records, AttrNumber *ordername, AttrNumber *auth);
-
 #endif
