@@ -11,7 +11,7 @@ INSERT INTO content (type, content) VALUES
   ('TXT', '"a;b" "c(d"'),
   ('TXT', '"ÿ"'),
   ('SSHFP', '1 1 aabb zz'),
-  ('SSHFP', '1 1 AABB CC'),
+  ('SSHFP', '1 100 AABB CC'),
   ('CAA', '0 issue "le; x=y"'),
   ('CAA', '0 issue ";"'),
   ('HTTPS', '1 . alpn=h2,h3 ipv4hint=auto'),

@@ -6,7 +6,7 @@ SELECT t::rr FROM unnest(ARRAY[
   'www.example. 300 IN A 192.0.2.1', 'WWW.Example 300 a 192.0.2.1', 'a. IN 60 AAAA 2001:DB8::1', '. 1 NS a.root-servers.net',
   'a 1 MX 10 Mail.Example.', 'a 1 TXT "a b" c "q\"\\\010;"', 'a 1 SRV 1 2 3 X.y', 'a 1 SOA Ns.a Root.a 1 2 3 4 5',
   'a 1 CAA 0 issue "ca.example; x=y"', 'a 1 NAPTR 100 10 "U" "E2U+sip" "!^.*$!sip:x@e!" .', 'a 1 HTTPS 1 . alpn=h2,h3 port=443',
-  'a 1 SSHFP 1 2 AABB', 'a 1 LOC 51 56 0.123 N 5 54 22 E 4m', 'a 1 DS 12345 8 250 AA BB', 'a 1 NSEC3 1 0 10 - 2vptu5timamqttgl4luu9kg21e0aor3s A',
+  'a 1 SSHFP 1 200 AABB', 'a 1 LOC 51 56 0.123 N 5 54 22 E 4m', 'a 1 DS 12345 8 250 AA BB', 'a 1 NSEC3 1 0 10 - 2vptu5timamqttgl4luu9kg21e0aor3s A',
   'a 1 ALIAS Foo.', 'a 1 LUA A "return 1"', 'a 1 TYPE65534 \# 3 00 0102', 'a 1 TYPE1 \# 4 c0000201', 'a 1 X25 "311"', 'a 1 WKS \# 6 010203040640',
   'a 1 IPSECKEY 10 0 2 . AAAA', 'a 1 APL 1:10.0.0.0/8']) t;
 

@@ -221,7 +221,19 @@ number_max(ldns_rdf_type field)
 	}
 }
 
-/* ldns cuts numbers to size, and takes words that are no types out of lists of types, without a word. */
+/* A port that is too large loses its upper bits. */
+static bool
+port_fits(const char *word, size_t len)
+{
+	unsigned long value = 0;
+
+	for (size_t i = 5; len > 5 && memcmp(word, "port=", 5) == 0 && i < len; i++)
+		if (word[i] >= '0' && word[i] <= '9' && (value = value * 10 + (unsigned long) (word[i] - '0')) > UINT16_MAX)
+			return false;
+	return true;
+}
+
+/* ldns cuts numbers to size, and takes words that are no types out of lists of types, and half an octet, without a word. */
 static bool
 words_check(uint16_t type, const char *text, size_t len, RdataError *err)
 {
@@ -230,6 +242,7 @@ words_check(uint16_t type, const char *text, size_t len, RdataError *err)
 	const char *word;
 	size_t		word_len;
 	size_t		fields = desc->_maximum;
+	size_t		digits = 0;		/* of hexadecimal, at the end */
 
 	for (size_t i = 0; word_take(&text, end, &word, &word_len); i++)
 	{
@@ -239,6 +252,12 @@ words_check(uint16_t type, const char *text, size_t len, RdataError *err)
 		uint64_t	value = 0;
 		uint16_t	listed;
 
+		digits = field == LDNS_RDF_TYPE_HEX ? digits + word_len : 0;
+		if ((type == RRTYPE_SVCB || type == RRTYPE_HTTPS) && !port_fits(word, word_len))
+		{
+			rdata_error(err, (int) i + 1, "The port is larger than 65535.");
+			return false;
+		}
 		if (field == LDNS_RDF_TYPE_NSEC && !rrtype_from_text(word, word_len, &listed))
 		{
 			rdata_error(err, (int) i + 1, "\"%.*s\" is not a record type.", (int) (word_len < 32 ? word_len : 32),
@@ -259,6 +278,11 @@ words_check(uint16_t type, const char *text, size_t len, RdataError *err)
 				return false;
 			}
 		}
+	}
+	if (digits % 2 != 0)
+	{
+		rdata_error(err, 0, "Hexadecimal digits come in pairs.");
+		return false;
 	}
 	return true;
 }

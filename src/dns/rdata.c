@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "dns/bridge.h"
+#include "dns/loc.h"
 #include "dns/name.h"
 #include "dns/rrtype.h"
 #include "dns/shape.h"
@@ -133,6 +134,8 @@ type_read(uint16_t type, Fields *fields, bool *known)
 			return caa_read(fields);
 		case RRTYPE_IPSECKEY:
 			return ipseckey_read(fields);
+		case RRTYPE_LOC:
+			return field_loc(fields);
 		case RRTYPE_CSYNC:
 			return csync_read(fields, known);
 		case RRTYPE_LUA:
@@ -322,6 +325,33 @@ generic_to_text(const uint8_t *wire, size_t len)
 	return text;
 }
 
+/* ldns prints a value that is empty as none. */
+static char *
+caa_to_text(const uint8_t *wire, size_t len)
+{
+	size_t		tag = len < 2 ? 0 : wire[1];
+	char	   *text = malloc(4 * len + 16);
+	char	   *out;
+
+	if (text == NULL || len < 2 + tag)
+	{
+		free(text);
+		return NULL;
+	}
+	out = text + sprintf(text, "%d %.*s \"", wire[0], (int) tag, (const char *) wire + 2);
+	for (size_t i = 2 + tag; i < len; i++)
+	{
+		if (wire[i] == '"' || wire[i] == '\\')
+			*out++ = '\\';
+		if (wire[i] >= ' ' && wire[i] < 0x7f)
+			*out++ = (char) wire[i];
+		else
+			out += sprintf(out, "\\%03d", wire[i]);
+	}
+	strcpy(out, "\"");
+	return text;
+}
+
 /* Names and strings of PowerDNS's types as ldns prints them in others. */
 static char *
 private_to_text(uint16_t type, const uint8_t *wire, size_t len)
@@ -356,6 +386,8 @@ rdata_to_text(uint16_t type, const uint8_t *wire, size_t len)
 	rrtype_to_text(type, mnemonic);
 	if (type == RRTYPE_ALIAS || type == RRTYPE_LUA)
 		text_result = private_to_text(type, wire, len);
+	else if (type == RRTYPE_CAA)
+		text_result = caa_to_text(wire, len);
 	else if (bridge_knows(type) && strncmp(mnemonic, "TYPE", 4) != 0)
 		text_result = bridge_to_text(type, wire, len);
 

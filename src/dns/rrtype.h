@@ -30,7 +30,9 @@
 #define RRTYPE_A6		38
 #define RRTYPE_DNAME	39
 #define RRTYPE_OPT		41
+#define RRTYPE_APL		42
 #define RRTYPE_DS		43
+#define RRTYPE_SSHFP	44
 #define RRTYPE_IPSECKEY 45
 #define RRTYPE_RRSIG	46
 #define RRTYPE_NSEC		47

@@ -198,6 +198,33 @@ svcb_check(const uint8_t *wire, size_t len, RdataError *err)
 	return true;
 }
 
+/* RFC 4255 3.1.2, RFC 6594 3.1: the fingerprint types that have a size. */
+static bool
+fingerprint_check(const uint8_t *wire, size_t len, RdataError *err)
+{
+	static const uint8_t sizes[] = {0, 20, 32};
+
+	if (len < 2 || wire[1] == 0 || wire[1] >= sizeof(sizes) || len - 2 == sizes[wire[1]])
+		return true;
+	rdata_error(err, 3, "A fingerprint of type %d has %d octets (RFC 4255 3.1.2, RFC 6594).", wire[1], sizes[wire[1]]);
+	return false;
+}
+
+/* RFC 3123 4: family, prefix, length of the address. */
+static bool
+apl_check(const uint8_t *wire, size_t len, RdataError *err)
+{
+	int			item = 0;
+
+	for (size_t at = 0; at + 4 <= len; at += 4 + (size_t) (wire[at + 3] & 127))
+	{
+		item++;
+		if ((u16(wire + at) == 1 && wire[at + 2] > 32) || (u16(wire + at) == 2 && wire[at + 2] > 128))
+			return no(err, item, "The prefix is longer than an address (RFC 3123 4).");
+	}
+	return true;
+}
+
 bool
 shape_check(uint16_t type, const uint8_t *wire, size_t len, RdataError *err)
 {
@@ -207,6 +234,10 @@ shape_check(uint16_t type, const uint8_t *wire, size_t len, RdataError *err)
 		case RRTYPE_CDS:
 		case RRTYPE_DLV:
 			return digest_check(wire, len, err);
+		case RRTYPE_SSHFP:
+			return fingerprint_check(wire, len, err);
+		case RRTYPE_APL:
+			return apl_check(wire, len, err);
 		case RRTYPE_LOC:
 			return loc_check(wire, len, err);
 		case RRTYPE_NAPTR:

@@ -10,6 +10,7 @@
 
 #include "dns/bridge.h"
 #include "dns/field.h"
+#include "dns/loc.h"
 #include "dns/name.h"
 #include "dns/ordername.h"
 #include "dns/rdata.h"
