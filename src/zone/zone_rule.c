@@ -194,6 +194,18 @@ rdata_order(const void *a, const void *b)
 	return memcmp(x->wire, y->wire, (size_t) x->len);
 }
 
+/* The data of one record of a unit, until the next is asked for; less than 0: it is disabled, or is none. */
+static int
+rdata_read(const GroupUnit *u, TableDesc *t, int row, const uint8 **wire)
+{
+	Record		r;
+	RecordError err;
+
+	if (!record_read(t, &u->served.rows.rows[row], &r))
+		return -1;
+	return record_rdata(record_type(u->key, u->key_len), r.prio_null, r.prio, r.content, r.len, wire, &err);
+}
+
 static void
 unit_duplicates(const ZoneLook *look, const UnitGroup *g, const GroupUnit *u, TableDesc *t)
 {
@@ -205,14 +217,11 @@ unit_duplicates(const ZoneLook *look, const UnitGroup *g, const GroupUnit *u, Ta
 	all = palloc(sizeof(Rdata) * (size_t) u->served.rows.n);
 	for (int i = 0; i < u->served.rows.n; i++)
 	{
-		Record		r;
-		RecordError err;
 		const uint8 *wire;
-		int			len;
+		int			len = rdata_read(u, t, i, &wire);
 		uint8	   *copy;
 
-		if (!record_read(t, &u->served.rows.rows[i], &r) ||
-			(len = record_rdata(record_type(u->key, u->key_len), r.prio_null, r.prio, r.content, r.len, &wire, &err)) < 0)
+		if (len < 0)
 			continue;
 		copy = palloc((size_t) len + 1);
 		memcpy(copy, wire, (size_t) len);
@@ -235,14 +244,11 @@ unit_svcb(const ZoneLook *look, const UnitGroup *g, const GroupUnit *u, TableDes
 
 	for (int i = 0; i < u->served.rows.n; i++)
 	{
-		Record		r;
-		RecordError err;
 		const uint8 *wire;
-		int			len;
+		int			len = rdata_read(u, t, i, &wire);
 		int			at = 2;
 
-		if (!record_read(t, &u->served.rows.rows[i], &r) ||
-			(len = record_rdata(record_type(u->key, u->key_len), r.prio_null, r.prio, r.content, r.len, &wire, &err)) < 3)
+		if (len < 3)
 			continue;
 		n++;
 		if (wire[0] || wire[1])
