@@ -39,11 +39,11 @@
 #include "write/note.h"
 #include "write/rrset_ttl.h"
 #include "write/zone_check.h"
-#include "write/zone_keys.h"
 #include "write/zone_look.h"
 #include "write/zone_serial.h"
 #include "write/zone_touch.h"
 #include "zone/rectify.h"
+#include "zone/zone_keys.h"
 
 #define PROGRESS 500000			/* units of a table that is captured whole: then a line tells of it */
 
@@ -211,7 +211,7 @@ unit_image(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows, StringInf
 	p.flags = deletion_flags(u, rows, &kept);
 	if (t->zone == ZONE_SELF)
 		zone_incarnations(c, rows);
-	if (key_number(u->key, u->key_len) == TABLE_CRYPTOKEYS && !zone_has_active_key(c->rel, t, c->zone->id, GetActiveSnapshot()))
+	if (key_number(u->key, u->key_len) == TABLE_CRYPTOKEYS && !zone_has_active_key(c->zone->id, true, GetActiveSnapshot()))
 		p.flags |= IMAGE_UNSIGNED;
 	unit_carry(c, t, u, &p);
 	p.nincarnations = c->zone->live.n;

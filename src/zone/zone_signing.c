@@ -3,46 +3,13 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "common/hashfn.h"
-#include "utils/lsyscache.h"
 
 #include "store/metadata.h"
+#include "zone/zone_keys.h"
 #include "zone/zone_signing.h"
 
 #define MAX_ITERATIONS 100		/* PowerDNS's max-nsec3-iterations, unless it did not sign the zone itself */
-
-typedef struct KeyLook
-{
-	AttrNumber	active;
-	bool		found;
-} KeyLook;
-
-static void
-look_at_key(TableDesc *t, TupleTableSlot *slot, void *arg)
-{
-	KeyLook    *look = arg;
-	bool		isnull;
-	Datum		active = slot_getattr(slot, look->active, &isnull);
-
-	look->found |= !isnull && DatumGetBool(active);
-}
-
-static bool
-has_active_key(int32 id, Snapshot snapshot)
-{
-	TableDesc  *t = table_by_number(TABLE_CRYPTOKEYS);
-	KeyLook		look = {0};
-	ZoneValue	at = {.id = id};
-	Relation	rel;
-
-	if (!t || (look.active = get_attnum(t->relid, "active")) <= 0)
-		return false;
-	rel = table_open(t->relid, AccessShareLock);
-	zone_rows(t, rel, snapshot, &at, look_at_key, &look);
-	table_close(rel, NoLock);
-	return look.found;
-}
 
 static bool
 metadata_is_one(int32 id, const char *kind, Snapshot snapshot)
@@ -84,7 +51,7 @@ zone_signing(int32 id, Snapshot snapshot)
 	char	   *param;
 
 	s.presigned = presigned;
-	s.secured = presigned || has_active_key(id, snapshot);
+	s.secured = presigned || zone_has_active_key(id, false, snapshot);
 	if (!s.secured || !(param = zone_metadata(id, "NSEC3PARAM", snapshot)))
 		return s;
 	s.nsec3 = nsec3param_parse(param, &s);
