@@ -58,6 +58,21 @@ is($status, 500, 'a name below it is refused');
 is($tacoma->sql("SELECT concat_ws(' ', username, zone, name, code, rule) FROM dnsrepl.rejection"), "postgres example.org www.moved.example.org 23514 dname-alone", 'why, can be read');
 ok(patch($tacoma, { name => 'moved.example.org.', type => 'DNAME', changetype => 'DELETE' }), 'the DNAME goes');
 
+my $commented = rrset('said.example.org.', 'TXT', '"x"');
+$commented->{comments} = [ { content => 'why it is there', account => 'ops', modified_at => 1 } ];
+ok(patch($seattle, $commented), 'a comment');
+for my $node ($tacoma, $spokane)
+{
+    my ($comment);
+    ok(Dnsrepl::wait_until(sub {
+        my (undef, $zone) = $node->api(GET => '/zones/example.org.');
+        ($comment) = map { @{ $_->{comments} } } grep { $_->{name} eq 'said.example.org.' } @{ $zone->{rrsets} };
+        return ($comment->{content} // '') eq 'why it is there';
+    }), 'is told by ' . $node->name) or diag explain $comment;
+}
+(undef, $body) = $tacoma->api(GET => '/search-data?q=*there*&max=10&object_type=comment');
+is(scalar(@$body), 1, 'and found') or diag explain $body;
+
 # ---------------------------------------------------------------- SQL, UPDATE, pdnsutil
 $tacoma->sql("INSERT INTO records (domain_id, name, type, content, ttl, prio)"
       . " SELECT id, 'sql.example.org', 'TXT', '\"by SQL\"', 60, 0 FROM domains WHERE name = 'example.org'");
@@ -85,8 +100,21 @@ for my $node (@node)
     ($status, $out) = $node->pdnsutil('check-zone', 'example.org');
     is($status, 0, 'pdnsutil check-zone finds no error: ' . $node->name) or diag $out;
 }
+
+# a catalog zone (RFC 9432): made at one node, a member of it at another, transferred from the third
+($status, $body) = $seattle->api(POST => '/zones', { name => 'catalog.example.', kind => 'Producer', nameservers => ['invalid.'] });
+is($status, 201, 'a catalog zone') or diag explain $body;
+ok($tacoma->poll("SELECT type FROM domains WHERE name = 'catalog.example'", 'PRODUCER'), 'is at the second node');
+($status, $body) = $tacoma->api(PUT => '/zones/example.org.', { kind => 'Master', catalog => 'catalog.example.' });
+is($status, 204, 'a member of it, by the second') or diag explain $body;
+my $catalog;
+ok(Dnsrepl::wait_until(sub { ($catalog = $spokane->dig('catalog.example', 'AXFR', '+noshort', '+nocomments', '+nostats', '+nocmd')) =~ /\.zones\.catalog\.example\.\s+\d+\s+IN\s+PTR\s+example\.org\./ }),
+    'is in the catalog that the third node gives') or diag $catalog;
+
 ($status, $body) = $spokane->api(DELETE => '/zones/example.org.');
 is($status, 204, 'the zone is deleted through the third node\'s API') or diag explain $body;
+($status) = $seattle->api(DELETE => '/zones/catalog.example.');
+is($status, 204, 'the catalog too');
 ok($_->poll('SELECT (SELECT count(*) FROM domains) + (SELECT count(*) FROM records) + (SELECT count(*) FROM domainmetadata)', 0), 'nothing is left of it: ' . $_->name) for @node;
 is($seattle->dig('util.example.org', 'A'), '', 'nor answered');
 done_testing();
