@@ -78,3 +78,26 @@ SELECT why('big 1 TXT' || repeat(' "' || repeat('x', 255) || '"', 257));
 
 SET client_min_messages = warning;
 DROP SCHEMA rr_test CASCADE;
+
+-- tables of one's own (doc/reference.md)
+CREATE TABLE host (
+  name    dnsname PRIMARY KEY CHECK (name << 'example.org' AND NOT is_wildcard(name)),
+  address inet NOT NULL CHECK (masklen(address) = CASE family(address) WHEN 4 THEN 32 ELSE 128 END)
+);
+CREATE TABLE extra (
+  record  rr PRIMARY KEY CHECK (owner(record) <<= 'example.org' AND type(record) IN ('TXT', 'MX', 'CAA', 'SRV'))
+);
+INSERT INTO host VALUES ('WWW.example.org.', '192.0.2.1'), ('ns1.example.org', '2001:db8::1');
+INSERT INTO extra VALUES ('example.org. 300 MX 10 mail.example.net'), ('example.org 300 IN CAA 0 issue "ca.example.net"');
+INSERT INTO host VALUES ('www.example.com', '192.0.2.2');
+INSERT INTO host VALUES ('www.example.org', '192.0.2.3');
+INSERT INTO extra VALUES ('a.example.org 300 A 192.0.2.300');
+INSERT INTO extra VALUES ('a.example.org 300 A 192.0.2.3');
+INSERT INTO extra VALUES ('EXAMPLE.org 300 MX 10 Mail.example.net.');
+CREATE VIEW zone_of_hosts AS
+  SELECT rr(name, 300, CASE family(address) WHEN 4 THEN 'A' ELSE 'AAAA' END::rrtype, host(address)) AS record FROM host
+  UNION ALL SELECT rr(reverse(address), 300, 'PTR', name::text) FROM host
+  UNION ALL SELECT record FROM extra;
+SELECT record FROM zone_of_hosts WHERE owner(record) <<= 'example.org' ORDER BY 1;
+DROP VIEW zone_of_hosts;
+DROP TABLE host, extra;
