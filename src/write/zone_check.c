@@ -7,24 +7,73 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "utils/snapmgr.h"
 
+#include "dns/rrtype.h"
 #include "store/own.h"
 #include "store/parked.h"
 #include "store/rejection.h"
 #include "store/relation.h"
 #include "write/zone_check.h"
 
+#define MAX_TOLD 10				/* records that an error shows */
+
+/* The records of a group that do not go together, or only its DNAME: what is to be looked at. */
 static void
-refuse(const ZoneRef *zone, const uint8 *name, size_t len, Rule rule)
+records_tell(StringInfo out, const UnitGroup *g, Rule rule)
 {
+	TableDesc  *t = key_table(g->prefix, g->prefix_len);
+	int			content = t ? table_column(t, "content") : -1;
+	int			told = 0;
+
+	for (int i = 0; i < g->n && content >= 0; i++)
+	{
+		const GroupUnit *u = &g->units[i];
+		uint16		type = record_type(u->key, u->key_len);
+		char		text[RRTYPE_TEXT_MAX];
+
+		if (!unit_present(u) || u->served.ncolumns != t->ncolumns || (rule == RULE_SOA_AT_APEX && type != TYPE_SOA))
+			continue;
+		(void) rrtype_to_text(type, text);
+		for (int k = 0; k < u->served.rows.n; k++)
+		{
+			const uint8 *data;
+			size_t		len;
+
+			if (!row_enabled(t, &u->served.rows.rows[k]) || !row_column(&u->served.rows.rows[k], content, &data, &len))
+				continue;
+			if (told++ < MAX_TOLD)
+				appendStringInfo(out, "%s%s %s %.*s", told == 1 ? "" : "; ", zone_text(g->prefix + 2, g->prefix_len - 3), text,
+								 pg_mbcliplen((const char *) data, (int) len, 80), (const char *) data);
+		}
+	}
+	if (told > MAX_TOLD)
+		appendStringInfo(out, "; and %d more", told - MAX_TOLD);
+}
+
+/* `g`: whose records it is about; `other`: what else stands in the way, or NULL. */
+static void
+refuse(const UnitGroup *g, Rule rule, const UnitGroup *other)
+{
+	const ZoneRef *zone = g->zone;
+	const char *name = zone_text(g->prefix + 2, g->prefix_len - 3);
+	StringInfoData told;
+
 	rejection_note(&(Refusal) {.sqlstate = ERRCODE_CHECK_VIOLATION, .zone = zone_text(zone->name, zone->name_len),
-							   .name = zone_text(name, len), .rule = rule_name(rule), .message = rule_sentence(rule)});
+							   .name = name, .rule = rule_name(rule), .message = rule_sentence(rule)});
+	initStringInfo(&told);
+	if (other)
+	{
+		records_tell(&told, other, rule);
+		appendStringInfoString(&told, "; ");
+	}
+	records_tell(&told, g, rule);
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("records at \"%s\" in zone \"%s\" break the rule \"%s\"", zone_text(name, len),
+			 errmsg("records at \"%s\" in zone \"%s\" break the rule \"%s\"", name,
 					zone_text(zone->name, zone->name_len), rule_name(rule)),
-			 errdetail("%s", rule_sentence(rule)),
+			 errdetail("%s\nThey are: %s", rule_sentence(rule), told.data),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, rule_name(rule))));
 }
 
@@ -64,7 +113,7 @@ group_check(Store *store, const ZoneTouch *z, const UnitGroup *left)
 		return;
 	for (int i = 0; i < left->n; i++)
 		if (one_record_rule(&left->units[i]) != RULE_NONE)
-			refuse(left->zone, left->prefix + 2, left->prefix_len - 3, one_record_rule(&left->units[i]));
+			refuse(left, one_record_rule(&left->units[i]), NULL);
 	g = group_copy(left);
 	snapshot_now();
 	group_judge(g, &z->live, true, NULL, GetActiveSnapshot());
@@ -85,7 +134,7 @@ group_check(Store *store, const ZoneTouch *z, const UnitGroup *left)
 	PopActiveSnapshot();
 	for (int i = 0; i < g->n; i++)
 		if (g->units[i].rule != RULE_NONE && left->units[i].served.live)
-			refuse(g->zone, g->prefix + 2, g->prefix_len - 3, g->units[i].rule);
+			refuse(left, g->units[i].rule, NULL);
 }
 
 bool
@@ -100,8 +149,7 @@ typedef struct DnameCheck
 	Snapshot	before;
 	const ZoneTouch *zone;
 	size_t		own;			/* length of the DNAME's prefix */
-	const uint8 *name;			/* that of the DNAME */
-	size_t		name_len;
+	const UnitGroup *dname;		/* its group */
 } DnameCheck;
 
 /* The units of a group as they are now, with no regard to DNAMEs elsewhere. */
@@ -145,7 +193,7 @@ below_check(const uint8 *prefix, size_t len, void *arg)
 	g = group_now(c, prefix, len);
 	for (int i = 0; i < g->n; i++)
 		if (unit_present(&g->units[i]) && unit_shown(c, g, &g->units[i]))
-			refuse(&c->zone->ref, prefix + 2, len - 3, RULE_DNAME_ALONE);
+			refuse(g, RULE_DNAME_ALONE, c->dname);
 	return true;
 }
 
@@ -198,6 +246,7 @@ dname_check(Store *store, Snapshot before, const ZoneTouch *z, const uint8 *pref
 
 	for (int i = 0; i < g->n; i++)
 		any |= unit_present(&g->units[i]);
+	c.dname = g;
 	if (group_dname(g))
 	{
 		snapshot_now();
@@ -210,7 +259,7 @@ dname_check(Store *store, Snapshot before, const ZoneTouch *z, const uint8 *pref
 		GroupUnit  *dname = group_dname(a);
 
 		if (dname && unit_shown(&c, a, dname))
-			refuse(&z->ref, prefix + 2, len - 3, RULE_DNAME_ALONE);
+			refuse(g, RULE_DNAME_ALONE, a);
 	}
 	dnames_above(g, store, before, dname_look_again, &c);
 }

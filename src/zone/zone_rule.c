@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
 
 #include "dns/name.h"
@@ -181,6 +182,7 @@ typedef struct Rdata
 {
 	const uint8 *wire;
 	int			len;
+	int			row;
 } Rdata;
 
 static int
@@ -206,6 +208,13 @@ rdata_read(const GroupUnit *u, TableDesc *t, int row, const uint8 **wire)
 	return record_rdata(record_type(u->key, u->key_len), r.prio_null, r.prio, r.content, r.len, wire, &err);
 }
 
+/* As an error shows it. */
+static const char *
+content_shown(const Record *r)
+{
+	return pnstrdup(r->content, (Size) pg_mbcliplen(r->content, (int) r->len, 80));
+}
+
 static void
 unit_duplicates(const ZoneLook *look, const UnitGroup *g, const GroupUnit *u, TableDesc *t)
 {
@@ -225,13 +234,18 @@ unit_duplicates(const ZoneLook *look, const UnitGroup *g, const GroupUnit *u, Ta
 			continue;
 		copy = palloc((size_t) len + 1);
 		memcpy(copy, wire, (size_t) len);
-		all[n++] = (Rdata) {copy, len};
+		all[n++] = (Rdata) {copy, len, i};
 	}
 	qsort(all, (size_t) n, sizeof(Rdata), rdata_order);
 	for (int i = 1; i < n; i++)
 		if (rdata_order(&all[i - 1], &all[i]) == 0)
 		{
-			tell(look, ZONE_DUPLICATE, g, u, "two records are the same");
+			Record		a,
+						b;
+
+			(void) record_read(t, &u->served.rows.rows[all[i - 1].row], &a);
+			(void) record_read(t, &u->served.rows.rows[all[i].row], &b);
+			tell(look, ZONE_DUPLICATE, g, u, psprintf("two records are the same: %s and %s", content_shown(&a), content_shown(&b)));
 			return;
 		}
 }
