@@ -132,6 +132,20 @@ for my $way (@way)
     }
 }
 
+# ---------------------------------------------------------------- rows that somebody has locked
+
+$seattle->sql("INSERT INTO records (domain_id, name, type, content, ttl) VALUES ($id, 'held.cut.$zone', 'A', '192.0.2.70', 300), ($id, 'gone.held2.$zone', 'A', '192.0.2.71', 300)");
+right('two names more');
+my $holder = $seattle->session;
+$holder->query_safe("BEGIN; SELECT FROM records WHERE name IN ('held.cut.$zone', 'held2.$zone') FOR UPDATE");
+$seattle->sql("INSERT INTO records (domain_id, name, type, content, ttl) VALUES ($id, 'cut.$zone', 'NS', 'ns1.example.net', 300); DELETE FROM records WHERE name = 'gone.held2.$zone'");
+is($seattle->sql("SELECT count(*) FROM dnsrepl.parked"), 2, 'a commit does not wait for who has locked rows that have to change: they are parked');
+is($seattle->sql("SELECT auth FROM records WHERE name = 'held.cut.$zone'"), 't', 'and stay as they are');
+$holder->query_safe('COMMIT');
+$holder->quit;
+ok($seattle->poll('SELECT count(*) FROM dnsrepl.parked', 0), 'until he has ended');
+right('then they follow');
+
 # ---------------------------------------------------------------- PowerDNS at work
 
 $seattle->dns_start;
