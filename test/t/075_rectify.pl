@@ -7,7 +7,7 @@ use Dnsrepl;
 use Test::More;
 
 my $seed = $ENV{DNSREPL_SEED} // int rand 1_000_000;
-my $rounds = $ENV{DNSREPL_ROUNDS} // 4;
+my $rounds = $ENV{DNSREPL_ROUNDS} // 3;
 my $zone = 'example.org';
 srand $seed;
 note("seed $seed");
