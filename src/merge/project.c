@@ -351,16 +351,6 @@ batch_run(Projection *p, ProjectUnit *units, int n)
 	PopActiveSnapshot();
 }
 
-/* Errors that are not about the data: the whole transaction fails, and is tried again by whoever sent it. */
-static bool
-error_is_ours(int code)
-{
-	int			category = ERRCODE_TO_CATEGORY(code);
-
-	return category == ERRCODE_INSUFFICIENT_RESOURCES || category == ERRCODE_OPERATOR_INTERVENTION ||
-		category == ERRCODE_SYSTEM_ERROR;
-}
-
 /* One batch in a subtransaction: NULL, or the error that undid it. */
 static char *
 batch_try(Projection *p, ProjectUnit *units, int n, bool *locked)

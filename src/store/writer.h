@@ -47,6 +47,9 @@ extern bool writer_drop_local(Writer *w, const ItemPointerData *tid);
  */
 extern void writing_locals(void (*fn) (void *arg), void *arg);
 
+/* Is an error not about the data? Then the whole transaction fails, and is tried again by whoever sent it. */
+extern bool error_is_ours(int code);
+
 /*
  * Writes one row anew without waiting for anybody: false if somebody has it locked. No trigger of this extension takes note
  * of it, and none of the user's fires but those for replicas.

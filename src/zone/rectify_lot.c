@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "dns/name.h"
@@ -79,6 +80,7 @@ typedef struct Change
 	const NameRow *row;
 	bool		auth;
 	const char *ordername;
+	bool		done;
 } Change;
 
 struct RectifyLot
@@ -97,6 +99,8 @@ struct RectifyLot
 	int			nchanges,
 				cap_changes;
 	Change	   *changes;
+	int			from,			/* those that are written together */
+				to;
 };
 
 bool
@@ -503,13 +507,13 @@ name_without(RectifyLot *l, const ZoneName *x)
 /* ---------- writing ---------- */
 
 static void
-row_park(const RectifyLot *l, const Change *c)
+row_park(const RectifyLot *l, const Change *c, const char *why)
 {
 	StringInfoData key;
 
 	initStringInfo(&key);
 	record_key(&key, c->name->name, c->name->len, c->row ? c->row->type : 0);
-	unit_park(l->zone->ref, (uint8 *) key.data, (size_t) key.len, BUSY);
+	unit_park(l->zone->ref, (uint8 *) key.data, (size_t) key.len, why);
 }
 
 /*
@@ -566,11 +570,11 @@ lot_write(void *arg)
 				may_add;
 	Writer	   *w;
 
-	for (int i = 0; i < l->nchanges; i++)
+	for (int i = l->from; i < l->to; i++)
 		adds |= l->changes[i].kind == ROW_ADD;
 	may_add = !adds || zone_held(l);
 	w = writer_open(l->t);
-	for (int i = 0; i < l->nchanges; i++)
+	for (int i = l->from; i < l->to; i++)
 	{
 		const Change *c = &l->changes[i];
 		Locals		v = change_locals(l, c);
@@ -581,9 +585,69 @@ lot_write(void *arg)
 		else if (c->kind == ROW_ADD ||
 				 !(c->kind == ROW_SET ? writer_set_locals(w, &c->row->tid, &v) : writer_drop_local(w, &c->row->tid)))
 			continue;
-		l->changes[i].name = NULL;
+		l->changes[i].done = true;
 	}
 	writer_close(w);
+}
+
+/*
+ * In a subtransaction: a trigger or a constraint of the user's that refuses what is derived must not stop what it is derived from.
+ * NULL, or the error that undid it.
+ */
+static const char *
+lot_try(RectifyLot *l)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	const char *volatile why = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		MemoryContextSwitchTo(context);
+		writing_locals(lot_write, l);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *e;
+
+		MemoryContextSwitchTo(context);
+		e = CopyErrorData();
+		if (error_is_ours(e->sqlerrcode))
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		for (int i = l->from; i < l->to; i++)
+			l->changes[i].done = false;
+		why = e->message ? e->message : "unknown error";
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return why;
+}
+
+/* All at once; if that fails, in halves: so that what fails is alone in the end. */
+static void
+changes_do(RectifyLot *l, int from, int to)
+{
+	const char *why;
+
+	l->from = from;
+	l->to = to;
+	if (from == to)
+		return;
+	why = lot_try(l);
+	if (why && to - from > 1)
+	{
+		changes_do(l, from, (from + to) / 2);
+		changes_do(l, (from + to) / 2, to);
+		return;
+	}
+	for (int i = from; i < to; i++)
+		if (!l->changes[i].done)
+			row_park(l, &l->changes[i], why ? why : BUSY);
 }
 
 /* Under a snapshot of its own: the lot before has written. */
@@ -601,9 +665,5 @@ lot_do(RectifyLot *l)
 		else
 			name_without(l, &l->names[i]);
 	PopActiveSnapshot();
-	if (l->nchanges > 0)
-		writing_locals(lot_write, l);
-	for (int i = 0; i < l->nchanges; i++)
-		if (l->changes[i].name)
-			row_park(l, &l->changes[i]);
+	changes_do(l, 0, l->nchanges);
 }

@@ -146,6 +146,19 @@ $holder->quit;
 ok($seattle->poll('SELECT count(*) FROM dnsrepl.parked', 0), 'until he has ended');
 right('then they follow');
 
+# ---------------------------------------------------------------- rows that the user's own rules refuse
+
+$_->sql("ALTER TABLE records ADD CONSTRAINT typed CHECK (type IS NOT NULL) NOT VALID") for @node;
+$seattle->sql("INSERT INTO records (domain_id, name, type, content, ttl) VALUES ($id, 'deep.refused.$zone', 'A', '192.0.2.72', 300)");
+ok(Dnsrepl::same(@node), 'a constraint that refuses an empty non-terminal stops nobody, here or there');
+for my $node (@node)
+{
+    ok($node->poll("SELECT count(*) FROM dnsrepl.problem WHERE error ~ 'violates check constraint \"typed\"'", 1), 'and is shown as a problem: ' . $node->name);
+    $node->sql('ALTER TABLE records DROP CONSTRAINT typed');
+    ok($node->poll('SELECT count(*) FROM dnsrepl.parked', 0), 'which ends with it: ' . $node->name);
+}
+right('with what was refused');
+
 # ---------------------------------------------------------------- PowerDNS at work
 
 $seattle->dns_start;
