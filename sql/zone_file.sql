@@ -115,5 +115,21 @@ SELECT dnsrepl.export_zone('example.net') IS NULL AS empty;
 SELECT * FROM dnsrepl.zone_file('. 60 NS a.root-servers.net
 a\. 60 A 192.0.2.1
 @ 60 NS @', '.');
+-- somebody else, with rights on the tables (doc/reference.md)
+CREATE ROLE regress_zone_writer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON domains, records, domainmetadata TO regress_zone_writer;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO regress_zone_writer;
+GRANT USAGE ON SCHEMA dnsrepl TO regress_zone_writer;
+GRANT SELECT ON dnsrepl.tab TO regress_zone_writer;
+GRANT EXECUTE ON FUNCTION dnsrepl.import_zone, dnsrepl.export_zone, dnsrepl.diff, dnsrepl.zone_file, dnsrepl.zone_records, dnsrepl.soa_content
+  TO regress_zone_writer;
+SET ROLE regress_zone_writer;
+SELECT * FROM dnsrepl.import_zone('@ 60 SOA a b 1 2 3 4 5
+@ 60 NS a.example.org.', 'writer.example');
+SELECT dnsrepl.export_zone('writer.example');
+SELECT * FROM dnsrepl.diff('writer.example', '@ 60 SOA a b 1 2 3 4 5');
+RESET ROLE;
+DROP OWNED BY regress_zone_writer;
+DROP ROLE regress_zone_writer;
 \c postgres
 DROP DATABASE regress_zone_file;
