@@ -283,24 +283,32 @@ row_lock(Writer *w, const ItemPointerData *tid)
 				 errmsg("a row of \"%s\" was changed by another transaction meanwhile", w->t->name)));
 }
 
+/* The row to be is the one that is there, until columns of it are set. */
+static void
+slot_set_found(Writer *w)
+{
+	int			natts = RelationGetDescr(w->rel)->natts;
+
+	slot_getallattrs(w->found);
+	ExecClearTuple(w->row);
+	memcpy(w->row->tts_values, w->found->tts_values, sizeof(Datum) * (size_t) natts);
+	memcpy(w->row->tts_isnull, w->found->tts_isnull, sizeof(bool) * (size_t) natts);
+}
+
 void
 writer_update(Writer *w, const Row *old, const Row *new)
 {
-	int			natts = RelationGetDescr(w->rel)->natts;
 	bool		triggers = w->rel->trigdesc && w->rel->trigdesc->trig_update_before_row;
 	StringInfoData key = {0};
 
 	ResetPerTupleExprContext(w->estate);
 	row_lock(w, &old->tid);
-	slot_getallattrs(w->found);
+	slot_set_found(w);
 	if (triggers)
 	{
 		initStringInfo(&key);
 		(void) key_encode(&key, w->t, w->found);
 	}
-	ExecClearTuple(w->row);
-	memcpy(w->row->tts_values, w->found->tts_values, sizeof(Datum) * (size_t) natts);
-	memcpy(w->row->tts_isnull, w->found->tts_isnull, sizeof(bool) * (size_t) natts);
 	slot_set_row(w, new);
 	ExecStoreVirtualTuple(w->row);
 	ExecSimpleRelationUpdate(w->result, w->estate, &w->epq, w->found, w->row);
@@ -339,15 +347,10 @@ slot_set_locals(Writer *w, const Locals *l)
 bool
 writer_set_locals(Writer *w, const ItemPointerData *tid, const Locals *locals)
 {
-	int			natts = RelationGetDescr(w->rel)->natts;
-
 	ResetPerTupleExprContext(w->estate);
 	if (!row_lock_now(w, tid))
 		return false;
-	slot_getallattrs(w->found);
-	ExecClearTuple(w->row);
-	memcpy(w->row->tts_values, w->found->tts_values, sizeof(Datum) * (size_t) natts);
-	memcpy(w->row->tts_isnull, w->found->tts_isnull, sizeof(bool) * (size_t) natts);
+	slot_set_found(w);
 	slot_set_locals(w, locals);
 	ExecStoreVirtualTuple(w->row);
 	ExecSimpleRelationUpdate(w->result, w->estate, &w->epq, w->found, w->row);
