@@ -169,7 +169,7 @@ fuzz: need-build+fuzz
 	clang -std=gnu99 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -DUSE_ASSERT_CHECKING -DDNSREPL_NO_SERVER \
 		-Isrc -o .fuzz/fuzz_dns test/fuzz/fuzz_dns.c $(wildcard src/dns/*.c) -lldns
 	perl test/fuzz/seeds.pl .fuzz/corpus
-	cd .fuzz && ./fuzz_dns -max_total_time=$(TIME) -max_len=4096 -timeout=10 -detect_leaks=0 -print_final_stats=1 corpus
+	cd .fuzz && ASAN_OPTIONS=detect_leaks=0 ./fuzz_dns -max_total_time=$(TIME) -max_len=4096 -timeout=10 -detect_leaks=0 -print_final_stats=1 corpus
 
 valgrind: WITH = DNSREPL_VALGRIND=1
 valgrind: need-build+test+valgrind
