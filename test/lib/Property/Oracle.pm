@@ -70,7 +70,9 @@ sub taken
             $self->made($node, $scope, $unit, $dot, $image, $entries{$scope} > 1 ? $image : $rows->{$unit}, $seen->{$unit} // []);
             $writes++;
         }
-        $self->left_alone($node, $scope, $rows, $seen, { %$made, %{ $t->{waits} } }) if exists $rows->{'domains {}'} && !$made->{'domains {}'};
+        # of two who end together one may have replaced what the other wrote, and nobody can tell any more
+        $self->left_alone($node, $scope, $rows, $seen, { %$made, %{ $t->{waits} } })
+            if exists $rows->{'domains {}'} && !$made->{'domains {}'} && $entries{$scope} == 1;
     }
     return $writes;
 }
