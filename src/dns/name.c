@@ -246,11 +246,20 @@ stored_next(const uint8_t **p)
 	return c;
 }
 
+bool
+name_is_absolute(const char *text, size_t len)
+{
+	size_t		slashes = 0;
+
+	while (len > slashes + 1 && text[len - 2 - slashes] == '\\')
+		slashes++;
+	return len > 0 && text[len - 1] == '.' && slashes % 2 == 0;
+}
+
 int
 name_from_text_in(const char *text, size_t len, const uint8_t *origin, size_t origin_len, uint8_t *stored, char *reason)
 {
 	uint8_t		below[NAME_STORED_MAX];
-	size_t		slashes = 0;
 	int			n;
 
 	if (len == 1 && text[0] == '@')
@@ -258,20 +267,19 @@ name_from_text_in(const char *text, size_t len, const uint8_t *origin, size_t or
 		memcpy(stored, origin, origin_len);
 		return (int) origin_len;
 	}
-	while (len > slashes + 1 && text[len - 2 - slashes] == '\\')
-		slashes++;
-	if (len > 0 && text[len - 1] == '.' && slashes % 2 == 0)
+	if (name_is_absolute(text, len))
 		return name_from_text(text, len, stored, reason);
 	n = name_from_text(text, len, below, reason);
 	if (n < 0)
 		return -1;
-	if (origin_len + (size_t) n > NAME_STORED_MAX || !name_valid(below, (size_t) n))
-		return reason_set(reason, "It is longer than %d octets in wire form (RFC 1035 2.3.4).", NAME_WIRE_MAX);
-	memcpy(stored, origin, origin_len);
-	memcpy(stored + origin_len, below, (size_t) n);
-	if (!name_valid(stored, origin_len + (size_t) n))
-		return reason_set(reason, "It is longer than %d octets in wire form (RFC 1035 2.3.4).", NAME_WIRE_MAX);
-	return (int) origin_len + n;
+	if (origin_len + (size_t) n <= NAME_STORED_MAX)
+	{
+		memcpy(stored, origin, origin_len);
+		memcpy(stored + origin_len, below, (size_t) n);
+		if (name_valid(stored, origin_len + (size_t) n))
+			return (int) origin_len + n;
+	}
+	return reason_set(reason, "It is longer than %d octets in wire form (RFC 1035 2.3.4).", NAME_WIRE_MAX);
 }
 
 int

@@ -25,7 +25,11 @@
  * name_from_wire takes one uncompressed name that fills `len` exactly.
  */
 extern int	name_from_text(const char *text, size_t len, uint8_t *stored, char *reason);
-/* The same where a name without a final dot is below `origin`, and @ is that itself (RFC 1035 5.1). */
+
+/* Does a word end with the dot that makes a name absolute: one that no backslash is for? */
+extern bool name_is_absolute(const char *text, size_t len);
+
+/* As name_from_text, where a name without a final dot is below `origin`, and @ is that itself (RFC 1035 5.1). */
 extern int	name_from_text_in(const char *text, size_t len, const uint8_t *origin, size_t origin_len, uint8_t *stored, char *reason);
 extern int	name_from_wire(const uint8_t *wire, size_t len, uint8_t *stored, char *reason);
 

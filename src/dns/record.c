@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dns/name.h"
 #include "dns/rdata.h"
 #include "dns/rrtype.h"
 
@@ -40,7 +41,7 @@ refuse(RecordError *err, RecordPart part, int field, const char *reason)
  * here. Parameters newer than PowerDNS 4.7 have no names in it. Length of what is left; -1 with an error.
  */
 static int
-svcb_parameters(const char *content, size_t len, char *out, RecordError *err)
+svcb_without_auto(const char *content, size_t len, char *out, RecordError *err)
 {
 	const char *at = content;
 	const char *word;
@@ -164,7 +165,7 @@ content_complete(uint16_t type, bool prio_null, int32_t prio, const char **conte
 	if (type == RRTYPE_SVCB || type == RRTYPE_HTTPS)
 	{
 		*content = out;
-		return svcb_parameters(given, len, out, err);
+		return svcb_without_auto(given, len, out, err);
 	}
 	if (type == RRTYPE_TXT && (len == 0 || given[0] != '"') && len + 2 <= CONTENT_MAX)
 	{
@@ -223,11 +224,7 @@ dots_strip(char *text)
 
 	while (word_take(&at, end, &word, &len))
 	{
-		size_t		slashes = 0;
-
-		while (len > slashes + 1 && word[len - 2 - slashes] == '\\')
-			slashes++;
-		if (len > 1 && *word != '"' && word[len - 1] == '.' && slashes % 2 == 0)
+		if (len > 1 && *word != '"' && name_is_absolute(word, len))
 			len--;
 		if (out > text)
 			*out++ = ' ';

@@ -97,8 +97,7 @@ enum
 	KEY_MANDATORY, KEY_ALPN, KEY_NO_DEFAULT_ALPN, KEY_PORT, KEY_IPV4HINT, KEY_ECH, KEY_IPV6HINT
 };
 
-/* Where the parameters begin; 0: the name cannot be read. */
-static size_t
+size_t
 svcb_parameters(const uint8_t *wire, size_t len)
 {
 	size_t		at = 2;

@@ -9,4 +9,7 @@
 /* Wire form whose fields are those of the type; false, with an error, if they do not go together. */
 extern bool shape_check(uint16_t type, const uint8_t *wire, size_t len, RdataError *err);
 
+/* Where the parameters of SVCB or HTTPS data begin (RFC 9460 2.2); 0: the name before them cannot be read. */
+extern size_t svcb_parameters(const uint8_t *wire, size_t len);
+
 #endif

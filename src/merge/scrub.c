@@ -87,16 +87,6 @@ unit_in_store(Check *c, TableDesc *t, const GroupUnit *u)
 	return rows;
 }
 
-static bool
-group_waits(const UnitGroup *g)
-{
-	for (int i = 0; i < g->n; i++)
-		for (int k = 0; k < g->units[i].set.n; k++)
-			if (!g->units[i].set.v[k].seen)
-				return true;
-	return false;
-}
-
 static void
 unit_check(Check *c, const GroupUnit *u, bool waits)
 {
@@ -143,10 +133,11 @@ check_group(const uint8 *prefix, size_t prefix_len, void *arg)
 	else
 	{
 		UnitGroup  *g = group_read(c->store, GetActiveSnapshot(), c->zone, prefix, prefix_len);
+		bool		waits = group_waits(g);
 
 		group_judge(g, &c->live, true, c->store, GetActiveSnapshot());
 		for (int i = 0; i < g->n; i++)
-			unit_check(c, &g->units[i], group_waits(g));
+			unit_check(c, &g->units[i], waits);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(c->scratch);

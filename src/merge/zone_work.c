@@ -261,17 +261,6 @@ mark_seen(Work *w, GroupUnit *u)
 	return any;
 }
 
-/* Did something of it have to wait? Then nobody knows what the tables show, of what rules tie to that neither. */
-static bool
-had_waiting(const UnitGroup *before)
-{
-	for (int i = 0; i < before->n; i++)
-		for (int k = 0; k < before->units[i].set.n; k++)
-			if (!before->units[i].set.v[k].seen)
-				return true;
-	return false;
-}
-
 static bool
 has_rule(const UnitGroup *g)
 {
@@ -353,7 +342,7 @@ remember_dnames(Work *w, ZoneWork *z, const UnitGroup *g)
 
 /* Does it depend on more of the zone than is known yet? Then it is looked at when all of the zone has been written. */
 static bool
-group_waits(Work *w, ZoneWork *z, const UnitGroup *after)
+group_is_early(Work *w, ZoneWork *z, const UnitGroup *after)
 {
 	if (z->walking || z->walk)
 		return z->walk && !z->walking;
@@ -389,7 +378,7 @@ void
 work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 {
 	bool		bound = has_rule(before) || has_rule(after);
-	bool		waited = had_waiting(before);
+	bool		waited = group_waits(before);	/* then nobody knows what the tables show */
 	bool		first = true;
 	bool		other_life;
 	bool		gone = !z->now.all && z->now.n == 0;
@@ -400,7 +389,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 			zone_row_came(z, after);
 		gone = false;
 	}
-	else if (group_waits(w, z, after))
+	else if (group_is_early(w, z, after))
 		return;
 	/* if its row has to wait, so have these, even those that stay what they are: so they are given too */
 	other_life = !live_same(&z->was, &z->now) && !(gone && z->walking);
@@ -412,7 +401,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 	{
 		GroupUnit  *u = &after->units[i];
 		const GroupUnit *b = unit_in(before, u);
-		bool		unseen = mark_seen(w, u);
+		bool		unseen = mark_seen(w, u) || waited;
 		uint64		was = b ? served_hash(u->key, u->key_len, &b->served) : 0;
 		uint64		is = served_hash(u->key, u->key_len, &u->served);
 		ProjectUnit p = {.zone = z->ref, .is = is, .expected = u->served.live};
@@ -420,7 +409,6 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 		/* with its zone all that was served of it has gone from the sums: tally_live() */
 		p.was = was = gone ? 0 : was;
 
-		unseen |= waited;
 		if (key_number(u->key, u->key_len) == TABLE_SERIAL || (was == is && !unseen && !z->late && !other_life))
 			continue;
 		p.key = batch_copy(w, u->key, u->key_len);

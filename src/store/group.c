@@ -147,6 +147,15 @@ group_has_conflict(const UnitGroup *g, const Live *live)
 	return false;
 }
 
+bool
+group_waits(const UnitGroup *g)
+{
+	for (int i = 0; i < g->n; i++)
+		if (versions_wait(&g->units[i].set))
+			return true;
+	return false;
+}
+
 uint64
 served_hash(const uint8 *key, size_t key_len, const Served *served)
 {

@@ -49,6 +49,9 @@ extern UnitGroup *group_copy(const UnitGroup *group);
 /* Has it siblings of live incarnations, or something hidden? */
 extern bool group_has_conflict(const UnitGroup *group, const Live *live);
 
+/* Does one of its units wait? What the tables show is not in the store then, and what rules make of the others neither. */
+extern bool group_waits(const UnitGroup *group);
+
 /* What is served of a unit as a number, the same on all nodes; images of SOA records have serial 0. 0: nothing is. */
 extern uint64 served_hash(const uint8 *key, size_t key_len, const Served *served);
 

@@ -894,18 +894,29 @@ typedef struct NameScan
 	ZoneScan	zone;
 } NameScan;
 
+bool
+row_name(TableDesc *t, TupleTableSlot *slot, const uint8 **name, size_t *len)
+{
+	bool		isnull;
+	Datum		d = slot_getattr(slot, t->keys[0].att, &isnull);
+	struct varlena *v;
+
+	if (isnull)
+		return false;
+	v = PG_DETOAST_DATUM_PACKED(d);
+	*name = (const uint8 *) VARDATA_ANY(v);
+	*len = VARSIZE_ANY_EXHDR(v);
+	return true;
+}
+
 static void
 name_row(TableDesc *t, TupleTableSlot *slot, void *arg)
 {
 	NameScan   *n = arg;
-	bool		isnull;
-	Datum		d = slot_getattr(slot, t->keys[0].att, &isnull);
-	struct varlena *name;
+	const uint8 *name;
+	size_t		len;
 
-	if (isnull)
-		return;
-	name = PG_DETOAST_DATUM_PACKED(d);
-	if (VARSIZE_ANY_EXHDR(name) == n->name_len && memcmp(VARDATA_ANY(name), n->name, n->name_len) == 0)
+	if (row_name(t, slot, &name, &len) && len == n->name_len && memcmp(name, n->name, len) == 0)
 		zone_row(t, slot, &n->zone);
 }
 

@@ -171,6 +171,9 @@ extern bool row_enabled(TableDesc *t, const Row *row);
 extern bool rows_flagged(const RowSet *rows, int column);
 extern void rows_flag(TableDesc *t, RowSet *rows, int column);
 
+/* The name in the first key column of such a table, in stored form; false: it is null. Lasts as long as the row. */
+extern bool row_name(TableDesc *t, TupleTableSlot *slot, const uint8 **name, size_t *len);
+
 /* Sorts rows as images have them. */
 extern void rows_sort(RowSet *rows);
 

@@ -216,6 +216,15 @@ version_tally(Store *s, int32 zone, const uint8 *key, size_t key_len, const Vers
 		t->dnames += sign;
 }
 
+bool
+versions_wait(const VersionSet *set)
+{
+	for (int i = 0; i < set->n; i++)
+		if (!set->v[i].seen)
+			return true;
+	return false;
+}
+
 ItemPointerData
 version_insert(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v)
 {

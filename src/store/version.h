@@ -105,6 +105,9 @@ extern uint64 version_hash(const uint8 *key, size_t key_len, const Version *v);
 /* The versions of one unit, in the current memory context. */
 extern VersionSet version_read(Store *store, Snapshot snapshot, int32 zone, const uint8 *key, size_t key_len);
 
+/* Has one of them not been projected yet? */
+extern bool versions_wait(const VersionSet *set);
+
 /* Returns where it is. */
 extern ItemPointerData version_insert(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
 extern void version_delete(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);

@@ -257,27 +257,21 @@ writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, size_t key_len
 	return id;
 }
 
-/* After its deletion: could this transaction lock it, had a trigger not let it be deleted? */
+/* Fetches a row and locks it; never waits: whoever has it may be waiting for what this transaction has. */
 static bool
-row_is_there(Writer *w, const ItemPointerData *tid)
+row_lock_as(Writer *w, const ItemPointerData *tid, LockWaitPolicy policy)
 {
 	ItemPointerData at = *tid;
 	TM_FailureData tmfd;
 
 	return table_tuple_lock(w->rel, &at, w->estate->es_snapshot, w->found, w->estate->es_output_cid,
-							LockTupleExclusive, LockWaitError, 0, &tmfd) == TM_Ok;
+							LockTupleExclusive, policy, 0, &tmfd) == TM_Ok;
 }
 
-/* Does not wait: whoever has the row may be waiting for what this transaction has. */
 static void
 row_lock(Writer *w, const ItemPointerData *tid)
 {
-	ItemPointerData at = *tid;
-	TM_FailureData tmfd;
-	TM_Result	result = table_tuple_lock(w->rel, &at, w->estate->es_snapshot, w->found, w->estate->es_output_cid,
-										  LockTupleExclusive, LockWaitError, 0, &tmfd);
-
-	if (result != TM_Ok)
+	if (!row_lock_as(w, tid, LockWaitError))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("a row of \"%s\" was changed by another transaction meanwhile", w->t->name)));
@@ -321,21 +315,12 @@ writer_delete(Writer *w, const ItemPointerData *tid)
 	ResetPerTupleExprContext(w->estate);
 	row_lock(w, tid);
 	ExecSimpleRelationDelete(w->result, w->estate, &w->epq, w->found);
-	if (w->rel->trigdesc && w->rel->trigdesc->trig_delete_before_row && row_is_there(w, tid))
+	/* could it be locked, had a trigger not let it be deleted? */
+	if (w->rel->trigdesc && w->rel->trigdesc->trig_delete_before_row && row_lock_as(w, tid, LockWaitError))
 		row_suppressed(w);
 }
 
 /* ---------- what is local ---------- */
-
-static bool
-row_lock_now(Writer *w, const ItemPointerData *tid)
-{
-	ItemPointerData at = *tid;
-	TM_FailureData tmfd;
-
-	return table_tuple_lock(w->rel, &at, w->estate->es_snapshot, w->found, w->estate->es_output_cid,
-							LockTupleExclusive, LockWaitSkip, 0, &tmfd) == TM_Ok;
-}
 
 static void
 slot_set_locals(Writer *w, const Locals *l)
@@ -348,7 +333,7 @@ bool
 writer_set_locals(Writer *w, const ItemPointerData *tid, const Locals *locals)
 {
 	ResetPerTupleExprContext(w->estate);
-	if (!row_lock_now(w, tid))
+	if (!row_lock_as(w, tid, LockWaitSkip))
 		return false;
 	slot_set_found(w);
 	slot_set_locals(w, locals);
@@ -374,7 +359,7 @@ bool
 writer_drop_local(Writer *w, const ItemPointerData *tid)
 {
 	ResetPerTupleExprContext(w->estate);
-	if (!row_lock_now(w, tid))
+	if (!row_lock_as(w, tid, LockWaitSkip))
 		return false;
 	ExecSimpleRelationDelete(w->result, w->estate, &w->epq, w->found);
 	return true;
@@ -416,21 +401,6 @@ error_is_ours(int code)
 
 /* ---------- one row ---------- */
 
-/* Ours, or nobody's; never waits. */
-static bool
-row_free(TableDesc *t, ItemPointerData tid)
-{
-	Relation	rel = table_open(t->relid, RowExclusiveLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	TM_FailureData tmfd;
-	TM_Result	result = table_tuple_lock(rel, &tid, GetActiveSnapshot(), slot, GetCurrentCommandId(false),
-										  LockTupleExclusive, LockWaitSkip, 0, &tmfd);
-
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(rel, NoLock);
-	return result == TM_Ok;
-}
-
 typedef struct Overwrite
 {
 	TableDesc  *t;
@@ -443,14 +413,12 @@ static void
 overwrite(void *arg)
 {
 	Overwrite  *o = arg;
-	Writer	   *w;
+	Writer	   *w = writer_open(o->t);
 
-	if (!row_free(o->t, o->row->tid))
-		return;
-	w = writer_open(o->t);
-	writer_update(w, o->row, o->new);
+	o->done = row_lock_as(w, &o->row->tid, LockWaitSkip);
+	if (o->done)
+		writer_update(w, o->row, o->new);
 	writer_close(w);
-	o->done = true;
 }
 
 bool

@@ -269,15 +269,6 @@ unit_shown(Capture *c, TableDesc *t, int32 id, const uint8 *key, size_t key_len)
 	return rows;
 }
 
-static bool
-has_unseen(const VersionSet *set)
-{
-	for (int i = 0; i < set->n; i++)
-		if (!set->v[i].seen)
-			return true;
-	return false;
-}
-
 /*
  * What the tables showed of a unit before this transaction, which has held the zone since its first note: by a snapshot that
  * shows nothing of what it has done itself.
@@ -304,7 +295,7 @@ unit_edited(Capture *c, TableDesc *t, const GroupUnit *u, const RowSet *rows)
 {
 	RowSet		before;
 
-	if (!has_unseen(&u->set))
+	if (!versions_wait(&u->set))
 		return (rows->n > 0) != u->served.live || !rows_same(rows, &u->served.rows);
 	before = unit_before(c, t, u->key, u->key_len);
 	return !rows_same(rows, &before);
@@ -449,7 +440,7 @@ group_shown(Capture *c)
 		TableDesc  *t = capture_table(c, u->key, u->key_len);
 		RowSet		rows;
 
-		if (!t || c->progress[i] == UNIT_WRITTEN || u->served.live || !has_unseen(&u->set))
+		if (!t || c->progress[i] == UNIT_WRITTEN || u->served.live || !versions_wait(&u->set))
 			continue;
 		rows = unit_shown(c, t, c->zone->id, u->key, u->key_len);
 		if (rows.n > 0)

@@ -20,7 +20,6 @@
 #include "store/wire.h"
 #include "write/note.h"
 
-
 static Tuplesortstate *taking = NULL;	/* the lot that is being filled */
 static Tuplesortstate *walking = NULL;	/* the lot that is being walked */
 static StringInfoData last;

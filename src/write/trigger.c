@@ -155,18 +155,13 @@ note_derived(TableDesc *t, TupleTableSlot *slot)
 {
 	StringInfoData key;
 	ZoneValue	zone;
-	bool		isnull;
-	Datum		d;
-	struct varlena *name;
+	const uint8 *name;
+	size_t		len;
 
-	if (!t->inside || !zone_value(t, slot, &zone))
+	if (!t->inside || !zone_value(t, slot, &zone) || !row_name(t, slot, &name, &len))
 		return;
-	d = slot_getattr(slot, t->keys[0].att, &isnull);
-	if (isnull)
-		return;
-	name = PG_DETOAST_DATUM_PACKED(d);
 	initStringInfo(&key);
-	record_key(&key, (uint8 *) VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), 0);
+	record_key(&key, name, len, 0);
 	note_take(t, &(Note) {.kind = NOTE_UNIT, .id = zone.id, .key = (uint8 *) key.data, .key_len = (size_t) key.len});
 }
 

@@ -19,7 +19,7 @@
 
 #define MAX_TOLD 10				/* records that an error shows */
 
-/* The records of a group that do not go together, or only its DNAME: what is to be looked at. */
+/* The records of a group, or its SOA records where those are too many: what is to be looked at. */
 static void
 records_tell(StringInfo out, const UnitGroup *g, Rule rule)
 {
@@ -148,8 +148,7 @@ typedef struct DnameCheck
 	Store	   *store;
 	Snapshot	before;
 	const ZoneTouch *zone;
-	size_t		own;			/* length of the DNAME's prefix */
-	const UnitGroup *dname;		/* its group */
+	const UnitGroup *dname;		/* the group of the DNAME whose subtree is looked at */
 } DnameCheck;
 
 /* The units of a group as they are now, with no regard to DNAMEs elsewhere. */
@@ -188,7 +187,7 @@ below_check(const uint8 *prefix, size_t len, void *arg)
 	DnameCheck *c = arg;
 	UnitGroup  *g;
 
-	if (len == c->own)
+	if (len == c->dname->prefix_len)
 		return true;
 	g = group_now(c, prefix, len);
 	for (int i = 0; i < g->n; i++)
@@ -238,7 +237,7 @@ dname_look_again(const uint8 *name, size_t len, void *arg)
 void
 dname_check(Store *store, Snapshot before, const ZoneTouch *z, const uint8 *prefix, size_t len)
 {
-	DnameCheck	c = {.store = store, .before = before, .zone = z, .own = len};
+	DnameCheck	c = {.store = store, .before = before, .zone = z};
 	UnitGroup  *g = group_now(&c, prefix, len);
 	uint8		above[MAX_KEY_SIZE + 4];
 	size_t		above_len = len;

@@ -112,24 +112,20 @@ static void
 whole_row(TableDesc *t, TupleTableSlot *slot, void *arg)
 {
 	WholeZone  *w = arg;
-	bool		isnull;
-	Datum		d = slot_getattr(slot, t->keys[0].att, &isnull);
-	struct varlena *name;
 	const ZoneRef *zone = w->r->zones[w->zone].ref;
+	const uint8 *name;
+	size_t		len;
 
 	CHECK_FOR_INTERRUPTS();
-	if (isnull)
-		return;
-	name = PG_DETOAST_DATUM_PACKED(d);
-	if (name_below((uint8 *) VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), zone->name, zone->name_len))
-		item_put(w->r, w->zone, (uint8 *) VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), false);
+	if (row_name(t, slot, &name, &len) && name_below(name, len, zone->name, zone->name_len))
+		item_put(w->r, w->zone, name, len, false);
 }
 
 /* How is it signed, and was it when its names were put in order? Else all of them are. */
 static void
 zone_begin(Rectify *r, int zone, TableDesc *t)
 {
-	RectifyZone  *z = &r->zones[zone];
+	RectifyZone *z = &r->zones[zone];
 	uint64		hash;
 	WholeZone	whole = {r, zone};
 	ZoneValue	at;
@@ -149,7 +145,6 @@ zone_begin(Rectify *r, int zone, TableDesc *t)
 	table_close(rel, NoLock);
 }
 
-/* The names in order, in lots. */
 static bytea *
 item_next(Rectify *r)
 {
@@ -162,6 +157,7 @@ item_next(Rectify *r)
 	return more ? DatumGetByteaP(d) : NULL;
 }
 
+/* The names in order, in lots. */
 static void
 names_do(Rectify *r, TableDesc *t)
 {

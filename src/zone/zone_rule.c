@@ -12,6 +12,7 @@
 #include "dns/name.h"
 #include "dns/record.h"
 #include "dns/rrtype.h"
+#include "dns/shape.h"
 #include "store/relation.h"
 #include "zone/zone_rule.h"
 
@@ -260,7 +261,6 @@ unit_svcb(const ZoneLook *look, const UnitGroup *g, const GroupUnit *u, TableDes
 	{
 		const uint8 *wire;
 		int			len = rdata_read(u, t, i, &wire);
-		int			at = 2;
 
 		if (len < 3)
 			continue;
@@ -268,9 +268,7 @@ unit_svcb(const ZoneLook *look, const UnitGroup *g, const GroupUnit *u, TableDes
 		if (wire[0] || wire[1])
 			continue;
 		alias = true;
-		while (at < len && wire[at] != 0)
-			at += 1 + wire[at];
-		if (at + 1 < len)
+		if (svcb_parameters(wire, (size_t) len) < (size_t) len)
 			tell(look, ZONE_SVCB_ALIAS, g, u, "an alias with parameters, which nobody heeds");
 	}
 	if (alias && n > 1)
