@@ -430,7 +430,9 @@ sub listening
 
 use POSIX ();
 $ENV{USER} //= getpwuid($<);
-$SIG{TERM} = $SIG{INT} = sub { die "stopped by a signal\n" };
+# A child that is told to end before it has become another program must not run what ends this one: that stops the servers.
+my $main = $$;
+$SIG{TERM} = $SIG{INT} = sub { POSIX::_exit(1) if $$ != $main; die "stopped by a signal\n" };
 $SIG{__DIE__} = sub { diag($_[0]) if defined $^S && !$^S };    # to the screen too, not to the log alone
 END
 {
