@@ -19,7 +19,7 @@ packages() {
         case $group in
             build)    echo gcc libc6-dev "postgresql-server-dev-$major" libpq-dev libldns-dev ;;
             demo)     echo "postgresql-$major" pdns-server pdns-backend-pgsql bind9-dnsutils curl perl ;;
-            test)     packages demo; echo libipc-run-perl libdbd-pg-perl ldnsutils pdns-tools bind9-utils knot-dnssecutils ;;
+            test)     packages demo; echo libipc-run-perl libdbd-pg-perl ldnsutils pdns-tools bind9-utils knot-dnssecutils bind9 knot ;;
             lint)     echo cppcheck ;;
             fuzz)     echo clang ;;
             coverage) echo lcov ;;
@@ -56,10 +56,12 @@ install_quietly() {
             echo 'create_main_cluster = false' >> $cluster ;;
     esac
     apt-get install -q -y --no-install-recommends "$@"
-    # Nor does PowerDNS take port 53 at the next start of the machine.
-    case " $* " in
-        *" pdns-server "*) if command -v systemctl >/dev/null; then systemctl -q disable pdns || true; fi ;;
-    esac
+    # Nor do DNS servers take port 53 at the next start of the machine.
+    if command -v systemctl >/dev/null; then
+        case " $* " in *" pdns-server "*) systemctl -q disable pdns || true ;; esac
+        case " $* " in *" bind9 "*) systemctl -q disable named || true ;; esac
+        case " $* " in *" knot "*) systemctl -q disable knot || true ;; esac
+    fi
 }
 
 restore() {
