@@ -173,6 +173,32 @@ bridge_from_wire(uint16_t type, const uint8_t *data, size_t len, uint8_t *wire, 
 	return result;
 }
 
+int
+bridge_from_message(uint16_t type, const uint8_t *message, size_t len, size_t at, uint8_t *wire, RdataError *err)
+{
+	ldns_rr    *rr = NULL;
+	ldns_rdf   *root;
+	ldns_status status = ldns_wire2rr(&rr, message, len, &at, LDNS_SECTION_ANSWER);
+
+	if (status != LDNS_STATUS_OK || rr == NULL || at != len)
+	{
+		if (status == LDNS_STATUS_OK && rr != NULL)
+			ldns_rr_free(rr);
+		rdata_error(err, 0, "%s.", status == LDNS_STATUS_OK ? "There are octets behind the last field" : ldns_get_errorstr_by_id(status));
+		return -1;
+	}
+	root = ldns_dname_new_frm_str(".");
+	if (root == NULL)
+	{
+		ldns_rr_free(rr);
+		rdata_error(err, 0, "There is no memory.");
+		return -1;
+	}
+	ldns_rdf_deep_free(ldns_rr_owner(rr));
+	ldns_rr_set_owner(rr, root);
+	return rr_finish(rr, type, wire, err);
+}
+
 /* Copies a line (to itself, or to before it) with one space between its words, none around them. */
 static void
 spaces_squeeze(const char *line, char *out)

@@ -17,6 +17,9 @@ extern bool bridge_knows(uint16_t type);
 extern int	bridge_from_text(uint16_t type, const char *text, size_t len, const RdataOrigin *origin, uint8_t *wire, RdataError *err);
 extern int	bridge_from_wire(uint16_t type, const uint8_t *data, size_t len, uint8_t *wire, RdataError *err);
 
+/* The same of a record that begins at `at` in a message, of which so many octets are there; its names may be compressed. */
+extern int	bridge_from_message(uint16_t type, const uint8_t *message, size_t len, size_t at, uint8_t *wire, RdataError *err);
+
 /* The fields as ldns prints them (malloc'd), or NULL. */
 extern char *bridge_to_text(uint16_t type, const uint8_t *wire, size_t len);
 

@@ -42,6 +42,7 @@ typedef struct ManagedLink
 {
 	char		name[NAMEDATALEN];
 	char	   *conninfo;
+	bool		server;			/* a DNS server */
 	bool		listed;			/* in the table */
 	bool		paused;
 	LinkState  *state;			/* NULL: there was no room */
@@ -132,6 +133,7 @@ links_list(List *rows)
 			keeper_forgive(&link->keeper);
 		}
 		link->listed = true;
+		link->server = row->server;
 		link->paused = row->paused;
 		if (!link->state)
 			link->state = link_state_open(row->name);
@@ -149,8 +151,9 @@ link_run(ManagedLink *link)
 		return;					/* status says that there is no room */
 	order.database = MyDatabaseId;
 	order.index = link_state_index(link->state);
-	snprintf(name, sizeof(name), "dnsrepl link %s", link->name);
-	if (keeper_run(&link->keeper, "link_main", name, "dnsrepl link", &order, sizeof(order)) == KEEPER_NO_SLOT)
+	snprintf(name, sizeof(name), "dnsrepl %s %s", link->server ? "server" : "link", link->name);
+	if (keeper_run(&link->keeper, link->server ? "server_main" : "link_main", name, link->server ? "dnsrepl server" : "dnsrepl link",
+				   &order, sizeof(order)) == KEEPER_NO_SLOT)
 	{
 		link_state_set_phase(link->state, LINK_DOWN);
 		link_state_set_error(link->state, "there is no free worker slot (max_worker_processes)");

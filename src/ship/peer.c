@@ -30,39 +30,80 @@
 #define PEER_CONNINFO	2
 #define PEER_PAUSED		3
 
+/* And of dnsrepl.server, as server.sql does. */
+#define SERVER_ADDRESS	2
+#define SERVER_ZONES	3
+#define SERVER_TSIG_KEY	4
+#define SERVER_SERIAL	5
+#define SERVER_PAUSED	6
+#define SERVER_RESYNCS	7
+
 PG_FUNCTION_INFO_V1(peer_add);
 PG_FUNCTION_INFO_V1(peer_drop);
 PG_FUNCTION_INFO_V1(peer_pause);
 PG_FUNCTION_INFO_V1(peer_resume);
 PG_FUNCTION_INFO_V1(peer_changed);
 
-List *
-peer_read_all(Snapshot snapshot, bool *found)
+static char *
+attribute(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		d = heap_getattr(tuple, column, desc, &isnull);
+	Oid			out;
+	bool		varlena;
+
+	if (isnull)
+		return pstrdup("");
+	getTypeOutputInfo(TupleDescAttr(desc, column - 1)->atttypid, &out, &varlena);
+	return OidOutputFunctionCall(out, d);
+}
+
+static void
+row_read(HeapTuple tuple, TupleDesc desc, bool server, PeerRow *row)
+{
+	bool		isnull;
+
+	row->name = attribute(tuple, desc, PEER_NAME);
+	row->server = server;
+	row->paused = DatumGetBool(heap_getattr(tuple, server ? SERVER_PAUSED : PEER_PAUSED, desc, &isnull));
+	if (!server)
+		row->conninfo = attribute(tuple, desc, PEER_CONNINFO);
+	else
+		row->conninfo = psprintf("%s %s %s %s %s", attribute(tuple, desc, SERVER_ADDRESS), attribute(tuple, desc, SERVER_ZONES),
+								 attribute(tuple, desc, SERVER_TSIG_KEY), attribute(tuple, desc, SERVER_SERIAL), attribute(tuple, desc, SERVER_RESYNCS));
+}
+
+/* Appends the rows of a table; false if there is none. */
+static bool
+table_read(Snapshot snapshot, const char *name, bool server, List **rows)
 {
 	Oid			schema = get_namespace_oid("dnsrepl", true);
-	Oid			table = OidIsValid(schema) ? get_relname_relid("peer", schema) : InvalidOid;
+	Oid			table = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 	Relation	rel = OidIsValid(table) ? try_relation_open(table, AccessShareLock) : NULL;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	List	   *rows = NIL;
 
-	*found = rel != NULL;
 	if (!rel)
-		return NIL;
+		return false;
 	scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		TupleDesc	desc = RelationGetDescr(rel);
 		PeerRow    *row = palloc0(sizeof(PeerRow));
-		bool		isnull;
 
-		row->name = TextDatumGetCString(heap_getattr(tuple, PEER_NAME, desc, &isnull));
-		row->conninfo = TextDatumGetCString(heap_getattr(tuple, PEER_CONNINFO, desc, &isnull));
-		row->paused = DatumGetBool(heap_getattr(tuple, PEER_PAUSED, desc, &isnull));
-		rows = lappend(rows, row);
+		row_read(tuple, RelationGetDescr(rel), server, row);
+		*rows = lappend(*rows, row);
 	}
 	systable_endscan(scan);
 	relation_close(rel, AccessShareLock);
+	return true;
+}
+
+List *
+peer_read_all(Snapshot snapshot, bool *found)
+{
+	List	   *rows = NIL;
+
+	*found = table_read(snapshot, "peer", false, &rows) && table_read(snapshot, "server", true, &rows);
 	return rows;
 }
 
@@ -127,14 +168,12 @@ peer_add(PG_FUNCTION_ARGS)
 	name_check(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	conninfo_check(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	node_require(&node);
+	if (peer_execute("SELECT FROM dnsrepl.server WHERE name = $1", 1, values) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("there is a DNS server of this name"), errhint("Choose another name for the peer."),
+				 errhidestmt(true)));
 	peer_execute("INSERT INTO dnsrepl.peer (name, conninfo) VALUES ($1, $2) "
 				 "ON CONFLICT (name) DO UPDATE SET conninfo = excluded.conninfo", 2, values);
-	if (!PG_ARGISNULL(2))
-	{
-		Datum		mode = PG_GETARG_DATUM(2);
-
-		peer_execute("SELECT dnsrepl.\"join\"($1)", 1, &mode);
-	}
 	if (!PG_ARGISNULL(2))
 	{
 		Datum		mode = PG_GETARG_DATUM(2);
@@ -144,12 +183,13 @@ peer_add(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* One of the two tables has it. */
 static Datum
-peer_change(FunctionCallInfo fcinfo, const char *sql)
+peer_change(FunctionCallInfo fcinfo, const char *sql, const char *server_sql)
 {
 	Datum		name = PG_GETARG_DATUM(0);
 
-	if (peer_execute(sql, 1, &name) == 0)
+	if (peer_execute(sql, 1, &name) == 0 && (!server_sql || peer_execute(server_sql, 1, &name) == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("link \"%s\" does not exist", TextDatumGetCString(name))));
@@ -159,19 +199,21 @@ peer_change(FunctionCallInfo fcinfo, const char *sql)
 Datum
 peer_drop(PG_FUNCTION_ARGS)
 {
-	return peer_change(fcinfo, "DELETE FROM dnsrepl.peer WHERE name = $1");
+	return peer_change(fcinfo, "DELETE FROM dnsrepl.peer WHERE name = $1", NULL);
 }
 
 Datum
 peer_pause(PG_FUNCTION_ARGS)
 {
-	return peer_change(fcinfo, "UPDATE dnsrepl.peer SET paused = true WHERE name = $1");
+	return peer_change(fcinfo, "UPDATE dnsrepl.peer SET paused = true WHERE name = $1",
+					   "UPDATE dnsrepl.server SET paused = true WHERE name = $1");
 }
 
 Datum
 peer_resume(PG_FUNCTION_ARGS)
 {
-	return peer_change(fcinfo, "UPDATE dnsrepl.peer SET paused = false WHERE name = $1");
+	return peer_change(fcinfo, "UPDATE dnsrepl.peer SET paused = false WHERE name = $1",
+					   "UPDATE dnsrepl.server SET paused = false WHERE name = $1");
 }
 
 /* Statement trigger on dnsrepl.peer. */

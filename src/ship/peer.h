@@ -1,5 +1,5 @@
 /*
- * peer.h: the table dnsrepl.peer.
+ * peer.h: the tables dnsrepl.peer and dnsrepl.server: whom this node has links to.
  */
 #ifndef DNSREPL_PEER_H
 #define DNSREPL_PEER_H
@@ -12,7 +12,8 @@
 typedef struct PeerRow
 {
 	char	   *name;
-	char	   *conninfo;
+	char	   *conninfo;		/* of a DNS server: all that its link depends on, to be compared only */
+	bool		server;			/* of dnsrepl.server */
 	bool		paused;
 } PeerRow;
 

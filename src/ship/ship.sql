@@ -23,6 +23,11 @@ CREATE TRIGGER dnsrepl_peer_changed
 	FOR EACH STATEMENT EXECUTE FUNCTION dnsrepl.peer_changed();
 ALTER TABLE dnsrepl.peer ENABLE ALWAYS TRIGGER dnsrepl_peer_changed;
 
+CREATE TRIGGER dnsrepl_peer_changed
+	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON dnsrepl.server
+	FOR EACH STATEMENT EXECUTE FUNCTION dnsrepl.peer_changed();
+ALTER TABLE dnsrepl.server ENABLE ALWAYS TRIGGER dnsrepl_peer_changed;
+
 CREATE FUNCTION dnsrepl.add_peer(name text, conninfo text, on_join text DEFAULT NULL) RETURNS void
 	LANGUAGE C AS 'MODULE_PATHNAME', 'peer_add'
 	SET search_path = pg_catalog, pg_temp;
@@ -54,10 +59,13 @@ CREATE VIEW dnsrepl.status AS
 	SELECT p.name, 'peer'::text AS kind, l.state, l.behind_units, l.behind_since, l.last_contact, l.last_error,
 		l.clock_skew
 	FROM dnsrepl.peer p CROSS JOIN LATERAL dnsrepl.link_status(p.name, p.paused) l
-	ORDER BY p.name;
+	UNION ALL
+	SELECT s.name, 'server'::text, l.state, l.behind_units, l.behind_since, l.last_contact, l.last_error, NULL
+	FROM dnsrepl.server s CROSS JOIN LATERAL dnsrepl.link_status(s.name, s.paused) l
+	ORDER BY 2, 1;
 COMMENT ON VIEW dnsrepl.status IS 'the links of this node, a row for each';
 COMMENT ON COLUMN dnsrepl.status.name IS 'what the link is called here';
-COMMENT ON COLUMN dnsrepl.status.kind IS 'peer: another dnsrepl database';
+COMMENT ON COLUMN dnsrepl.status.kind IS 'peer: another dnsrepl database; server: a DNS server';
 COMMENT ON COLUMN dnsrepl.status.state IS 'connecting, catching up, streaming, paused, or down';
 COMMENT ON COLUMN dnsrepl.status.behind_units IS 'how many units this node holds that the other side lacks, as far as is known here; counted up to 1000000';
 COMMENT ON COLUMN dnsrepl.status.behind_since IS 'when the oldest of them was written';

@@ -116,6 +116,12 @@ CREATE VIEW dnsrepl.problem AS
               ELSE 'does the peer have a link to this node?' END
     FROM dnsrepl.check_problem c JOIN dnsrepl.zone z ON z.no = c.zone
   UNION ALL
+  SELECT 'records', w.zone, jsonb_build_object('name', w.name) || CASE WHEN w.type = 0 THEN '{}' ELSE jsonb_build_object('type', @extschema@.rrtype(w.type)) END,
+         format('server %s: %s', w.server, w.problem), w.since, w.tries,
+         CASE WHEN w.name IS NULL THEN 'nothing of this zone is told to the server meanwhile; it is compared and told when the server takes it, or SELECT dnsrepl.resync(server)'
+              ELSE 'the rest of the zone goes on; this is told when the server takes it' END
+    FROM dnsrepl.server_work w WHERE w.problem IS NOT NULL
+  UNION ALL
   SELECT 'all tables', NULL, NULL, 'the store of this node was changed behind the extension''s back', n.damaged, NULL,
          'it sends nothing until it has taken the state of a peer, which goes by itself when one is connected'
     FROM dnsrepl.node n WHERE n.damaged IS NOT NULL
@@ -163,6 +169,11 @@ COMMENT ON COLUMN dnsrepl.rejection.content IS 'the content, if it was about tha
 COMMENT ON COLUMN dnsrepl.rejection.code IS 'the SQLSTATE that the client got';
 COMMENT ON COLUMN dnsrepl.rejection.rule IS 'the rule, or the column that was wrong';
 COMMENT ON COLUMN dnsrepl.rejection.message IS 'why';
+
+CREATE FUNCTION dnsrepl.changes_since(since bytea DEFAULT NULL, OUT zone @extschema@.dnsname, OUT name @extschema@.dnsname, OUT type @extschema@.rrtype,
+                                      OUT ttl bigint, OUT records text[], OUT vector bytea) RETURNS SETOF record
+  LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_changes_since' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.changes_since(bytea) IS 'the RRsets that may have changed since a vector that an earlier call gave: as they are now, without records if they are gone. A zone alone: forget what you had of it; nothing at all: forget everything. The last row has the vector to pass next time';
 
 CREATE FUNCTION dnsrepl.digest() RETURNS text
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_digest' SET search_path = pg_catalog, pg_temp;

@@ -11,6 +11,7 @@
 #include "dns/bridge.h"
 #include "dns/field.h"
 #include "dns/loc.h"
+#include "dns/message.h"
 #include "dns/name.h"
 #include "dns/ordername.h"
 #include "dns/rdata.h"
@@ -124,6 +125,30 @@ zone_file(const uint8_t *data, size_t size)
 	}
 }
 
+/* A message: all its records, whose rdata is what it is said to be. */
+static void
+message(const uint8_t *data, size_t size)
+{
+	static uint8_t kept[RDATA_MAX];
+	Message		m;
+	MessageRecord r;
+	RdataError	err;
+	const uint8_t *wire;
+	int			len;
+
+	if (!message_open(&m, data, size))
+		return;
+	while (message_next(&m, &r) > 0)
+	{
+		CHECK(name_valid(r.name, r.name_len) && r.end <= size && r.section >= 1 && r.section <= 3);
+		len = message_rdata(&m, &r, &wire, &err);
+		if (len < 0)
+			continue;
+		memcpy(kept, wire, (size_t) len);
+		CHECK(rdata_from_wire(r.type, kept, (size_t) len, &wire, &err) == len && memcmp(wire, kept, (size_t) len) == 0);
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -138,7 +163,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size -= 3;
 	copy = malloc(size + 1);	/* of its own, so that no octet behind it is there */
 	memcpy(copy, data + 3, size);
-	switch (data[0] % 5)
+	switch (data[0] % 6)
 	{
 		case 0:
 			rdata(type, copy, size, 1);
@@ -151,6 +176,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case 3:
 			name(copy, size);
+			break;
+		case 4:
+			message(copy, size);
 			break;
 		default:
 			zone_file(copy, size);

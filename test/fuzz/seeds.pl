@@ -10,7 +10,7 @@ my $n = 0;
 sub seed
 {
     open my $out, '>', "$dir/seed" . $n++ or die $!;
-    print $out chr(4), "\0\0", @_;
+    print $out chr(5), "\0\0", @_;
     close $out;
     return;
 }

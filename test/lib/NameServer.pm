@@ -17,6 +17,7 @@ sub _new
 {
     my ($class, $kind, $name, %option) = @_;
     my $self = bless { kind => $kind, name => $name, port => Dnsrepl::free_port(), dir => PostgreSQL::Test::Utils::tempdir($name), zones => {}, %option }, $class;
+    mkdir "$self->{dir}/db";    # Knot's journals
     $self->configure(%{ $self->{zones} });
     $self->start;
     return $self;
@@ -63,7 +64,7 @@ sub _named
     {
         my $z = $self->{zones}{$zone};
         my $what = $z->{primary} ? "type secondary; primaries { 127.0.0.1 port $z->{primary}; }; allow-notify { 127.0.0.0/8; };"
-            : 'type primary; notify no;' . ($z->{update} ? " allow-update { $who };" : '');
+            : 'type primary; notify no;' . ($z->{update} && ($z->{options} // '') !~ /update-policy/ ? " allow-update { $who };" : '');
         $zones .= qq(zone "$zone" { $what file "$zone.zone"; allow-transfer { $who }; @{[ $z->{options} // '' ]} };\n);
     }
     return <<"END";
@@ -134,9 +135,10 @@ sub start
 {
     my ($self) = @_;
     return if $self->{pid};
+    my @env = $self->{env} ? ('env', @{ $self->{env} }) : ();
     $self->{pid} = $self->{kind} eq 'bind'
-        ? Dnsrepl::spawn('named', "$self->{dir}/out", 'named', '-f', '-n', '1', '-c', "$self->{dir}/conf")
-        : Dnsrepl::spawn('knotd', "$self->{dir}/out", 'knotd', '-c', "$self->{dir}/conf");
+        ? Dnsrepl::spawn('named', "$self->{dir}/out", @env, 'named', '-f', '-n', '1', '-c', "$self->{dir}/conf")
+        : Dnsrepl::spawn('knotd', "$self->{dir}/out", @env, 'knotd', '-c', "$self->{dir}/conf");
     my @zone = grep { !$self->{zones}{$_}{primary} } keys %{ $self->{zones} };
     (Dnsrepl::listening($self->{port}) && Dnsrepl::wait_until(sub { !grep { !$self->dig($_, 'SOA') } @zone }))
         or die "$self->{name} does not start: " . $self->log;

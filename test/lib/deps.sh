@@ -19,7 +19,7 @@ packages() {
         case $group in
             build)    echo gcc libc6-dev "postgresql-server-dev-$major" libpq-dev libldns-dev ;;
             demo)     echo "postgresql-$major" pdns-server pdns-backend-pgsql bind9-dnsutils curl perl ;;
-            test)     packages demo; echo libipc-run-perl libdbd-pg-perl ldnsutils pdns-tools bind9-utils knot-dnssecutils bind9 knot ;;
+            test)     packages demo; echo libipc-run-perl libdbd-pg-perl ldnsutils pdns-tools bind9-utils knot-dnssecutils bind9 knot libfaketime ;;
             lint)     echo cppcheck ;;
             fuzz)     echo clang ;;
             coverage) echo lcov ;;

@@ -1,0 +1,45 @@
+/*
+ * feed.h: tells a DNS server what a spool says.
+ */
+#ifndef DNSREPL_FEED_H
+#define DNSREPL_FEED_H
+
+#include "nodes/pg_list.h"
+
+#include "ship/dns_conn.h"
+#include "ship/server_row.h"
+#include "ship/spool.h"
+#include "ship/update.h"
+
+/* What a server has refused for good, or cannot be told. */
+typedef struct Refusal
+{
+	uint8	   *zone;
+	size_t		zone_len;
+	uint8	   *name;			/* NULL: the zone as a whole */
+	size_t		name_len;
+	uint16		type;			/* 0: all of the name */
+	char	   *why;
+} Refusal;
+
+typedef struct Feed
+{
+	const ServerRow *server;
+	DnsConn    *conn;
+	bool		splits_servfail;	/* SERVFAIL counts as a refusal: it came too often for something that passes */
+	List	   *refusals;		/* to be kept by the caller */
+	uint64		messages;		/* sent */
+	void		(*progress) (void);	/* called after each; may be NULL */
+} Feed;
+
+/*
+ * Tells all of a spool, from its beginning, in the current context. Zone by zone: what adds something before what only removes, a
+ * zone in one message if there is room. When it returns, the server has said NOERROR to everything, refusals apart. Raises
+ * what dns_exchange() raises, and 08006 for an answer that means "try later".
+ */
+extern void feed_spool(Feed *feed, Spool *spool);
+
+/* The records of an RRset that the server answers with, in the current context; false: it is not authoritative for the zone. */
+extern bool feed_query(Feed *feed, const uint8 *zone, size_t zone_len, uint16 type, UpdateSet *set);
+
+#endif

@@ -1,0 +1,190 @@
+-- DNS servers: whom this node tells by UPDATE (RFC 2136) what it serves.
+
+CREATE TABLE dnsrepl.server (
+	name		text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 63),
+	address		text NOT NULL,
+	zones		text[] NOT NULL,
+	tsig_key	text,
+	serial		text NOT NULL CHECK (serial IN ('server', 'ours')),
+	paused		boolean NOT NULL DEFAULT false,
+	resyncs		int NOT NULL DEFAULT 0,
+	added		timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE dnsrepl.server IS 'the DNS servers that this node tells of changes; use dnsrepl.add_server() and the like';
+COMMENT ON COLUMN dnsrepl.server.name IS 'what the link is called here';
+COMMENT ON COLUMN dnsrepl.server.address IS 'address and port';
+COMMENT ON COLUMN dnsrepl.server.zones IS 'patterns: example.org, *.example.org (all below it), * (all); with ! before it what is left out';
+COMMENT ON COLUMN dnsrepl.server.tsig_key IS 'the name of a row of tsigkeys, or algorithm:name:secret; null: messages are not signed';
+COMMENT ON COLUMN dnsrepl.server.serial IS 'server: it counts by itself; ours: it takes the zone''s serial, if that is ahead';
+COMMENT ON COLUMN dnsrepl.server.paused IS 'true: nothing is told until dnsrepl.resume()';
+COMMENT ON COLUMN dnsrepl.server.resyncs IS 'how often dnsrepl.resync() was called';
+COMMENT ON COLUMN dnsrepl.server.added IS 'since when it is told';
+SELECT pg_catalog.pg_extension_config_dump('dnsrepl.server', '');
+
+CREATE TABLE dnsrepl.server_unmanaged (
+	server		text NOT NULL REFERENCES dnsrepl.server ON UPDATE CASCADE ON DELETE CASCADE,
+	pattern		text NOT NULL,
+	types		text[],
+	PRIMARY KEY (server, pattern)
+);
+COMMENT ON TABLE dnsrepl.server_unmanaged IS 'what of a zone at a server is not this database''s; use dnsrepl.unmanaged()';
+COMMENT ON COLUMN dnsrepl.server_unmanaged.types IS 'null: all';
+SELECT pg_catalog.pg_extension_config_dump('dnsrepl.server_unmanaged', '');
+
+-- Of the worker alone.
+CREATE TABLE dnsrepl.server_state (
+	server		text PRIMARY KEY REFERENCES dnsrepl.server ON UPDATE CASCADE ON DELETE CASCADE,
+	vector		bytea NOT NULL,
+	life		uuid NOT NULL,
+	resyncs		int NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE dnsrepl.server_state IS 'what each DNS server has been told, and said NOERROR to';
+COMMENT ON COLUMN dnsrepl.server_state.vector IS 'of what it is told: as for nodes';
+COMMENT ON COLUMN dnsrepl.server_state.life IS 'by which life of this node: another one compares once what the server has';
+COMMENT ON COLUMN dnsrepl.server_state.resyncs IS 'as dnsrepl.server had it';
+
+CREATE TABLE dnsrepl.server_work (
+	server		text NOT NULL REFERENCES dnsrepl.server ON UPDATE CASCADE ON DELETE CASCADE,
+	zone		@extschema@.dnsname NOT NULL,
+	name		@extschema@.dnsname,
+	type		int NOT NULL DEFAULT 0,
+	problem		text,
+	since		timestamptz NOT NULL DEFAULT now(),
+	tries		int NOT NULL DEFAULT 0
+);
+CREATE INDEX server_work_server ON dnsrepl.server_work (server, zone);
+COMMENT ON TABLE dnsrepl.server_work IS 'what a DNS server has yet to be told besides what it has not been told at all';
+COMMENT ON COLUMN dnsrepl.server_work.name IS 'null: all of the zone is compared';
+COMMENT ON COLUMN dnsrepl.server_work.type IS 'the number of a type; 0: all of the name';
+COMMENT ON COLUMN dnsrepl.server_work.problem IS 'null: it has not been tried';
+
+CREATE FUNCTION dnsrepl.server_check(address text, zones text[], tsig_key text) RETURNS void
+	LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_server_check' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.server_check(text, text[], text) IS 'for add_server(): an error if one of them cannot be used';
+
+CREATE FUNCTION dnsrepl.server_key(tsig_key text) RETURNS text
+	LANGUAGE plpgsql STRICT STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	key text;
+BEGIN
+	IF tsig_key LIKE '%:%' THEN
+		RETURN tsig_key;
+	END IF;
+	EXECUTE format('SELECT concat_ws('':'', algorithm, name, secret) FROM %s WHERE name OPERATOR(@extschema@.=) $1::@extschema@.dnsname ORDER BY algorithm DESC LIMIT 1',
+		(SELECT t.rel::regclass FROM dnsrepl.tab t WHERE t.name = 'tsigkeys')) INTO key USING tsig_key;
+	IF key IS NULL THEN
+		RAISE EXCEPTION 'there is no TSIG key "%"', tsig_key USING ERRCODE = 'undefined_object',
+			HINT = 'Name a row of tsigkeys, or give algorithm:name:secret as for nsupdate -y.';
+	END IF;
+	RETURN key;
+END $$;
+COMMENT ON FUNCTION dnsrepl.server_key(text) IS 'a TSIG key as algorithm:name:secret';
+
+CREATE FUNCTION dnsrepl.add_server(name text, address text, zones text[] DEFAULT '{*}', tsig_key text DEFAULT NULL, serial text DEFAULT 'server') RETURNS void
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF name IS NULL OR address IS NULL OR zones IS NULL OR serial IS NULL THEN
+		RAISE EXCEPTION 'a server needs a name, an address, zones and a choice of serial' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF serial NOT IN ('server', 'ours') THEN
+		RAISE EXCEPTION 'serial is neither ''server'' nor ''ours''' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF EXISTS (SELECT FROM dnsrepl.peer p WHERE p.name = add_server.name) THEN
+		RAISE EXCEPTION 'there is a peer of the name "%"', name USING ERRCODE = 'duplicate_object', HINT = 'Choose another name for the server.';
+	END IF;
+	PERFORM FROM dnsrepl.node;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'this database is not a node yet' USING ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = 'Run SELECT dnsrepl.setup(''name of this node'').';
+	END IF;
+	PERFORM dnsrepl.server_check(address, zones, dnsrepl.server_key(tsig_key));
+	INSERT INTO dnsrepl.server AS s (name, address, zones, tsig_key, serial) VALUES (add_server.name, add_server.address, add_server.zones, add_server.tsig_key, add_server.serial)
+		ON CONFLICT ON CONSTRAINT server_pkey DO UPDATE SET address = excluded.address, zones = excluded.zones, tsig_key = excluded.tsig_key, serial = excluded.serial,
+			resyncs = s.resyncs + CASE WHEN (s.address, s.zones) IS DISTINCT FROM (excluded.address, excluded.zones) THEN 1 ELSE 0 END;
+END $$;
+COMMENT ON FUNCTION dnsrepl.add_server(text, text, text[], text, text) IS 'tell a DNS server of every change by UPDATE; for a name that exists: at another place, or otherwise. First all of its zones are compared';
+
+CREATE FUNCTION dnsrepl.drop_server(name text) RETURNS void
+	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM dnsrepl.server s WHERE s.name = drop_server.name;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'server "%" does not exist', name USING ERRCODE = 'undefined_object';
+	END IF;
+END $$;
+COMMENT ON FUNCTION dnsrepl.drop_server(text) IS 'no longer tell a DNS server of changes; what it has it keeps';
+
+CREATE FUNCTION dnsrepl.resync(server text) RETURNS void
+	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE dnsrepl.server s SET resyncs = resyncs + 1 WHERE s.name = server;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'server "%" does not exist', server USING ERRCODE = 'undefined_object';
+	END IF;
+	PERFORM FROM dnsrepl.server s WHERE s.name = server AND s.paused;
+	IF FOUND THEN
+		RAISE NOTICE 'server "%" is paused', server USING HINT = 'It is compared when it is resumed: SELECT dnsrepl.resume(name).';
+	END IF;
+END $$;
+COMMENT ON FUNCTION dnsrepl.resync(text) IS 'compare all zones at a DNS server with what is served here, and tell it what differs: by the link, which shows "catching up" meanwhile; dnsrepl.wait_for_peers() waits for it';
+
+CREATE FUNCTION dnsrepl.unmanaged(server text, pattern text, types text[] DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	one text;
+BEGIN
+	PERFORM dnsrepl.server_check('127.0.0.1', ARRAY[pattern], NULL);
+	FOREACH one IN ARRAY coalesce(types, '{}') LOOP
+		PERFORM one::@extschema@.rrtype;
+	END LOOP;
+	UPDATE dnsrepl.server s SET resyncs = resyncs + 1 WHERE s.name = server;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'server "%" does not exist', server USING ERRCODE = 'undefined_object';
+	END IF;
+	INSERT INTO dnsrepl.server_unmanaged AS u VALUES (server, pattern, types) ON CONFLICT ON CONSTRAINT server_unmanaged_pkey DO UPDATE SET types = excluded.types;
+END $$;
+COMMENT ON FUNCTION dnsrepl.unmanaged(text, text, text[]) IS 'names (a pattern as for zones), of some types or of all, that are not this database''s at a DNS server: neither told nor compared';
+
+CREATE FUNCTION dnsrepl.managed(server text, pattern text) RETURNS void
+	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM dnsrepl.server_unmanaged u WHERE u.server = managed.server AND u.pattern = managed.pattern;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION '"%" is not unmanaged at server "%"', pattern, server USING ERRCODE = 'undefined_object';
+	END IF;
+	UPDATE dnsrepl.server s SET resyncs = resyncs + 1 WHERE s.name = server;
+END $$;
+COMMENT ON FUNCTION dnsrepl.managed(text, text) IS 'undoes dnsrepl.unmanaged()';
+
+-- For the worker.
+CREATE FUNCTION dnsrepl.server_todo(server text, tried boolean, zones boolean, most int, OUT zone @extschema@.dnsname, OUT zone_no int, OUT name @extschema@.dnsname, OUT type int, OUT problem text)
+	RETURNS SETOF record LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT w.zone, z.no, w.name, w.type, w.problem
+	  FROM dnsrepl.server_work w LEFT JOIN dnsrepl.zone z ON z.name OPERATOR(@extschema@.=) w.zone
+	 WHERE w.server = $1 AND (w.problem IS NOT NULL) = tried AND (w.name IS NULL OR NOT zones)
+	 ORDER BY w.since LIMIT most
+$$;
+COMMENT ON FUNCTION dnsrepl.server_todo(text, boolean, boolean, int) IS 'for the worker: what is in dnsrepl.server_work';
+
+CREATE FUNCTION dnsrepl.server_done(server text, zone @extschema@.dnsname, name @extschema@.dnsname, type int) RETURNS void
+	LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+	DELETE FROM dnsrepl.server_work w
+	 WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND ($3 IS NULL OR (w.name OPERATOR(@extschema@.=) $3 AND w.type = $4))
+$$;
+COMMENT ON FUNCTION dnsrepl.server_done(text, @extschema@.dnsname, @extschema@.dnsname, int) IS 'for the worker: a zone, or an RRset, is what it should be';
+
+CREATE FUNCTION dnsrepl.server_note(server text, zone @extschema@.dnsname, name @extschema@.dnsname, type int, problem text) RETURNS void
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE dnsrepl.server_work w SET problem = $5, tries = w.tries + ($5 IS NOT NULL)::int
+	 WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND w.type = $4
+	   AND (w.name OPERATOR(@extschema@.=) $3 OR (w.name IS NULL AND $3 IS NULL));
+	IF NOT FOUND THEN
+		INSERT INTO dnsrepl.server_work (server, zone, name, type, problem, tries) VALUES ($1, $2, $3, $4, $5, ($5 IS NOT NULL)::int);
+	END IF;
+END $$;
+COMMENT ON FUNCTION dnsrepl.server_note(text, @extschema@.dnsname, @extschema@.dnsname, int, text) IS 'for the worker: there is something left to do, or (problem) it was refused';
+
+CREATE FUNCTION dnsrepl.verify(server text, OUT zone @extschema@.dnsname, OUT name @extschema@.dnsname, OUT type @extschema@.rrtype, OUT ours text[], OUT theirs text[])
+	RETURNS SETOF record LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_verify' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.verify(text) IS 'fetches all zones from a DNS server and gives the RRsets that differ from what is served here; what it has not been told yet is left out';

@@ -1,0 +1,26 @@
+/*
+ * server_row.h: a DNS server as dnsrepl.server and dnsrepl.server_unmanaged have it.
+ */
+#ifndef DNSREPL_SERVER_ROW_H
+#define DNSREPL_SERVER_ROW_H
+
+#include "ship/pattern.h"
+#include "ship/tsig.h"
+
+typedef struct ServerRow
+{
+	char	   *name;
+	char	   *address;
+	List	   *zones;			/* Patterns */
+	TsigKey    *key;			/* NULL: nothing is signed */
+	bool		our_serial;		/* the server takes the zone's serial here; else it counts by itself */
+	List	   *unmanaged;
+} ServerRow;
+
+/* In a transaction; in the context that was current before it began. NULL: there is none. Raises 22023 for what cannot be used. */
+extern ServerRow *server_row(const char *name, MemoryContext context);
+
+/* Is an RRset this database's? Else it is the server's own, or somebody else's: neither touched nor reported. */
+extern bool server_manages(const ServerRow *server, const uint8 *name, size_t len, uint16 type);
+
+#endif

@@ -1,0 +1,358 @@
+/*
+ * changes.c: see changes.h.
+ *
+ * The index on (origin, stamp) gives the units of which something is lacking. More may depend on one of them than itself:
+ *   - all of a zone, if its own row was written (it was made, deleted, made again);
+ *   - all below a name that has or had a DNAME record, which hides what is there (store/rule.h);
+ *   - all RRsets of a name that has or had a CNAME record;
+ *   - everything, if a policy was.
+ * A sort makes zones and names of them. Where deletions may have been collected that the vector lacks, it is not known what has
+ * changed.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplesort.h"
+
+#include "compat.h"
+#include "store/changes.h"
+#include "store/delta.h"
+#include "store/group.h"
+#include "store/origin.h"
+#include "store/relation.h"
+
+#define WHOLE	0				/* of an item: all of the zone; else a name */
+#define NAME	1
+
+typedef struct Tell
+{
+	const ChangeSink *sink;
+	Store	   *store;
+	Snapshot	snapshot;
+	Tuplesortstate *sort;
+	bool		all;
+	ServedZone	zone;			/* the one at hand, if its number is not 0 */
+	bool		wanted;
+	bool		whole;			/* it has been told of as such */
+	bool		told;			/* names of it have been */
+	StringInfoData name;		/* the group at hand: its key's prefix; empty: none */
+	bool		every;			/* RRset of it */
+	int			ntypes,
+				cap_types;
+	uint16	   *types;
+	XLogRecPtr	flush;
+	MemoryContext scratch;
+} Tell;
+
+/* ---------- what is lacking ---------- */
+
+/* u32 zone, u8 kind, a key or the prefix of a group. */
+static void
+item_put(Tell *t, int32 zone, uint8 kind, const uint8 *key, size_t key_len)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->scratch);
+	StringInfoData s;
+
+	initStringInfo(&s);
+	appendStringInfoSpaces(&s, VARHDRSZ);
+	wire_put_u32(&s, (uint32) zone);
+	wire_put_u8(&s, kind);
+	appendBinaryStringInfo(&s, (const char *) key, (int) key_len);
+	SET_VARSIZE(s.data, s.len);
+	tuplesort_putdatum(t->sort, PointerGetDatum(s.data), false);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(t->scratch);
+}
+
+typedef struct Below
+{
+	Tell	   *t;
+	int32		zone;
+} Below;
+
+static bool
+below_put(const uint8 *prefix, size_t prefix_len, void *arg)
+{
+	Below	   *b = arg;
+
+	CHECK_FOR_INTERRUPTS();
+	item_put(b->t, b->zone, NAME, prefix, prefix_len);
+	return true;
+}
+
+/* Has a name a DNAME record, or had it? */
+static bool
+has_dname(Tell *t, int32 zone, const uint8 *key, size_t key_len)
+{
+	MemoryContext old;
+	StringInfoData dname;
+	size_t		name_len;
+	const uint8 *name = key_name(key, key_len, &name_len);
+	bool		has;
+
+	if (record_type(key, key_len) == TYPE_DNAME)
+		return true;
+	old = MemoryContextSwitchTo(t->scratch);
+	initStringInfo(&dname);
+	record_key(&dname, name, name_len, TYPE_DNAME);
+	has = version_read(t->store, t->snapshot, zone, (uint8 *) dname.data, (size_t) dname.len).n > 0;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(t->scratch);
+	return has;
+}
+
+static bool
+zone_has_dnames(Tell *t, int32 number)
+{
+	if (t->zone.ref.number != number)
+	{
+		MemoryContext old = MemoryContextSwitchTo(t->scratch);
+
+		if (!zone_by_number_at(t->snapshot, number, &t->zone.ref))
+			memset(&t->zone.ref, 0, sizeof(ZoneRef));
+		t->zone.ref.name = NULL;	/* it is in scratch */
+		MemoryContextSwitchTo(old);
+	}
+	return t->zone.ref.state.dnames != 0;
+}
+
+/* The zone's serial has changed, and nothing else. */
+static void
+soa_item_put(Tell *t, int32 number)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->scratch);
+	StringInfoData key;
+	ZoneRef		zone;
+	bool		there = zone_by_number_at(t->snapshot, number, &zone) && !zone.table;
+
+	initStringInfo(&key);
+	if (there)
+		record_key(&key, zone.name, zone.name_len, TYPE_SOA);
+	MemoryContextSwitchTo(old);
+	if (there)
+		item_put(t, number, NAME, (uint8 *) key.data, (size_t) key.len);
+}
+
+static bool
+lacking(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmin, void *arg)
+{
+	Tell	   *t = arg;
+
+	CHECK_FOR_INTERRUPTS();
+	switch (key_number(key, key_len))
+	{
+		case TABLE_RECORDS:
+			item_put(t, zone, NAME, key, key_len);
+			if (zone_has_dnames(t, zone) && has_dname(t, zone, key, key_len))
+			{
+				Below		b = {t, zone};
+
+				/* without the 0 that ends the name, the prefix is that of all names at and below it */
+				group_walk(t->store, t->snapshot, zone, key, group_prefix(key, key_len) - 1, NULL, 0, below_put, &b);
+			}
+			break;
+		case TABLE_DOMAINS:
+			item_put(t, zone, WHOLE, key, 0);
+			break;
+		case TABLE_SERIAL:
+			soa_item_put(t, zone);
+			break;
+		case TABLE_POLICY:
+			t->all = true;
+			break;
+		default:
+			break;
+	}
+	return !t->all;
+}
+
+/* ---------- telling ---------- */
+
+static bool
+type_listed(const Tell *t, uint16 type)
+{
+	for (int i = 0; i < t->ntypes; i++)
+		if (t->types[i] == type)
+			return true;
+	return false;
+}
+
+/* The group that was gathered. */
+static void
+name_tell(Tell *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->scratch);
+	const uint8 *name;
+	size_t		name_len;
+	ServedSet  *sets;
+	int			n,
+				kept = 0;
+
+	if (t->name.len > 0 && t->wanted && !t->whole && t->sink->name)
+	{
+		name = key_name((uint8 *) t->name.data, (size_t) t->name.len, &name_len);
+		n = served_name(&t->zone, name, name_len, &sets);
+		for (int i = 0; i < n; i++)
+			t->every |= sets[i].type == TYPE_CNAME;
+		for (int i = 0; i < n; i++)
+			if (t->every || type_listed(t, sets[i].type))
+				sets[kept++] = sets[i];
+		if (kept > 0)
+			t->sink->name(&t->zone, name, name_len, sets, kept, t->sink->arg);
+		t->told |= kept > 0;
+		t->flush = Max(t->flush, t->zone.flush);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(t->scratch);
+	resetStringInfo(&t->name);
+	t->every = false;
+	t->ntypes = 0;
+}
+
+static void
+zone_end(Tell *t)
+{
+	if (t->told && t->sink->end)
+		t->sink->end(&t->zone, t->sink->arg);
+	t->flush = Max(t->flush, t->zone.flush);
+	t->told = false;
+}
+
+static void
+zone_begin(Tell *t, int32 number)
+{
+	zone_end(t);
+	t->whole = false;
+	t->wanted = served_open(&t->zone, t->store, t->snapshot, number) &&
+		(!t->sink->wants || t->sink->wants(&t->zone.ref, t->sink->arg));
+	t->zone.ref.number = number;
+}
+
+static void
+zone_tell(Tell *t)
+{
+	if (t->wanted && !t->whole && t->sink->zone)
+		t->sink->zone(&t->zone, t->sink->arg);
+	t->flush = Max(t->flush, t->zone.flush);
+	t->whole = true;
+}
+
+static void
+item_take(Tell *t, const uint8 *item, size_t len)
+{
+	WireReader	r;
+	int32		zone;
+	uint8		kind;
+	size_t		prefix;
+
+	wire_reader_init(&r, item, len);
+	zone = (int32) wire_get_u32(&r);
+	kind = wire_get_u8(&r);
+	len = (size_t) (r.end - r.p);
+	if (zone != t->zone.ref.number)
+	{
+		name_tell(t);
+		zone_begin(t, zone);
+	}
+	if (kind == WHOLE)
+	{
+		zone_tell(t);
+		return;
+	}
+	prefix = group_prefix(r.p, len);
+	if (t->name.len != (int) prefix || memcmp(t->name.data, r.p, prefix) != 0)
+	{
+		name_tell(t);
+		appendBinaryStringInfo(&t->name, (const char *) r.p, (int) prefix);
+	}
+	if (len == prefix)
+		t->every = true;
+	else if (!type_listed(t, record_type(r.p, len)))
+	{
+		if (t->ntypes == t->cap_types)
+		{
+			t->cap_types = t->cap_types ? t->cap_types * 2 : 16;
+			t->types = t->types ? repalloc(t->types, sizeof(uint16) * (size_t) t->cap_types) : palloc(sizeof(uint16) * (size_t) t->cap_types);
+		}
+		t->types[t->ntypes++] = record_type(r.p, len);
+	}
+}
+
+static void
+items_tell(Tell *t)
+{
+	Datum		d;
+	bool		isnull;
+
+	memset(&t->zone, 0, sizeof(t->zone));
+	tuplesort_performsort(t->sort);
+	while (compat_tuplesort_getdatum(t->sort, &d, &isnull))
+	{
+		struct varlena *b = (struct varlena *) DatumGetPointer(d);
+
+		CHECK_FOR_INTERRUPTS();
+		item_take(t, (const uint8 *) VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
+		pfree(b);
+	}
+	name_tell(t);
+	zone_end(t);
+}
+
+static void
+all_tell(Tell *t)
+{
+	int			n;
+	ZoneRef    *zones = zone_all_at(t->snapshot, &n);
+
+	if (t->sink->all)
+		t->sink->all(t->sink->arg);
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		zone_begin(t, zones[i].number);
+		zone_tell(t);
+	}
+}
+
+Changes
+changes_tell(const uint8 *vector, size_t len, const ChangeSink *sink)
+{
+	Tell		t = {.sink = sink};
+	Changes		c = {0};
+	Vector	   *ours = holdings_push_snapshot();
+	Vector	   *base = NULL;
+	WireReader	r;
+
+	tables_refresh();
+	t.snapshot = GetActiveSnapshot();
+	t.store = store_open(false);
+	t.scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl changes", ALLOCSET_DEFAULT_SIZES);
+	initStringInfo(&t.name);
+	wire_reader_init(&r, vector, len);
+	if (vector)
+		base = vector_decode(&r);
+	if (vector && (!base || !wire_at_end(&r)))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("this is not a vector"),
+						errhint("Pass what an earlier call has given, or NULL.")));
+	t.all = !base || !vector_covers_upto(base, ours, collected_read(t.snapshot));
+	if (!t.all)
+	{
+		t.sort = tuplesort_begin_datum(BYTEAOID, BYTEA_LESS, InvalidOid, false, work_mem, NULL, 0);
+		version_lacking(t.store, t.snapshot, base, ours, lacking, &t);
+		if (!t.all)
+			items_tell(&t);
+		tuplesort_end(t.sort);
+	}
+	if (t.all)
+		all_tell(&t);
+	c.flush = t.flush;
+	c.vector = makeStringInfo();
+	vector_encode(c.vector, ours);
+	store_close(t.store);
+	MemoryContextDelete(t.scratch);
+	PopActiveSnapshot();
+	return c;
+}
