@@ -204,7 +204,10 @@ item_put(ZoneComparison *c, const uint8 *name, size_t name_len, uint16 type, uin
 	wire_put_u8(s, side);
 	appendBinaryStringInfo(s, (const char *) rdata, (int) len);
 	if (type == TYPE_SOA && (at = soa_serial_at(rdata, len)) > 0)
+	{
 		memset(s->data + s->len - (int) (len - at), 0, 4);
+		ttl = 0;				/* PowerDNS keeps the one that it has */
+	}
 	wire_put_u32(s, ttl);
 	SET_VARSIZE(s->data, s->len);
 	tuplesort_putdatum(c->sort, PointerGetDatum(s->data), false);

@@ -74,6 +74,9 @@ typedef struct Server
 	TimestampTz written;		/* when the vector was */
 	uint64		acked;
 	TimestampTz heard;
+	StringInfoData differing,	/* a name, while a zone is compared, and what of it differs */
+				differing_sets;
+	int			ndiffering;
 	bool		todo;			/* something has not been tried yet */
 	bool		refused;		/* something was refused */
 } Server;
@@ -426,13 +429,40 @@ server_deliver(Server *s)
 
 /* ---------- what is left to do ---------- */
 
+/* What differs of the name at hand: one item, for a CNAME record is not taken before the others have gone. */
+static void
+differing_put(Server *s)
+{
+	StringInfoData octets;
+
+	if (s->ndiffering > 0)
+	{
+		initStringInfo(&octets);
+		wire_put_string(&octets, s->differing.data, (size_t) s->differing.len);
+		wire_put_varint(&octets, (uint64) s->ndiffering);
+		appendBinaryStringInfo(&octets, s->differing_sets.data, s->differing_sets.len);
+		spool_put(s->spool, SPOOL_ITEM, octets.data, (size_t) octets.len);
+		pfree(octets.data);
+	}
+	s->ndiffering = 0;
+	resetStringInfo(&s->differing);
+	resetStringInfo(&s->differing_sets);
+}
+
 static void
 differs(const uint8 *name, size_t name_len, const UpdateSet *ours, const UpdateSet *theirs, void *arg)
 {
 	Server	   *s = arg;
 
-	if (ours->type != TYPE_SOA)	/* which was put for all of the zone */
-		entry_put(s, SPOOL_ITEM, name, name_len, ours, 1);
+	if (ours->type == TYPE_SOA)	/* it is put for all of the zone */
+		return;
+	if (s->differing.len != (int) name_len || memcmp(s->differing.data, name, name_len) != 0)
+	{
+		differing_put(s);
+		appendBinaryStringInfo(&s->differing, (const char *) name, (int) name_len);
+	}
+	set_encode(&s->differing_sets, ours);
+	s->ndiffering++;
 }
 
 /* Puts into the spool what a zone lacks at the server, or one name. False: there is no such zone here. */
@@ -456,7 +486,11 @@ todo_cut(Server *s, const Todo *t, bool compare)
 		spool_put(s->spool, SPOOL_ZONE, t->zone, t->zone_len);
 		if (!t->name && compare)
 		{
+			initStringInfo(&s->differing);
+			initStringInfo(&s->differing_sets);
+			s->ndiffering = 0;
 			comparison_end(comparison_begin(s->row, &zone), s->fetched, &sink);
+			differing_put(s);
 			soa_put(s, &zone);
 		}
 		else if (t->name)

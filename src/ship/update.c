@@ -27,20 +27,22 @@ item_adds(const UpdateItem *item)
 }
 
 void
+set_encode(StringInfo out, const UpdateSet *set)
+{
+	wire_put_u16(out, set->type);
+	wire_put_u32(out, set->ttl);
+	wire_put_varint(out, (uint64) set->n);
+	for (int k = 0; k < set->n; k++)
+		wire_put_string(out, set->rdata[k], set->len[k]);
+}
+
+void
 item_encode(StringInfo out, const UpdateItem *item)
 {
 	wire_put_string(out, item->name, item->name_len);
 	wire_put_varint(out, (uint64) item->n);
 	for (int i = 0; i < item->n; i++)
-	{
-		const UpdateSet *set = &item->sets[i];
-
-		wire_put_u16(out, set->type);
-		wire_put_u32(out, set->ttl);
-		wire_put_varint(out, (uint64) set->n);
-		for (int k = 0; k < set->n; k++)
-			wire_put_string(out, set->rdata[k], set->len[k]);
-	}
+		set_encode(out, &item->sets[i]);
 }
 
 bool

@@ -32,6 +32,9 @@ typedef struct UpdateItem
 /* Has it records that are to be there? What only goes is told after that. */
 extern bool item_adds(const UpdateItem *item);
 
+/* One RRset as octets: an item is the name, a varint of how many, and these. */
+extern void set_encode(StringInfo out, const UpdateSet *set);
+
 /* An item as octets, and back: what it points to is in those, and in the current context. False: they are none. */
 extern void item_encode(StringInfo out, const UpdateItem *item);
 extern bool item_decode(const uint8 *octets, size_t len, UpdateItem *item);
