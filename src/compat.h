@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "parser/parse_relation.h"
 #include "postmaster/autovacuum.h"
+#include "replication/reorderbuffer.h"
 #include "replication/walsender.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
@@ -97,6 +98,39 @@ compat_may_execute(Oid function, Oid role)
 	return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE);
 #else
 	return pg_proc_aclcheck(function, role, ACL_EXECUTE);
+#endif
+}
+
+/* A decoded change's rows; NULL: there is none. */
+static inline HeapTuple
+compat_decoded_old(ReorderBufferChange *change)
+{
+#if PG_VERSION_NUM >= 170000
+	return change->data.tp.oldtuple;
+#else
+	return change->data.tp.oldtuple ? &change->data.tp.oldtuple->tuple : NULL;
+#endif
+}
+
+static inline HeapTuple
+compat_decoded_new(ReorderBufferChange *change)
+{
+#if PG_VERSION_NUM >= 170000
+	return change->data.tp.newtuple;
+#else
+	return change->data.tp.newtuple ? &change->data.tp.newtuple->tuple : NULL;
+#endif
+}
+
+/* InvalidOid: there is none. */
+static inline Oid
+compat_primary_key(Relation rel)
+{
+	(void) RelationGetIndexList(rel);
+#if PG_VERSION_NUM >= 180000
+	return RelationGetPrimaryKeyIndex(rel, false);
+#else
+	return rel->rd_pkindex;
 #endif
 }
 

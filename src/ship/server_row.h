@@ -4,7 +4,7 @@
 #ifndef DNSREPL_SERVER_ROW_H
 #define DNSREPL_SERVER_ROW_H
 
-#include "ship/pattern.h"
+#include "store/pattern.h"
 #include "ship/tsig.h"
 
 typedef struct ServerRow

@@ -1,12 +1,12 @@
 #!/bin/sh
 # The include rule of src/README: a folder includes only from folders below it.
-#   dns < type < store < zone < {write, merge, ship} < status < setup < src/*.c
+#   dns < type < store < zone < {write, merge, ship, decode} < status < setup < src/*.c
 # Folders of one level do not know each other. Headers right in src/ are open to everybody. Besides:
 # only dns/ includes ldns, and only compat.h asks for a PostgreSQL version.
 cd "$(dirname "$0")/../.." || exit 2
 find src -name '*.[ch]' | sort | xargs awk '
     BEGIN {
-        split("dns 0 type 1 store 2 zone 3 write 4 merge 4 ship 4 status 5 setup 6", p, " ")
+        split("dns 0 type 1 store 2 zone 3 write 4 merge 4 ship 4 decode 4 status 5 setup 6", p, " ")
         for (i = 1; i in p; i += 2)
             level[p[i]] = p[i + 1]
     }

@@ -3,7 +3,7 @@
  */
 #include "postgres.h"
 
-#include "ship/pattern.h"
+#include "store/pattern.h"
 
 Pattern *
 pattern_read(const char *text)
