@@ -39,6 +39,7 @@
 #include "ship/worker.h"
 #include "store/changes.h"
 #include "store/clock.h"
+#include "store/policy.h"
 #include "store/relation.h"
 #include "type/dnsname.h"
 
@@ -298,12 +299,19 @@ static bool
 wants(const ZoneRef *zone, void *arg)
 {
 	const Cutting *c = arg;
+
+	return !zone->table && patterns_match(c->server->row->zones, zone->name, zone->name_len);
+}
+
+static bool
+zone_refused(const Cutting *c, int32 number)
+{
 	ListCell   *lc;
 
 	foreach(lc, c->refused)
-		if (((Todo *) lfirst(lc))->number == zone->number)
-			return false;
-	return !zone->table && patterns_match(c->server->row->zones, zone->name, zone->name_len);
+		if (((Todo *) lfirst(lc))->number == number)
+			return true;
+	return false;
 }
 
 static void
@@ -324,7 +332,7 @@ name_put(ServedZone *zone, const uint8 *name, size_t name_len, const ServedSet *
 	int			kept,
 				others = 0;
 
-	if (served_gone(zone))
+	if (served_gone(zone) || zone_refused(c, zone->ref.number))
 		return;
 	if (zone->ref.number != c->zone)
 	{
@@ -477,6 +485,7 @@ todo_cut(Server *s, const Todo *t, bool compare)
 
 	worker_begin();
 	tables_refresh();
+	policies_refresh();
 	store = store_open(false);
 	PushActiveSnapshot(GetLatestSnapshot());
 	there = t->number && served_open(&zone, store, GetActiveSnapshot(), t->number) && !served_gone(&zone) &&

@@ -17,6 +17,7 @@
 #include "dns/rdata.h"
 #include "ship/compare_server.h"
 #include "store/changes.h"
+#include "store/policy.h"
 #include "store/relation.h"
 #include "store/result_set.h"
 #include "type/dnsname.h"
@@ -217,6 +218,7 @@ dnsrepl_verify(PG_FUNCTION_ARGS)
 
 	v->out = result_set_begin(fcinfo, &v->desc);
 	tables_refresh();
+	policies_refresh();
 	v->row = server_row(name, CurrentMemoryContext);
 	if (!v->row)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("server \"%s\" does not exist", name)));

@@ -3,7 +3,7 @@
  *
  * The index on (origin, stamp) gives the units of which something is lacking. More may depend on one of them than itself:
  *   - all of a zone, if its own row was written (it was made, deleted, made again);
- *   - all below a name that has or had a DNAME record, which hides what is there (store/rule.h);
+ *   - all at and below a name at or above it that has or had a DNAME record: that hides what is there, or is hidden (store/rule.h);
  *   - all RRsets of a name that has or had a CNAME record;
  *   - everything, if a policy was.
  * A sort makes zones and names of them. Where deletions may have been collected that the vector lacks, it is not known what has
@@ -18,14 +18,23 @@
 #include "utils/tuplesort.h"
 
 #include "compat.h"
+#include "dns/name.h"
 #include "store/changes.h"
 #include "store/delta.h"
 #include "store/group.h"
 #include "store/origin.h"
+#include "store/policy.h"
 #include "store/relation.h"
 
 #define WHOLE	0				/* of an item: all of the zone; else a name */
 #define NAME	1
+
+typedef struct Subtree
+{
+	int32		zone;
+	size_t		name_len;
+	uint8		name[FLEXIBLE_ARRAY_MEMBER];
+} Subtree;
 
 typedef struct Tell
 {
@@ -44,7 +53,10 @@ typedef struct Tell
 				cap_types;
 	uint16	   *types;
 	XLogRecPtr	flush;
-	MemoryContext scratch;
+	List	   *subtrees;		/* that have been put */
+	MemoryContext context,
+				scratch,
+				group;			/* like scratch; not reset by item_put() */
 } Tell;
 
 /* ---------- what is lacking ---------- */
@@ -83,40 +95,57 @@ below_put(const uint8 *prefix, size_t prefix_len, void *arg)
 	return true;
 }
 
-/* Has a name a DNAME record, or had it? */
-static bool
-has_dname(Tell *t, int32 zone, const uint8 *key, size_t key_len)
+/* All at and below a name, if that has not been put already. */
+static void
+subtree_put(const uint8 *name, size_t name_len, void *arg)
 {
-	MemoryContext old;
-	StringInfoData dname;
-	size_t		name_len;
-	const uint8 *name = key_name(key, key_len, &name_len);
-	bool		has;
+	Below	   *b = arg;
+	Tell	   *t = b->t;
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+	StringInfoData prefix;
+	Subtree    *s;
+	ListCell   *lc;
 
-	if (record_type(key, key_len) == TYPE_DNAME)
-		return true;
-	old = MemoryContextSwitchTo(t->scratch);
-	initStringInfo(&dname);
-	record_key(&dname, name, name_len, TYPE_DNAME);
-	has = version_read(t->store, t->snapshot, zone, (uint8 *) dname.data, (size_t) dname.len).n > 0;
+	foreach(lc, t->subtrees)
+	{
+		s = lfirst(lc);
+		if (s->zone == b->zone && name_below(name, name_len, s->name, s->name_len))
+		{
+			MemoryContextSwitchTo(old);
+			return;
+		}
+	}
+	s = palloc(sizeof(Subtree) + name_len);
+	s->zone = b->zone;
+	s->name_len = name_len;
+	memcpy(s->name, name, name_len);
+	t->subtrees = lappend(t->subtrees, s);
+	/* without the 0 that ends the name, the prefix is that of all names at and below it */
+	initStringInfo(&prefix);
+	wire_put_u16(&prefix, TABLE_RECORDS);
+	appendBinaryStringInfo(&prefix, (const char *) name, (int) name_len);
+	group_walk(t->store, t->snapshot, b->zone, (uint8 *) prefix.data, (size_t) prefix.len, NULL, 0, below_put, b);
+	pfree(prefix.data);
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(t->scratch);
-	return has;
 }
 
-static bool
-zone_has_dnames(Tell *t, int32 number)
+/* The DNAME records at a name and above it: each hides what is below it, or is hidden by that. */
+static void
+dnames_put(Tell *t, int32 number, const uint8 *key, size_t key_len)
 {
-	if (t->zone.ref.number != number)
-	{
-		MemoryContext old = MemoryContextSwitchTo(t->scratch);
+	MemoryContext old = MemoryContextSwitchTo(t->group);
+	ZoneRef		zone;
+	Below		b = {t, number};
+	UnitGroup	g = {.zone = &zone, .prefix = key, .prefix_len = group_prefix(key, key_len)};
+	size_t		name_len;
+	const uint8 *name = key_name(key, key_len, &name_len);
 
-		if (!zone_by_number_at(t->snapshot, number, &t->zone.ref))
-			memset(&t->zone.ref, 0, sizeof(ZoneRef));
-		t->zone.ref.name = NULL;	/* it is in scratch */
-		MemoryContextSwitchTo(old);
-	}
-	return t->zone.ref.state.dnames != 0;
+	if (zone_by_number_at(t->snapshot, number, &zone))
+		dnames_above(&g, t->store, t->snapshot, subtree_put, &b);
+	if (record_type(key, key_len) == TYPE_DNAME)
+		subtree_put(name, name_len, &b);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(t->group);
 }
 
 /* The zone's serial has changed, and nothing else. */
@@ -146,13 +175,7 @@ lacking(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmi
 	{
 		case TABLE_RECORDS:
 			item_put(t, zone, NAME, key, key_len);
-			if (zone_has_dnames(t, zone) && has_dname(t, zone, key, key_len))
-			{
-				Below		b = {t, zone};
-
-				/* without the 0 that ends the name, the prefix is that of all names at and below it */
-				group_walk(t->store, t->snapshot, zone, key, group_prefix(key, key_len) - 1, NULL, 0, below_put, &b);
-			}
+			dnames_put(t, zone, key, key_len);
 			break;
 		case TABLE_DOMAINS:
 			item_put(t, zone, WHOLE, key, 0);
@@ -327,9 +350,12 @@ changes_tell(const uint8 *vector, size_t len, const ChangeSink *sink)
 	WireReader	r;
 
 	tables_refresh();
+	policies_refresh();
 	t.snapshot = GetActiveSnapshot();
 	t.store = store_open(false);
+	t.context = CurrentMemoryContext;
 	t.scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl changes", ALLOCSET_DEFAULT_SIZES);
+	t.group = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl changed group", ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&t.name);
 	wire_reader_init(&r, vector, len);
 	if (vector)
@@ -353,6 +379,7 @@ changes_tell(const uint8 *vector, size_t len, const ChangeSink *sink)
 	vector_encode(c.vector, ours);
 	store_close(t.store);
 	MemoryContextDelete(t.scratch);
+	MemoryContextDelete(t.group);
 	PopActiveSnapshot();
 	return c;
 }
