@@ -54,7 +54,8 @@ sub same
     my %should = map { $_ => table($_) } $zone, $small;
     for my $name (@name ? @name : sort keys %server)
     {
-        is($node->sql("SELECT zone, name, type, ours, theirs FROM dnsrepl.verify('$name') LIMIT 5"), '', "$what: verify() finds nothing: $name");
+        is($node->sql("SELECT zone, name, type, ours, theirs FROM dnsrepl.verify('$name') LIMIT 5"), '', "$what: verify() finds nothing: $name")
+            or diag $node->sql('SELECT zone, key, error FROM dnsrepl.problem');
         for my $zone ($name eq 'pdns' ? () : $zone, $small)
         {
             my $has = transfer($name, $zone);
