@@ -154,7 +154,7 @@ demo: need-build+demo
 	@echo 'Building dnsrepl ...'
 	$(AGAIN) stage-bench >/dev/null
 	$(RUN) demo
-bench: need-build+demo
+bench: need-build+bench
 	$(AGAIN) stage-bench
 	$(RUN) bench
 

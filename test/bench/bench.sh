@@ -116,6 +116,55 @@ peers a c
 await all_at c "$want" && await same a c || stop_here 'c does not join'
 joined=$(seconds_since "$from")
 line "join of an empty node ($want records)" "$joined s   $(calc %.2f "$joined / $copied") x pg_dump into psql ($copied s)"
+
+# ------------------------------------------------------------------ DNS servers
+free=($(free_ports 2))
+mkdir -p "$dir/bind" "$dir/knot/db"
+for server in bind knot; do printf '$ORIGIN z7.example.\n@ 300 SOA a b 1 2 3 4 5\n@ 300 NS ns.invalid.\n' >"$dir/$server/z7.example.zone"; done
+cat >"$dir/bind/conf" <<END
+options { directory "$dir/bind"; pid-file "$dir/bind/pid"; session-keyfile "$dir/bind/session"; managed-keys-directory "$dir/bind";
+  listen-on port ${free[0]} { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; dnssec-validation no; allow-query { any; }; notify no; check-integrity no; };
+controls { };
+zone "z7.example" { type primary; file "z7.example.zone"; allow-update { 127.0.0.0/8; }; allow-transfer { 127.0.0.0/8; }; };
+END
+cat >"$dir/knot/conf" <<END
+server:
+    rundir: $dir/knot
+    listen: 127.0.0.1@${free[1]}
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: $dir/knot/db
+control:
+    listen: $dir/knot/socket
+acl:
+  - id: all
+    address: 127.0.0.0/8
+    action: [update, transfer]
+template:
+  - id: default
+    storage: $dir/knot
+    semantic-checks: off
+zone:
+  - domain: z7.example
+    file: z7.example.zone
+    acl: all
+END
+run bind named -f -c "$dir/bind/conf"; run knot knotd -c "$dir/knot/conf"
+from=$EPOCHREALTIME
+for i in 0 1; do
+    await port_open "${free[i]}" || stop_here 'a DNS server does not start'
+    value a "SELECT dnsrepl.add_server('dns$i', '127.0.0.1:${free[i]}', '{z7.example}')" >/dev/null
+done
+drained a || stop_here 'the DNS servers do not get their zone'
+for i in 0 1; do
+    [ -z "$(value a "SELECT name FROM dnsrepl.verify('dns$i')")" ] || stop_here 'a DNS server has something else'
+    figures=$(perl "$here/visible.pl" 200 "-h $dir -p ${pg[a]} -U postgres pdns" "dns:${free[i]}") || stop_here 'commit to answer could not be measured'
+    read -r p50 p99 worst <<<"$figures"
+    [ "$i" = 0 ] && what=BIND || what=Knot
+    line "commit to answer from $what" "p50 $p50 ms   p99 $p99 ms   largest $worst ms   (200 commits)"
+done
 echo
 same a b && same a c || stop_here 'the nodes do not serve the same'
 echo "All nodes serve the same. $(seconds_since "$began") s in all."

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that building, testing or showing dnsrepl needs, if any is missing.
-#   deps.sh install GROUP...     groups: build test demo lint fuzz coverage valgrind
+#   deps.sh install GROUP...     groups: build test demo bench lint fuzz coverage valgrind
 # As root or with sudo it installs; else it says what to install and fails. Installing leaves no service running
 # that was not there before, and no database cluster either.
 set -eu
@@ -17,6 +17,7 @@ server_major() {
 packages() {
     for group in "$@"; do
         case $group in
+            bench)    packages demo; echo bind9 knot ;;
             build)    echo gcc libc6-dev "postgresql-server-dev-$major" libpq-dev libldns-dev ;;
             demo)     echo "postgresql-$major" pdns-server pdns-backend-pgsql bind9-dnsutils curl perl ;;
             test)     packages demo; echo libipc-run-perl libdbd-pg-perl ldnsutils pdns-tools bind9-utils knot-dnssecutils bind9 knot libfaketime ;;

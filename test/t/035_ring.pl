@@ -60,6 +60,7 @@ is($seattle->sql("SELECT string_agg(DISTINCT node, ',' ORDER BY node) FROM dnsre
 is($seattle->sql("SELECT string_agg(name, ',' ORDER BY name) FROM dnsrepl.member"), 'seattle,spokane,tacoma', 'and who there is');
 $tacoma->cut($spokane);
 add($seattle, 'b1');
+ok(has($tacoma, 'b1'), 'a change reaches the middle, which the third node does not hear of');
 $tacoma->cut($seattle);
 add($seattle, 'b2');
 add($tacoma, 'b3');
