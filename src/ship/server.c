@@ -45,7 +45,7 @@
 
 #define SERVER_RETRY_FIRST	200		/* ms */
 #define SERVER_RETRY_MOST	30000
-#define REFUSED_RETRY_FIRST	10000	/* ms until what was refused is tried again */
+#define REFUSED_RETRY_FIRST	1000	/* ms until what was refused is tried again */
 #define REFUSED_RETRY_MOST	3600000
 #define MAX_RETRIED			1000	/* of those, at a time */
 #define VECTOR_WRITTEN		10000	/* ms at the most, where nothing of what changes is for the server */
@@ -673,6 +673,7 @@ server_prepare(Server *s)
 	MemoryContextSwitchTo(s->session);
 	s->conn = dns_open(s->row->address, s->row->key);
 	s->todo = s->refused = true;	/* perhaps: an earlier session may have left something */
+	backoff_init(&s->retry, REFUSED_RETRY_FIRST, REFUSED_RETRY_MOST);
 }
 
 /* Ends by an error only. */
@@ -764,7 +765,6 @@ server_main(Datum arg)
 	/* of no consequence if it is lost: what has been told is told again */
 	SetConfigOption("synchronous_commit", "off", PGC_SUSET, PGC_S_OVERRIDE);
 	backoff_init(&s->backoff, SERVER_RETRY_FIRST, SERVER_RETRY_MOST);
-	backoff_init(&s->retry, REFUSED_RETRY_FIRST, REFUSED_RETRY_MOST);
 	s->session = AllocSetContextCreate(TopMemoryContext, "dnsrepl session", ALLOCSET_DEFAULT_SIZES);
 	s->work = AllocSetContextCreate(TopMemoryContext, "dnsrepl update", ALLOCSET_DEFAULT_SIZES);
 	for (;;)
