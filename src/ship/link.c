@@ -83,6 +83,7 @@ typedef struct Link
 	uint8	   *vector;			/* what the peer holds, encoded */
 	size_t		vector_len;
 	uint64		acked;
+	TimestampTz shipped;		/* when a delta was cut last */
 	TimestampTz compared;		/* when it was last */
 	uint64		different;		/* what was, then */
 	bool		exact;			/* cut the next delta for exactly that */
@@ -298,10 +299,13 @@ link_send_delta(Link *link)
 static void
 link_ship(Link *link)
 {
-	uint64		commits = pg_atomic_read_u64(&link->slot->commits);
 	MemoryContext caller = MemoryContextSwitchTo(link->work);
 	bool		merged = true;
 	DeltaFor	peer;
+	uint64		commits;
+
+	worker_pace(&link->shipped);
+	commits = pg_atomic_read_u64(&link->slot->commits);
 
 	if (link_life_is_over(link))
 		link_greet(link);

@@ -74,7 +74,8 @@ typedef struct Server
 	size_t		vector_len;		/* 0: it is not known what the server has */
 	TimestampTz written;		/* when the vector was */
 	uint64		acked;
-	TimestampTz heard;
+	TimestampTz heard,
+				delivered;		/* when something was told last */
 	StringInfoData differing,	/* a name, while a zone is compared, and what of it differs */
 				differing_sets;
 	int			ndiffering;
@@ -393,13 +394,15 @@ spool_end(Server *s)
 static void
 server_deliver(Server *s)
 {
-	uint64		commits = pg_atomic_read_u64(&s->slot->commits);
 	MemoryContext caller = MemoryContextSwitchTo(s->work);
 	Cutting		c = {.server = s};
 	ChangeSink	sink = {.arg = &c, .wants = wants, .zone = whole_put, .name = name_put, .end = zone_end};
 	Changes		changes;
 	Feed		feed;
+	uint64		commits;
 
+	worker_pace(&s->delivered);
+	commits = pg_atomic_read_u64(&s->slot->commits);
 	if (s->refused)
 		c.refused = todo_read(s, true, true, MAX_RETRIED);
 	s->spool = spool_open();

@@ -238,6 +238,19 @@ worker_wait(int events, pgsocket sock, TimestampTz until)
 	return rc;
 }
 
+/* Not for the latch: as long as it is set, who commits need not wake anybody. */
+void
+worker_pace(TimestampTz *last)
+{
+	TimestampTz due = TimestampTzPlusMilliseconds(*last, WORKER_PACE);
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (due > now && due <= TimestampTzPlusMilliseconds(now, WORKER_PACE))	/* clocks are set */
+		(void) WaitLatch(NULL, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Max(TimestampDifferenceMilliseconds(now, due), 1), PG_WAIT_EXTENSION);
+	worker_check();
+	*last = GetCurrentTimestamp();
+}
+
 void
 worker_enter(void)
 {

@@ -68,6 +68,13 @@ extern void worker_connect_oid(Oid database);
  */
 extern int	worker_wait(int events, pgsocket sock, TimestampTz until);
 
+/*
+ * Sees to it that what a busy worker does is not done more often than every WORKER_PACE ms: what has come meanwhile is done together. One
+ * that had nothing to do for as long does not wait. `last`: when it was done.
+ */
+#define WORKER_PACE 4
+extern void worker_pace(TimestampTz *last);
+
 /* The part of worker_wait() that does not wait. */
 extern void worker_check(void);
 
