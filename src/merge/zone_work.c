@@ -368,7 +368,7 @@ unit_rectify(Work *w, const ZoneWork *z, const GroupUnit *u)
 		size_t		len;
 		const uint8 *name = key_name(u->key, u->key_len, &len);
 
-		rectify_name(w->rectify, z->ref, name, len, record_type(u->key, u->key_len) == TYPE_NS);
+		rectify_name(w->rectify, z->ref, 0, name, len, record_type(u->key, u->key_len) == TYPE_NS);
 	}
 	else if (table == TABLE_METADATA || table == TABLE_CRYPTOKEYS)
 		rectify_zone(w->rectify, z->ref);

@@ -483,7 +483,7 @@ group_rectify(Capture *c)
 	for (int i = 0; i < c->group->n; i++)
 		cut |= c->progress[i] == UNIT_WRITTEN && record_type(c->group->units[i].key, c->group->units[i].key_len) == TYPE_NS;
 	if (table == TABLE_RECORDS)
-		rectify_name(c->rectify, &c->zone->ref, c->group->prefix + 2, c->group->prefix_len - 3, cut);
+		rectify_name(c->rectify, &c->zone->ref, c->zone->id, c->group->prefix + 2, c->group->prefix_len - 3, cut);
 	else if (c->written && (table == TABLE_METADATA || table == TABLE_CRYPTOKEYS))
 		rectify_zone(c->rectify, &c->zone->ref);
 }

@@ -87,17 +87,25 @@ item_put(Rectify *r, int zone, const uint8 *name, size_t name_len, bool cut)
 }
 
 void
-rectify_name(Rectify *r, const ZoneRef *zone, const uint8 *name, size_t name_len, bool cut)
+rectify_name(Rectify *r, const ZoneRef *zone, int32 id, const uint8 *name, size_t name_len, bool cut)
 {
-	if (!zone->table && name_below(name, name_len, zone->name, zone->name_len))
-		item_put(r, zone_entry(r, zone), name, name_len, cut && name_len != zone->name_len);
+	int			at;
+
+	if (zone->table || !name_below(name, name_len, zone->name, zone->name_len))
+		return;
+	at = zone_entry(r, zone);
+	if (id)
+		r->zones[at].id = id;
+	item_put(r, at, name, name_len, cut && name_len != zone->name_len);
 }
 
 void
 rectify_zone(Rectify *r, const ZoneRef *zone)
 {
-	if (!zone->table)
-		(void) zone_entry(r, zone);
+	int			at = zone->table ? -1 : zone_entry(r, zone);
+
+	if (at >= 0)
+		r->zones[at].resigned = true;
 }
 
 /* ---------- zones ---------- */
@@ -131,8 +139,10 @@ zone_begin(Rectify *r, int zone, TableDesc *t)
 	ZoneValue	at;
 	Relation	rel;
 
-	z->id = domain_id(r->snapshot, z->ref->name, z->ref->name_len);
 	if (!z->id)
+		z->id = domain_id(r->snapshot, z->ref->name, z->ref->name_len);
+	/* an unsigned zone is one still, unless what signs it was written */
+	if (!z->id || (!z->resigned && z->ref->state.ordered == zone_signing_hash(&z->signing)))
 		return;
 	z->signing = zone_signing(z->id, r->snapshot);
 	hash = zone_signing_hash(&z->signing);

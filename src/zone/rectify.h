@@ -15,8 +15,8 @@ typedef struct Rectify Rectify;
 /* In the current context; reads nothing. */
 extern Rectify *rectify_begin(void);
 
-/* A row of this name was written or removed; `cut`: of type NS. The zone must last. */
-extern void rectify_name(Rectify *r, const ZoneRef *zone, const uint8 *name, size_t name_len, bool cut);
+/* A row of this name was written or removed; `cut`: of type NS. The zone must last. `id`: in domains; 0: it is not known here. */
+extern void rectify_name(Rectify *r, const ZoneRef *zone, int32 id, const uint8 *name, size_t name_len, bool cut);
 
 /* Its keys or metadata were. */
 extern void rectify_zone(Rectify *r, const ZoneRef *zone);

@@ -10,7 +10,8 @@
 typedef struct RectifyZone
 {
 	const ZoneRef *ref;
-	int32		id;				/* in domains; 0: gone */
+	int32		id;				/* in domains; 0: gone, or not known yet */
+	bool		resigned;		/* its keys or metadata were written */
 	ZoneSigning signing;
 } RectifyZone;
 
