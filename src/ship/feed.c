@@ -136,7 +136,6 @@ message_tell(ZoneFeed *z, StringInfo message, const char **why)
 				name[NAME_TEXT_MAX];
 
 	dns_finish(z->feed->conn);
-	z->feed->messages++;
 	if (z->feed->progress)
 		z->feed->progress();
 	z->apex_known = false;

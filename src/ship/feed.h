@@ -28,8 +28,7 @@ typedef struct Feed
 	DnsConn    *conn;
 	bool		splits_servfail;	/* SERVFAIL counts as a refusal: it came too often for something that passes */
 	List	   *refusals;		/* to be kept by the caller */
-	uint64		messages;		/* sent */
-	void		(*progress) (void);	/* called after each; may be NULL */
+	void		(*progress) (void);	/* called after each message; may be NULL */
 } Feed;
 
 /*

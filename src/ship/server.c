@@ -180,7 +180,6 @@ typedef struct Todo
 	uint8	   *name;			/* NULL: all of it */
 	size_t		name_len;
 	uint16		type;
-	bool		done;			/* with its zone, meanwhile */
 } Todo;
 
 static uint8 *
@@ -552,8 +551,6 @@ todo_do(Server *s, Todo *t)
 		s->fetched = spool_open();
 		why = zone_fetch(s->conn, t->zone, t->zone_len, s->fetched);
 		heard();
-		if (why)
-			s->refused = true;
 	}
 	MemoryContextSwitchTo(s->work);
 	there = todo_cut(s, t, !why);

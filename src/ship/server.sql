@@ -157,9 +157,9 @@ END $$;
 COMMENT ON FUNCTION dnsrepl.managed(text, text) IS 'undoes dnsrepl.unmanaged()';
 
 -- For the worker.
-CREATE FUNCTION dnsrepl.server_todo(server text, tried boolean, zones boolean, most int, OUT zone @extschema@.dnsname, OUT zone_no int, OUT name @extschema@.dnsname, OUT type int, OUT problem text)
+CREATE FUNCTION dnsrepl.server_todo(server text, tried boolean, zones boolean, most int, OUT zone @extschema@.dnsname, OUT zone_no int, OUT name @extschema@.dnsname, OUT type int)
 	RETURNS SETOF record LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT w.zone, z.no, w.name, w.type, w.problem
+	SELECT w.zone, z.no, w.name, w.type
 	  FROM dnsrepl.server_work w LEFT JOIN dnsrepl.zone z ON z.name OPERATOR(@extschema@.=) w.zone
 	 WHERE w.server = $1 AND (w.problem IS NOT NULL) = tried AND (w.name IS NULL OR NOT zones)
 	 ORDER BY w.since LIMIT most

@@ -53,6 +53,7 @@ typedef struct Tell
 				cap_types;
 	uint16	   *types;
 	XLogRecPtr	flush;
+	ZoneRef		ref;			/* of what was lacking last; number 0: none */
 	List	   *subtrees;		/* that have been put */
 	MemoryContext context,
 				scratch,
@@ -129,18 +130,34 @@ subtree_put(const uint8 *name, size_t name_len, void *arg)
 	MemoryContextSwitchTo(old);
 }
 
+/* The zone of this number, looked up once while it stays the same; NULL: there is none. */
+static const ZoneRef *
+zone_at(Tell *t, int32 number)
+{
+	if (t->ref.number != number)
+	{
+		MemoryContext old = MemoryContextSwitchTo(t->context);
+
+		if (t->ref.name)
+			pfree(t->ref.name);
+		if (!zone_by_number_at(t->snapshot, number, &t->ref))
+			memset(&t->ref, 0, sizeof(t->ref));
+		MemoryContextSwitchTo(old);
+	}
+	return t->ref.number ? &t->ref : NULL;
+}
+
 /* The DNAME records at a name and above it: each hides what is below it, or is hidden by that. */
 static void
 dnames_put(Tell *t, int32 number, const uint8 *key, size_t key_len)
 {
 	MemoryContext old = MemoryContextSwitchTo(t->group);
-	ZoneRef		zone;
 	Below		b = {t, number};
-	UnitGroup	g = {.zone = &zone, .prefix = key, .prefix_len = group_prefix(key, key_len)};
+	UnitGroup	g = {.zone = zone_at(t, number), .prefix = key, .prefix_len = group_prefix(key, key_len)};
 	size_t		name_len;
 	const uint8 *name = key_name(key, key_len, &name_len);
 
-	if (zone_by_number_at(t->snapshot, number, &zone))
+	if (g.zone)
 		dnames_above(&g, t->store, t->snapshot, subtree_put, &b);
 	if (record_type(key, key_len) == TYPE_DNAME)
 		subtree_put(name, name_len, &b);
@@ -154,14 +171,13 @@ soa_item_put(Tell *t, int32 number)
 {
 	MemoryContext old = MemoryContextSwitchTo(t->scratch);
 	StringInfoData key;
-	ZoneRef		zone;
-	bool		there = zone_by_number_at(t->snapshot, number, &zone) && !zone.table;
+	const ZoneRef *zone = zone_at(t, number);
 
 	initStringInfo(&key);
-	if (there)
-		record_key(&key, zone.name, zone.name_len, TYPE_SOA);
+	if (zone && !zone->table)
+		record_key(&key, zone->name, zone->name_len, TYPE_SOA);
 	MemoryContextSwitchTo(old);
-	if (there)
+	if (key.len > 0)
 		item_put(t, number, NAME, (uint8 *) key.data, (size_t) key.len);
 }
 
