@@ -552,7 +552,7 @@ CALL t.add('example.org', 'rls.example.org', 'A', '192.0.2.66');
 COMMIT;
 SELECT * FROM t.look();
 SET ROLE regress_dnsrepl_editor;
-SELECT count(*) FROM dnsrepl.version_store;
+SELECT count(*) FROM dnsrepl.stored_version;
 -- another zone than any before, so that its row has to be made too
 INSERT INTO domains (name, type) VALUES ('editor.example', 'NATIVE');
 DELETE FROM records WHERE name = 'rls.example.org';
@@ -664,7 +664,7 @@ INSERT INTO t.foreign_table VALUES (1, 'x');
 \echo :LAST_ERROR_SQLSTATE
 
 -- ---------------------------------------------------------------- what the store is at the end
-SELECT count(*) = count(DISTINCT (zone, key)) AS one_version_a_unit FROM dnsrepl.version_store;
+SELECT count(*) = count(DISTINCT (zone, key)) AS one_version_a_unit FROM dnsrepl.stored_version;
 SELECT count(*) AS origins, bool_and(own) AS own, bool_and(node = 'here') AS here FROM dnsrepl.origin;
 SELECT count(*) AS parked FROM dnsrepl.parked;
 -- taken anew whole, it is the same: nothing

@@ -9,6 +9,8 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
+#include "access/tableam.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -67,6 +69,21 @@ compat_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nke
 	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
 #else
 	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
+
+/* heap_update() as simple_heap_update() calls it, as of a command of this transaction. */
+static inline TM_Result
+compat_heap_update(Relation rel, ItemPointer old, HeapTuple new, CommandId cid)
+{
+	TM_FailureData tmfd;
+	LockTupleMode lockmode;
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes indexes;
+
+	return heap_update(rel, old, new, cid, InvalidSnapshot, true, &tmfd, &lockmode, &indexes);
+#else
+	return heap_update(rel, old, new, cid, InvalidSnapshot, true, &tmfd, &lockmode);
 #endif
 }
 

@@ -37,7 +37,7 @@ dot_collect(const uint8 *key, size_t key_len, const Version *v, void *arg)
 {
 	Dots	   *d = arg;
 
-	pfree(unconstify(uint8 *, v->image) - VARHDRSZ);
+	pfree(unconstify(uint8 *, v->image));
 	if (vector_covers(d->now, v->dot.origin, v->dot.stamp))
 		return;
 	if (d->n == d->cap)

@@ -238,9 +238,12 @@ zones_lock(Merge *m)
 
 /* ---------- second pass: units ---------- */
 
-/* A version that is taken, in the context of its group: the chunk it came in may be gone before that is complete. */
+/*
+ * A version that is taken, in place of one that is gone if there is one (not NULL). In the context of its group: the chunk it
+ * came in may be gone before that is complete.
+ */
 static Version
-version_take(Merge *m, MergeZone *z, const GroupUnit *u, const Version *v)
+version_take(Merge *m, MergeZone *z, const GroupUnit *u, const Version *v, const Version *gone)
 {
 	Version		taken = *v;
 	uint8	   *image = palloc(Max(v->image_len, 1));
@@ -248,7 +251,10 @@ version_take(Merge *m, MergeZone *z, const GroupUnit *u, const Version *v)
 	memcpy(image, v->image, v->image_len);
 	taken.image = image;
 	taken.seen = z->free || key_number(u->key, u->key_len) == TABLE_SERIAL;	/* that has no rows to wait for */
-	taken.tid = version_insert(m->store, z->ref.number, u->key, u->key_len, &taken);
+	if (gone)
+		version_replace(m->store, z->ref.number, u->key, u->key_len, gone, &taken);
+	else
+		version_insert(m->store, z->ref.number, u->key, u->key_len, &taken);
 	clock_saw(taken.dot.stamp);
 	if (key_number(u->key, u->key_len) != TABLE_SERIAL)
 		z->work.fresh = true;
@@ -276,6 +282,7 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 	Dot		   *theirs = palloc(sizeof(Dot) * (size_t) (item->nversions + 1));
 	bool	   *keep = palloc(sizeof(bool) * (size_t) (set.n + 1));
 	bool	   *take = palloc(sizeof(bool) * (size_t) (item->nversions + 1));
+	const Version *gone = NULL;
 	bool		changed = false;
 
 	for (int i = 0; i < set.n; i++)
@@ -295,15 +302,20 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 			u->set.v[u->set.n++] = set.v[i];
 		else
 		{
-			version_delete(m->store, z->ref.number, u->key, u->key_len, &set.v[i]);
+			if (gone)
+				version_delete(m->store, z->ref.number, u->key, u->key_len, gone);
+			gone = &set.v[i];
 			changed = true;
 		}
 	for (int i = 0; i < item->nversions; i++)
 		if (take[i])
 		{
-			u->set.v[u->set.n++] = version_take(m, z, u, &item->versions[i]);
+			u->set.v[u->set.n++] = version_take(m, z, u, &item->versions[i], gone);
+			gone = NULL;
 			changed = true;
 		}
+	if (gone)
+		version_delete(m->store, z->ref.number, u->key, u->key_len, gone);
 	m->repaired += changed && (m->in.flags & DELTA_REPAIR);
 	if (m->joining && changed && set.n > 0)
 		join_unit(m->store, &z->ref, &z->work.now, m->joining, m->in.theirs, u);

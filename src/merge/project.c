@@ -361,6 +361,7 @@ batch_try(Projection *p, ProjectUnit *units, int n, bool *locked)
 	int			role = SessionReplicationRole;
 	char	   *volatile error = NULL;
 
+	store_settle(p->store);
 	BeginInternalSubTransaction(NULL);
 	LockTimeout = ROW_WAIT;
 	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
@@ -396,18 +397,28 @@ batch_try(Projection *p, ProjectUnit *units, int n, bool *locked)
 	return error;
 }
 
+static bool
+was_seen(const VersionSet *before, Dot dot)
+{
+	for (int i = 0; i < before->n; i++)
+		if (before->v[i].dot.origin == dot.origin && before->v[i].dot.stamp == dot.stamp)
+			return before->v[i].seen;
+	return false;
+}
+
 /* What this transaction has brought of a unit was not projected: no author has seen it. False: the store has nothing of it. */
 static bool
-unit_unsee(Store *store, const ProjectUnit *u)
+unit_unsee(Store *store, Snapshot before, const ProjectUnit *u)
 {
-	VersionSet	set;
+	VersionSet	set,
+				had = version_read(store, before, u->zone->number, u->key, u->key_len);
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	set = version_read(store, GetActiveSnapshot(), u->zone->number, u->key, u->key_len);
 	for (int i = 0; i < set.n; i++)
-		if (set.v[i].seen && TransactionIdIsCurrentTransactionId(set.v[i].xmin))
-			version_mark(store, &set.v[i], false);
+		if (set.v[i].seen && !was_seen(&had, set.v[i].dot))
+			version_mark(store, u->zone->number, u->key, u->key_len, &set.v[i], false);
 	PopActiveSnapshot();
 	return set.n > 0;
 }
@@ -455,10 +466,10 @@ unit_shown(Store *store, const ProjectUnit *u)
 
 /* Each by itself, or their zone as a whole: then those by themselves of which nothing is left but the key. */
 static void
-units_park(Store *store, const ProjectUnit *units, int n, const char *error, bool whole)
+units_park(Store *store, Snapshot before, const ProjectUnit *units, int n, const char *error, bool whole)
 {
 	for (int i = 0; i < n; i++)
-		if (!unit_unsee(store, &units[i]) && whole)
+		if (!unit_unsee(store, before, &units[i]) && whole)
 			unit_park(units[i].zone, units[i].key, units[i].key_len, error);
 	for (int i = 0; i < n; i++)
 	{
@@ -490,7 +501,7 @@ batch_middle(const ProjectUnit *units, int n)
 }
 
 void
-project_units(Store *store, ProjectUnit *units, int n)
+project_units(Store *store, Snapshot before, ProjectUnit *units, int n)
 {
 	Projection	p = {.store = store};
 	char	   *error;
@@ -507,12 +518,12 @@ project_units(Store *store, ProjectUnit *units, int n)
 	}
 	middle = batch_middle(units, n);
 	if (units[0].zone == units[n - 1].zone && (locked || zone_waits(&p, units)))
-		units_park(store, units, n, error, true);
+		units_park(store, before, units, n, error, true);
 	else if (middle > 0)
 	{
-		project_units(store, units, middle);
-		project_units(store, units + middle, n - middle);
+		project_units(store, before, units, middle);
+		project_units(store, before, units + middle, n - middle);
 	}
 	else
-		units_park(store, units, n, error, false);
+		units_park(store, before, units, n, error, false);
 }

@@ -28,6 +28,6 @@ typedef struct ProjectUnit
  * Makes the serving rows of each unit what they are to be: only rows that differ are touched. The caller holds the
  * zones' stripes and rows. What cannot be projected is parked, and its versions count as unseen from then on.
  */
-extern void project_units(Store *store, ProjectUnit *units, int n);
+extern void project_units(Store *store, Snapshot before, ProjectUnit *units, int n);
 
 #endif

@@ -207,7 +207,7 @@ static void
 batch_project(Work *w)
 {
 	CommandCounterIncrement();
-	project_units(w->store, w->units, w->n);
+	project_units(w->store, w->before, w->units, w->n);
 	w->n = 0;
 	w->size = 0;
 	MemoryContextReset(w->batch);
@@ -247,14 +247,14 @@ unit_in(const UnitGroup *g, const GroupUnit *u)
 }
 
 static bool
-mark_seen(Work *w, GroupUnit *u)
+mark_seen(Work *w, const ZoneWork *z, GroupUnit *u)
 {
 	bool		any = false;
 
 	for (int i = 0; i < u->set.n; i++)
 		if (!u->set.v[i].seen)
 		{
-			version_mark(w->store, &u->set.v[i], true);
+			version_mark(w->store, z->ref->number, u->key, u->key_len, &u->set.v[i], true);
 			u->set.v[i].seen = true;
 			any = true;
 		}
@@ -401,7 +401,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 	{
 		GroupUnit  *u = &after->units[i];
 		const GroupUnit *b = unit_in(before, u);
-		bool		unseen = mark_seen(w, u) || waited;
+		bool		unseen = mark_seen(w, z, u) || waited;
 		uint64		was = b ? served_hash(u->key, u->key_len, &b->served) : 0;
 		uint64		is = served_hash(u->key, u->key_len, &u->served);
 		ProjectUnit p = {.zone = z->ref, .is = is, .expected = u->served.live};

@@ -233,7 +233,7 @@ BEGIN
     END LOOP;
     -- Nobody has edited: the new tables follow the store, not the store the tables.
     INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error)
-        SELECT DISTINCT v.zone, v.key, now(), 0, 'the table was made anew' FROM dnsrepl.version_store v
+        SELECT DISTINCT v.zone, v.key, now(), 0, 'the table was made anew' FROM dnsrepl.stored_version v
          WHERE get_byte(v.key, 0) * 256 + get_byte(v.key, 1) IN (SELECT b.no FROM dnsrepl.tab b WHERE b.name = ANY (made))
         ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET tries = 0;
     PERFORM dnsrepl.policy_changed();  -- wakes whoever projects

@@ -26,7 +26,7 @@ CREATE VIEW dnsrepl.version AS
          z.name AS zone, dnsrepl.key_columns(v.key) AS key, o.node, dnsrepl.image_author(v.image) AS author,
          dnsrepl.stamp_time(v.stamp) AS written_at, r.rows IS NOT NULL AS live,
          r.rows, v.seen AS projected, o.id AS origin, v.stamp
-    FROM dnsrepl.version_store v
+    FROM dnsrepl.stored_version v
     JOIN dnsrepl.zone z ON z.no = v.zone
     JOIN dnsrepl.origin o ON o.no = v.origin
     LEFT JOIN dnsrepl.tab t ON t.no = get_byte(v.key, 0) * 256 + get_byte(v.key, 1)

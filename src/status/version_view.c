@@ -16,12 +16,15 @@
 
 #include "store/image.h"
 #include "store/live.h"
+#include "store/pack.h"
+#include "store/result_set.h"
 #include "store/unit_json.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_image_rows);
 PG_FUNCTION_INFO_V1(dnsrepl_key_columns);
 PG_FUNCTION_INFO_V1(dnsrepl_image_author);
 PG_FUNCTION_INFO_V1(dnsrepl_version_lives);
+PG_FUNCTION_INFO_V1(dnsrepl_pack_units);
 
 typedef struct Shown
 {
@@ -148,4 +151,36 @@ dnsrepl_version_lives(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(2))
 		live = live_from_array(PG_GETARG_ARRAYTYPE_P(2));
 	PG_RETURN_BOOL(version_lives(&live, (uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), &v));
+}
+
+/* pack_units(key, image, more) returns setof (key bytea, image bytea): the units of a row of dnsrepl.version_store */
+Datum
+dnsrepl_pack_units(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Tuplestorestate *out = result_set_begin(fcinfo, &desc);
+	PackReader	p;
+	bytea	   *key,
+			   *image,
+			   *more;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return (Datum) 0;
+	key = PG_GETARG_BYTEA_PP(0);
+	image = PG_GETARG_BYTEA_PP(1);
+	more = PG_ARGISNULL(2) ? NULL : PG_GETARG_BYTEA_PP(2);
+	pack_read_begin(&p, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), VARDATA_ANY(image), VARSIZE_ANY_EXHDR(image),
+					more ? VARDATA_ANY(more) : NULL, more ? VARSIZE_ANY_EXHDR(more) : 0);
+	while (pack_read(&p))
+	{
+		Datum		values[2] = {PointerGetDatum(varlena_make(p.key.data, (size_t) p.key.len)),
+		PointerGetDatum(varlena_make(p.image.data, (size_t) p.image.len))};
+		bool		nulls[2] = {false, false};
+
+		tuplestore_putvalues(out, desc, values, nulls);
+		pfree(DatumGetPointer(values[0]));
+		pfree(DatumGetPointer(values[1]));
+	}
+	pack_read_end(&p);
+	return (Datum) 0;
 }

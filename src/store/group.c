@@ -27,6 +27,15 @@ group_prefix(const uint8 *key, size_t key_len)
 	}
 }
 
+/* Is a group's prefix the whole key of its unit? */
+static bool
+prefix_is_unit(const uint8 *prefix, size_t len)
+{
+	int			table = key_number(prefix, len);
+
+	return table != TABLE_RECORDS && table != TABLE_CRYPTOKEYS;
+}
+
 GroupUnit *
 group_unit(UnitGroup *g, const uint8 *key, size_t key_len)
 {
@@ -87,7 +96,7 @@ group_read(Store *store, Snapshot snapshot, const ZoneRef *zone, const uint8 *pr
 	g->prefix = prefix;
 	g->prefix_len = prefix_len;
 	if (zone->number)
-		version_walk(store, snapshot, zone->number, prefix, prefix_len, group_version, g);
+		version_group(store, snapshot, zone->number, prefix, prefix_len, prefix_is_unit(prefix, prefix_len), group_version, g);
 	return g;
 }
 

@@ -78,6 +78,7 @@ own_write(Store *store, int32 zone, const uint8 *key, size_t key_len, const Vers
 		  const uint8 *image, size_t image_len)
 {
 	Version		new = {.seen = true, .image = image, .image_len = image_len};
+	const Version *first = NULL;
 
 	new.dot = own_dot();
 	new.low = my_low;
@@ -86,9 +87,15 @@ own_write(Store *store, int32 zone, const uint8 *key, size_t key_len, const Vers
 		{
 			over_add(&new, &set->v[i]);
 			over_keep(&new, &set->v[i]);
-			version_delete(store, zone, key, key_len, &set->v[i]);
+			if (first)
+				version_delete(store, zone, key, key_len, &set->v[i]);
+			else
+				first = &set->v[i];
 		}
-	new.tid = version_insert(store, zone, key, key_len, &new);
+	if (first)
+		version_replace(store, zone, key, key_len, first, &new);
+	else
+		version_insert(store, zone, key, key_len, &new);
 	return new;
 }
 

@@ -92,19 +92,32 @@ COMMENT ON COLUMN dnsrepl.zone.dnames IS 'how many versions of type DNAME the zo
 CREATE TABLE dnsrepl.version_store (
   stamp  int8 NOT NULL,
   low    int8,
+  era    int8 NOT NULL,
   zone   int4 NOT NULL,
   origin int4 NOT NULL,
   seen   bool NOT NULL,
   key    bytea NOT NULL,
   image  bytea NOT NULL,
-  over   bytea
+  over   bytea,
+  more   bytea
 );
 ALTER TABLE dnsrepl.version_store ALTER key SET STORAGE PLAIN;
 CREATE INDEX version_unit ON dnsrepl.version_store (zone, key);
-CREATE INDEX version_dot ON dnsrepl.version_store (origin, stamp);
-COMMENT ON TABLE dnsrepl.version_store IS 'the store: every version of every unit; dnsrepl.version shows it readably';
+CREATE INDEX version_dot ON dnsrepl.version_store (origin, era);
+COMMENT ON TABLE dnsrepl.version_store IS 'the store: every version of every unit; dnsrepl.stored_version has a row for each, dnsrepl.version shows it readably';
 COMMENT ON COLUMN dnsrepl.version_store.low IS 'own versions: the head of this origin when the stamp was drawn';
 COMMENT ON COLUMN dnsrepl.version_store.over IS 'own versions: stamps of this origin beyond low that were superseded here';
+COMMENT ON COLUMN dnsrepl.version_store.era IS 'stamp >> 26: by the 16 milliseconds, so that the index is small';
+COMMENT ON COLUMN dnsrepl.version_store.more IS 'the units that follow this one, each with one version of the same write: dnsrepl.pack_units()';
+
+CREATE FUNCTION dnsrepl.pack_units(INOUT key bytea, INOUT image bytea, more bytea) RETURNS SETOF record
+  LANGUAGE C IMMUTABLE ROWS 10 AS 'MODULE_PATHNAME', 'dnsrepl_pack_units' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.pack_units(bytea, bytea, bytea) IS 'the units of one row of dnsrepl.version_store';
+
+CREATE VIEW dnsrepl.stored_version AS
+  SELECT v.zone, u.key, v.origin, v.stamp, v.low, v.seen, u.image, v.over, v.xmin AS writer
+    FROM dnsrepl.version_store v CROSS JOIN LATERAL dnsrepl.pack_units(v.key, v.image, v.more) u;
+COMMENT ON VIEW dnsrepl.stored_version IS 'the store: one row for each version; dnsrepl.version shows it readably';
 
 CREATE TABLE dnsrepl.tab (
   no      int2 PRIMARY KEY CHECK (no > 0),

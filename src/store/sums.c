@@ -16,7 +16,7 @@ static void
 held_add(const uint8 *key, size_t key_len, const Version *v, void *arg)
 {
 	*(uint64 *) arg += version_hash(key, key_len, v);
-	pfree(unconstify(uint8 *, v->image) - VARHDRSZ);
+	pfree(unconstify(uint8 *, v->image));
 }
 
 bool

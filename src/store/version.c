@@ -1,9 +1,8 @@
 /*
  * version.c: see version.h.
  *
- * dnsrepl.version_store is an ordinary table with two indexes: (zone, key) for a unit's versions, (origin, stamp) for
- * what a peer lacks, which is the queue. Rows are written by the routines that also write catalogs, so a version costs
- * no executor; nobody but the holder of the zone's row lock writes the versions of its units.
+ * Rows are version_row.h's, what is being written is run.h's; nobody but the holder of the zone's row lock writes the
+ * versions of its units. The index on (origin, era) is the queue for every peer.
  */
 #include "postgres.h"
 
@@ -26,16 +25,13 @@
 
 #include "compat.h"
 #include "dnsrepl.h"
+#include "store/pack.h"
 #include "store/relation.h"
+#include "store/run.h"
 #include "store/schema.h"
 #include "store/version.h"
+#include "store/version_row.h"
 #include "store/wire.h"
-
-enum
-{
-	VERSION_STAMP = 1, VERSION_LOW, VERSION_ZONE, VERSION_ORIGIN, VERSION_SEEN, VERSION_KEY, VERSION_IMAGE,
-	VERSION_OVER, VERSION_NATTS = VERSION_OVER
-};
 
 Store *
 store_open(bool write)
@@ -49,6 +45,7 @@ store_open(bool write)
 	s->indstate = write ? CatalogOpenIndexes(s->heap) : NULL;
 	s->tallies = NULL;
 	s->context = CurrentMemoryContext;
+	s->run = write ? run_create(s) : NULL;
 	return s;
 }
 
@@ -110,10 +107,17 @@ tallies_write(Store *s)
 	hash_destroy(s->tallies);
 }
 
+void
+store_settle(Store *s)
+{
+	run_flush(s);
+}
+
 /* Locks are kept to the end of the transaction. */
 void
 store_close(Store *s)
 {
+	run_flush(s);
 	if (s->tallies)
 		tallies_write(s);
 	if (s->indstate)
@@ -124,77 +128,247 @@ store_close(Store *s)
 	pfree(s);
 }
 
-/* ---------- rows ---------- */
+/* ---------- units of rows ---------- */
 
-static void
-over_decode(Version *v, Datum over)
+static bool
+key_begins(const uint8 *key, size_t key_len, const uint8 *prefix, size_t prefix_len)
 {
-	bytea	   *b = DatumGetByteaPP(over);
-	WireReader	r;
-	StampRange *ranges;
-
-	wire_reader_init(&r, VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
-	ranges = palloc(sizeof(StampRange) * (VARSIZE_ANY_EXHDR(b) / 8 + 1));
-	while (!wire_at_end(&r))
-	{
-		int64		stamp = (int64) wire_get_u64(&r);
-
-		ranges[v->nover++] = (StampRange) {stamp, stamp};
-	}
-	v->over = ranges;
+	return key_len >= prefix_len && memcmp(key, prefix, prefix_len) == 0;
 }
 
-/* The version in a slot; its image is copied into the current context. */
-static Version
-version_from_slot(TupleTableSlot *slot)
+static int
+key_compare(const uint8 *a, size_t a_len, const uint8 *b, size_t b_len)
 {
-	Version		v = {0};
-	bytea	   *image;
-	bool		shouldFree;
-	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &shouldFree);
+	int			c = memcmp(a, b, Min(a_len, b_len));
 
-	slot_getallattrs(slot);
-	v.tid = slot->tts_tid;
-	v.xmin = HeapTupleHeaderGetXmin(tuple->t_data);
-	v.dot.origin = DatumGetInt32(slot->tts_values[VERSION_ORIGIN - 1]);
-	v.dot.stamp = DatumGetInt64(slot->tts_values[VERSION_STAMP - 1]);
-	v.low = slot->tts_isnull[VERSION_LOW - 1] ? 0 : DatumGetInt64(slot->tts_values[VERSION_LOW - 1]);
-	v.seen = DatumGetBool(slot->tts_values[VERSION_SEEN - 1]);
-	image = DatumGetByteaPCopy(slot->tts_values[VERSION_IMAGE - 1]);
-	v.image = (uint8 *) VARDATA(image);
-	v.image_len = VARSIZE(image) - VARHDRSZ;
-	if (!slot->tts_isnull[VERSION_OVER - 1])
-		over_decode(&v, slot->tts_values[VERSION_OVER - 1]);
-	if (shouldFree)
-		heap_freetuple(tuple);
-	return v;
+	return c ? c : (a_len > b_len) - (a_len < b_len);
+}
+
+/* Which units of a row are wanted: those that begin with a prefix; all, or those after a key. */
+typedef struct RowPart
+{
+	const uint8 *prefix,
+			   *after;
+	size_t		prefix_len,
+				after_len;
+} RowPart;
+
+static bool
+part_has(const RowPart *part, const uint8 *key, size_t key_len)
+{
+	return key_begins(key, key_len, part->prefix, part->prefix_len) &&
+		(part->after_len == 0 || key_compare(key, key_len, part->after, part->after_len) > 0);
+}
+
+/* Gives the units of a row that are wanted, images in the current context. False: fn wants no more. */
+typedef bool (*UnitOfRow) (const VersionRow *row, const uint8 *key, size_t key_len, const Version *v, void *arg);
+
+static bool
+row_units(const VersionRow *row, const RowPart *part, UnitOfRow fn, void *arg)
+{
+	PackReader	p;
+	Version		v = row->v;
+	bool		more = true;
+
+	if (!row->more)
+		return !part_has(part, row->key, row->key_len) || fn(row, row->key, row->key_len, &v, arg);
+	ItemPointerSetInvalid(&v.tid);
+	pack_read_begin(&p, row->key, row->key_len, row->v.image, row->v.image_len, row->more, row->more_len);
+	while (more && pack_read(&p))
+	{
+		if (!part_has(part, (const uint8 *) p.key.data, (size_t) p.key.len))
+			continue;
+		v.image = (const uint8 *) p.image.data;
+		v.image_len = (size_t) p.image.len;
+		more = fn(row, (const uint8 *) p.key.data, (size_t) p.key.len, &v, arg);
+	}
+	pack_read_end(&p);
+	return more;
+}
+
+/* Calls fn for each unit of a zone whose key begins with `prefix` and comes after `after`, in order of key. */
+static void
+units_walk(Store *s, Snapshot snapshot, int32 zone, const RowPart *part, bool images, UnitOfRow fn, void *arg)
+{
+	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
+	const uint8 *start = part->after_len ? part->after : part->prefix;
+	size_t		start_len = part->after_len ? part->after_len : part->prefix_len;
+	ScanKeyData keys[2];
+	IndexScanDesc scan;
+	bool		more = true;
+	VersionRow	row;
+
+	run_settle(s, snapshot);
+	if (start_len && version_row_before(s, snapshot, zone, start, start_len, slot))
+	{
+		row = version_row(slot, images);
+		more = !row.more || row_units(&row, part, fn, arg);
+	}
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_BYTEAGE, PointerGetDatum(varlena_make(start, start_len)));
+	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
+	index_rescan(scan, keys, 2, NULL, 0);
+	while (more && index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		row = version_row(slot, images);
+		if (!key_begins(row.key, row.key_len, part->prefix, part->prefix_len))
+			break;
+		more = row_units(&row, part, fn, arg);
+		CHECK_FOR_INTERRUPTS();
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* ---------- reading ---------- */
+
+static const uint8 *
+octets_copy(const uint8 *octets, size_t len)
+{
+	uint8	   *copy = palloc(Max(len, 1));
+
+	memcpy(copy, octets, len);
+	return copy;
+}
+
+typedef struct Walk
+{
+	VersionCallback fn;
+	void	   *arg;
+} Walk;
+
+static bool
+walk_version(const VersionRow *row, const uint8 *key, size_t key_len, const Version *v, void *arg)
+{
+	const Walk *w = arg;
+	Version		copy = *v;
+
+	copy.image = octets_copy(v->image, v->image_len);
+	w->fn(key, key_len, &copy, w->arg);
+	return true;
+}
+
+void
+version_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len, VersionCallback fn, void *arg)
+{
+	RowPart		part = {.prefix = prefix, .prefix_len = prefix_len};
+	Walk		w = {.fn = fn, .arg = arg};
+
+	units_walk(s, snapshot, zone, &part, true, walk_version, &w);
+}
+
+/*
+ * From the end of the prefix backward: a row that begins with it is of its units, the first that does not may be a pack that
+ * reaches into it. One descent of the index, whichever it is.
+ */
+void
+version_group(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len, bool whole,
+			  VersionCallback fn, void *arg)
+{
+	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
+	RowPart		part = {.prefix = prefix, .prefix_len = prefix_len};
+	Walk		w = {.fn = fn, .arg = arg};
+	uint8		bound[MAX_KEY_SIZE + 1];
+	ScanKeyData keys[2];
+	IndexScanDesc scan;
+
+	run_settle(s, snapshot);
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
+	ScanKeyInit(&keys[1], 2, BTLessStrategyNumber, F_BYTEALT,
+				PointerGetDatum(varlena_make(bound, key_bound(prefix, prefix_len, whole, bound))));
+	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
+	index_rescan(scan, keys, 2, NULL, 0);
+	while (index_getnext_slot(scan, BackwardScanDirection, slot))
+	{
+		VersionRow	row = version_row(slot, true);
+
+		(void) row_units(&row, &part, walk_version, &w);
+		if (row.more || !key_begins(row.key, row.key_len, prefix, prefix_len))
+			break;
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+typedef struct Set
+{
+	VersionSet	set;
+	int			cap;
+	size_t		key_len;
+} Set;
+
+static void
+set_add(const uint8 *key, size_t key_len, const Version *v, void *arg)
+{
+	Set		   *a = arg;
+	VersionSet *set = &a->set;
+
+	if (key_len != a->key_len)
+		return;
+	if (set->n == a->cap)
+	{
+		a->cap = a->cap ? a->cap * 2 : 2;
+		set->v = set->v ? repalloc(set->v, sizeof(Version) * (size_t) a->cap) : palloc(sizeof(Version) * (size_t) a->cap);
+	}
+	set->v[set->n++] = *v;
 }
 
 VersionSet
 version_read(Store *s, Snapshot snapshot, int32 zone, const uint8 *key, size_t key_len)
 {
-	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
-	ScanKeyData keys[2];
-	IndexScanDesc scan;
-	VersionSet	set = {0};
-	int			cap = 0;
+	Set			a = {.key_len = key_len};
 
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_BYTEAEQ, PointerGetDatum(varlena_make(key, key_len)));
-	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
-	index_rescan(scan, keys, 2, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
-	{
-		if (set.n == cap)
-		{
-			cap = cap ? cap * 2 : 2;
-			set.v = set.v ? repalloc(set.v, sizeof(Version) * (size_t) cap) : palloc(sizeof(Version) * (size_t) cap);
-		}
-		set.v[set.n++] = version_from_slot(slot);
-	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	return set;
+	version_group(s, snapshot, zone, key, key_len, true, set_add, &a);
+	return a.set;
+}
+
+typedef struct UnitWalk
+{
+	UnitCallback fn;
+	void	   *arg;
+	StringInfoData last;
+	bool		any;
+} UnitWalk;
+
+static bool
+walk_unit(const VersionRow *row, const uint8 *key, size_t key_len, const Version *v, void *arg)
+{
+	UnitWalk   *w = arg;
+
+	if (w->any && key_len == (size_t) w->last.len && memcmp(key, w->last.data, key_len) == 0)
+		return true;
+	w->any = true;
+	resetStringInfo(&w->last);
+	appendBinaryStringInfo(&w->last, (const char *) key, (int) key_len);
+	return w->fn(row->zone, (uint8 *) w->last.data, key_len, w->arg);
+}
+
+void
+unit_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len,
+		  const uint8 *after, size_t after_len, UnitCallback fn, void *arg)
+{
+	RowPart		part = {.prefix = prefix, .prefix_len = prefix_len, .after = after, .after_len = after_len};
+	UnitWalk	w = {.fn = fn, .arg = arg};
+
+	initStringInfo(&w.last);
+	units_walk(s, snapshot, zone, &part, false, walk_unit, &w);
+	pfree(w.last.data);
+}
+
+static bool
+any_unit(int32 zone, const uint8 *key, size_t key_len, void *arg)
+{
+	*(bool *) arg = true;
+	return false;
+}
+
+bool
+zone_holds_any(Store *s, Snapshot snapshot, int32 zone)
+{
+	bool		any = false;
+
+	unit_walk(s, snapshot, zone, (const uint8 *) "", 0, NULL, 0, any_unit, &any);
+	return any;
 }
 
 uint64
@@ -225,158 +399,127 @@ versions_wait(const VersionSet *set)
 	return false;
 }
 
-ItemPointerData
+/* A version that is not where it was read, or was not read: in the run, or by now in a row of its own. */
+static VersionRow
+row_of(Store *s, int32 zone, const uint8 *key, size_t key_len, Dot dot, TupleTableSlot *slot)
+{
+	ScanKeyData keys[2];
+	IndexScanDesc scan;
+	VersionRow	row = {0};
+	bool		found = false;
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_BYTEAEQ, PointerGetDatum(varlena_make(key, key_len)));
+	scan = compat_index_beginscan(s->heap, s->unit_index, SnapshotSelf, 2);
+	index_rescan(scan, keys, 2, NULL, 0);
+	while (!found && index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		row = version_row(slot, true);
+		found = row.v.dot.origin == dot.origin && row.v.dot.stamp == dot.stamp;
+	}
+	index_endscan(scan);
+	if (!found)
+		elog(ERROR, "a version to be replaced is gone");
+	return row;
+}
+
+static bool
+has_row(const Version *v)
+{
+	return !v->packed && ItemPointerIsValid(&v->tid);
+}
+
+static void
+version_put(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v)
+{
+	VersionRow	row = {.zone = zone, .key = key, .key_len = key_len, .v = *v};
+
+	if (!run_put(s, zone, key, key_len, v))
+		version_row_insert(s, &row, GetCurrentCommandId(true));
+}
+
+void
 version_insert(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v)
 {
-	Datum		values[VERSION_NATTS] = {0};
-	bool		nulls[VERSION_NATTS] = {0};
-	HeapTuple	tuple;
-	ItemPointerData tid;
-
-	values[VERSION_STAMP - 1] = Int64GetDatum(v->dot.stamp);
-	values[VERSION_LOW - 1] = Int64GetDatum(v->low);
-	nulls[VERSION_LOW - 1] = v->low == 0;
-	values[VERSION_ZONE - 1] = Int32GetDatum(zone);
-	values[VERSION_ORIGIN - 1] = Int32GetDatum(v->dot.origin);
-	values[VERSION_SEEN - 1] = BoolGetDatum(v->seen);
-	values[VERSION_KEY - 1] = PointerGetDatum(varlena_make(key, key_len));
-	values[VERSION_IMAGE - 1] = PointerGetDatum(varlena_make(v->image, v->image_len));
-	nulls[VERSION_OVER - 1] = v->nover == 0;
-	if (v->nover)
-	{
-		StringInfoData over;
-
-		initStringInfo(&over);
-		for (int i = 0; i < v->nover; i++)
-			wire_put_u64(&over, (uint64) v->over[i].first);
-		values[VERSION_OVER - 1] = PointerGetDatum(varlena_make(over.data, (size_t) over.len));
-	}
-	tuple = heap_form_tuple(RelationGetDescr(s->heap), values, nulls);
-	CatalogTupleInsertWithInfo(s->heap, tuple, s->indstate);
-	tid = tuple->t_self;
-	heap_freetuple(tuple);
+	version_put(s, zone, key, key_len, v);
 	version_tally(s, zone, key, key_len, v, 1);
-	return tid;
 }
 
 void
 version_delete(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v)
 {
-	ItemPointerData tid = v->tid;
-
-	simple_heap_delete(s->heap, &tid);
 	version_tally(s, zone, key, key_len, v, -1);
-}
-
-void
-version_mark(Store *s, const Version *v, bool seen)
-{
-	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
-	Datum		values[VERSION_NATTS] = {0};
-	bool		nulls[VERSION_NATTS] = {0};
-	bool		replace[VERSION_NATTS] = {0};
-	ItemPointerData tid = v->tid;
-	HeapTuple	old,
-				new;
-	bool		shouldFree;
-
-	if (!table_tuple_fetch_row_version(s->heap, &tid, SnapshotAny, slot))
-		elog(ERROR, "version to be marked is gone");
-	old = ExecFetchSlotHeapTuple(slot, true, &shouldFree);
-	values[VERSION_SEEN - 1] = BoolGetDatum(seen);
-	replace[VERSION_SEEN - 1] = true;
-	new = heap_modify_tuple(old, RelationGetDescr(s->heap), values, nulls, replace);
-	CatalogTupleUpdateWithInfo(s->heap, &tid, new, s->indstate);
-	if (shouldFree)
-		heap_freetuple(old);
-	heap_freetuple(new);
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-/* ---------- walks ---------- */
-
-void
-version_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len, VersionCallback fn, void *arg)
-{
-	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
-	ScanKeyData keys[2];
-	IndexScanDesc scan;
-
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
-	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_BYTEAGE, PointerGetDatum(varlena_make(prefix, prefix_len)));
-	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
-	index_rescan(scan, keys, 2, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	if (has_row(v))
+		version_row_delete(s, &v->tid, GetCurrentCommandId(true));
+	else if (!run_drop(s, zone, key, key_len, v->dot))
 	{
-		bool		isnull;
-		bytea	   *key = DatumGetByteaPP(slot_getattr(slot, VERSION_KEY, &isnull));
-		Version		v;
+		TupleTableSlot *slot = table_slot_create(s->heap, NULL);
+		VersionRow	row = row_of(s, zone, key, key_len, v->dot, slot);
 
-		if (VARSIZE_ANY_EXHDR(key) < prefix_len || memcmp(VARDATA_ANY(key), prefix, prefix_len) != 0)
-			break;
-		v = version_from_slot(slot);
-		fn((uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), &v, arg);
-		CHECK_FOR_INTERRUPTS();
+		version_row_delete(s, &row.v.tid, row_command(row.v.xmin));
+		ExecDropSingleTupleTableSlot(slot);
 	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
 }
 
 void
-unit_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len,
-		  const uint8 *after, size_t after_len, UnitCallback fn, void *arg)
+version_replace(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *old, const Version *new)
 {
-	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
-	ScanKeyData keys[2];
-	IndexScanDesc scan;
-	StringInfoData last;
-	bool		first = true;
+	VersionRow	row = {.zone = zone, .key = key, .key_len = key_len, .v = *new};
 
-	initStringInfo(&last);
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
-	if (after_len)
-		ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_BYTEAGT, PointerGetDatum(varlena_make(after, after_len)));
-	else
-		ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_BYTEAGE,
-					PointerGetDatum(varlena_make(prefix, prefix_len)));
-	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
-	index_rescan(scan, keys, 2, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	if (has_row(old))
 	{
-		bool		isnull;
-		bytea	   *key = DatumGetByteaPP(slot_getattr(slot, VERSION_KEY, &isnull));
-		size_t		len = VARSIZE_ANY_EXHDR(key);
-
-		if (len < prefix_len || memcmp(VARDATA_ANY(key), prefix, prefix_len) != 0)
-			break;
-		if (!first && len == (size_t) last.len && memcmp(VARDATA_ANY(key), last.data, len) == 0)
-			continue;
-		first = false;
-		resetStringInfo(&last);
-		appendBinaryStringInfo(&last, VARDATA_ANY(key), (int) len);
-		if (!fn(zone, (uint8 *) last.data, len, arg))
-			break;
-		CHECK_FOR_INTERRUPTS();
+		version_row_update(s, &old->tid, &row, GetCurrentCommandId(true));
+		version_tally(s, zone, key, key_len, old, -1);
+		version_tally(s, zone, key, key_len, new, 1);
+		return;
 	}
-	index_endscan(scan);
-	pfree(last.data);
+	version_delete(s, zone, key, key_len, old);
+	version_insert(s, zone, key, key_len, new);
+}
+
+void
+version_mark(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v, bool seen)
+{
+	VersionRow	row;
+	TupleTableSlot *slot;
+
+	if (!has_row(v) && run_mark(s, zone, key, key_len, v->dot, seen))
+		return;
+	slot = table_slot_create(s->heap, NULL);
+	row = row_of(s, zone, key, key_len, v->dot, slot);
+	row.v.seen = seen;
+	version_row_update(s, &row.v.tid, &row, row_command(row.v.xmin));
 	ExecDropSingleTupleTableSlot(slot);
 }
+
+/* ---------- by vector ---------- */
+
+typedef struct Lack
+{
+	LackCallback fn;
+	void	   *arg;
+} Lack;
 
 static bool
-any_unit(int32 zone, const uint8 *key, size_t key_len, void *arg)
+lack_unit(const VersionRow *row, const uint8 *key, size_t key_len, const Version *v, void *arg)
 {
-	*(bool *) arg = true;
-	return false;
+	const Lack *l = arg;
+
+	return l->fn(row->zone, key, key_len, v->dot, v->xmin, l->arg);
 }
 
-bool
-zone_holds_any(Store *s, Snapshot snapshot, int32 zone)
+/* Versions of an origin from an era on, in order of era only. */
+static IndexScanDesc
+origin_scan(Store *s, Snapshot snapshot, int32 origin, int64 stamp)
 {
-	bool		any = false;
+	ScanKeyData keys[2];
+	IndexScanDesc scan;
 
-	unit_walk(s, snapshot, zone, (const uint8 *) "", 0, NULL, 0, any_unit, &any);
-	return any;
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(origin));
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(STAMP_ERA(stamp)));
+	scan = compat_index_beginscan(s->heap, s->dot_index, snapshot, 2);
+	index_rescan(scan, keys, 2, NULL, 0);
+	return scan;
 }
 
 /* The versions of one origin beyond a stamp, those in `held` left out. */
@@ -384,30 +527,20 @@ static bool
 origin_lacking(Store *s, Snapshot snapshot, int32 origin, const Vector *held, const Vector *ours,
 			   LackCallback fn, void *arg)
 {
+	static const RowPart all = {0};
 	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
 	const VectorEntry *e = vector_find(held, origin);
-	ScanKeyData keys[2];
-	IndexScanDesc scan;
+	IndexScanDesc scan = origin_scan(s, snapshot, origin, e ? e->head : 0);
+	Lack		l = {.fn = fn, .arg = arg};
 	bool		more = true;
 
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(origin));
-	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(e ? e->head : 0));
-	scan = compat_index_beginscan(s->heap, s->dot_index, snapshot, 2);
-	index_rescan(scan, keys, 2, NULL, 0);
 	while (more && index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
-		bool		isnull,
-					shouldFree;
-		Dot			dot = {origin, DatumGetInt64(slot_getattr(slot, VERSION_STAMP, &isnull))};
-		bytea	   *key;
-		HeapTuple	tuple;
+		VersionRow	row = version_row(slot, false);
 
-		if (vector_covers(held, origin, dot.stamp) || !vector_covers(ours, origin, dot.stamp))
+		if (vector_covers(held, origin, row.v.dot.stamp) || !vector_covers(ours, origin, row.v.dot.stamp))
 			continue;
-		tuple = ExecFetchSlotHeapTuple(slot, false, &shouldFree);
-		key = DatumGetByteaPP(slot_getattr(slot, VERSION_KEY, &isnull));
-		more = fn(DatumGetInt32(slot_getattr(slot, VERSION_ZONE, &isnull)), (uint8 *) VARDATA_ANY(key),
-				  VARSIZE_ANY_EXHDR(key), dot, HeapTupleHeaderGetXmin(tuple->t_data), arg);
+		more = row_units(&row, &all, lack_unit, &l);
 		CHECK_FOR_INTERRUPTS();
 	}
 	index_endscan(scan);
@@ -440,28 +573,30 @@ version_lacking_any(Store *s, Snapshot snapshot, const Vector *held, const Vecto
 	return any;
 }
 
-/* The version with the largest stamp of an origin: its low, or 0 if there is none. */
+/* The version with the largest stamp of an origin: its low, or 0 if there is none. All of the last era are looked at. */
 static int64
 origin_last_low(Store *s, Snapshot snapshot, int32 origin)
 {
 	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
 	ScanKeyData key;
 	IndexScanDesc scan;
-	int64		low = 0;
+	Version		last = {0};
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(origin));
 	scan = compat_index_beginscan(s->heap, s->dot_index, snapshot, 1);
 	index_rescan(scan, &key, 1, NULL, 0);
-	if (index_getnext_slot(scan, BackwardScanDirection, slot))
+	while (index_getnext_slot(scan, BackwardScanDirection, slot))
 	{
-		bool		isnull;
-		Datum		d = slot_getattr(slot, VERSION_LOW, &isnull);
+		VersionRow	row = version_row(slot, false);
 
-		low = isnull ? 0 : DatumGetInt64(d);
+		if (last.dot.stamp && STAMP_ERA(row.v.dot.stamp) != STAMP_ERA(last.dot.stamp))
+			break;
+		if (row.v.dot.stamp > last.dot.stamp)
+			last = row.v;
 	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
-	return low;
+	return last.low;
 }
 
 LifeRest
@@ -470,24 +605,16 @@ version_life_rest(Store *s, Snapshot snapshot, int32 origin, const Vector *store
 	const VectorEntry *e = vector_find(stored, origin);
 	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
 	LifeRest	rest = {.head = Max(e ? e->head : 0, origin_last_low(s, snapshot, origin))};
-	ScanKeyData keys[2];
-	IndexScanDesc scan;
+	IndexScanDesc scan = origin_scan(s, snapshot, origin, rest.head);
 	int			cap = 16;
 
 	rest.ranges = palloc(sizeof(StampRange) * (size_t) cap);
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(origin));
-	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(rest.head));
-	scan = compat_index_beginscan(s->heap, s->dot_index, snapshot, 2);
-	index_rescan(scan, keys, 2, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
-		Version		v = {0};
-		bool		isnull;
-		Datum		over = slot_getattr(slot, VERSION_OVER, &isnull);
+		Version		v = version_row(slot, false).v;
 
-		if (!isnull)
-			over_decode(&v, over);
-		v.dot.stamp = DatumGetInt64(slot_getattr(slot, VERSION_STAMP, &isnull));
+		if (v.dot.stamp <= rest.head)
+			continue;
 		if (rest.nranges && rest.ranges[rest.nranges - 1].last == v.dot.stamp && v.nover == 0)
 			continue;			/* one transaction's, many units */
 		if (rest.nranges + v.nover + 1 > cap)

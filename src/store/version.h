@@ -16,8 +16,9 @@
 
 typedef struct Version
 {
-	ItemPointerData tid;
-	TransactionId xmin;
+	ItemPointerData tid;		/* if it was read, and not packed */
+	TransactionId xmin;			/* of its row */
+	bool		packed;			/* its row has other units too: version_row.h */
 	Dot			dot;
 	int64		low;			/* own versions: this life's head when the stamp was drawn; else 0 */
 	bool		seen;			/* has been projected here */
@@ -40,8 +41,9 @@ typedef struct Store
 {
 	Relation	heap;
 	Relation	unit_index;		/* (zone, key) */
-	Relation	dot_index;		/* (origin, stamp) */
+	Relation	dot_index;		/* (origin, era) */
 	CatalogIndexState indstate; /* NULL if open for reading */
+	struct Run *run;			/* what is being written; NULL if open for reading */
 	struct HTAB *tallies;		/* by zone: what store_close() adds to its row */
 	MemoryContext context;
 } Store;
@@ -50,6 +52,9 @@ extern Store *store_open(bool write);
 
 /* Writes what was tallied into the zones' rows, which the caller has locked. */
 extern void store_close(Store *store);
+
+/* Before a subtransaction begins: what it may undo is its own. */
+extern void store_settle(Store *store);
 
 /* The live incarnations of a zone: see live.h. */
 #define MAX_INCARNATIONS 16
@@ -108,15 +113,21 @@ extern VersionSet version_read(Store *store, Snapshot snapshot, int32 zone, cons
 /* Has one of them not been projected yet? */
 extern bool versions_wait(const VersionSet *set);
 
-/* Returns where it is. */
-extern ItemPointerData version_insert(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
+extern void version_insert(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
 extern void version_delete(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
-extern void version_mark(Store *store, const Version *v, bool seen);
+
+/* One of a unit's versions in place of another. */
+extern void version_replace(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *old, const Version *new);
+extern void version_mark(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v, bool seen);
 
 /* Calls fn for each version of a zone whose key begins with `prefix`, in order of key; images in the current context. */
 typedef void (*VersionCallback) (const uint8 *key, size_t key_len, const Version *v, void *arg);
 extern void version_walk(Store *store, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len,
 						 VersionCallback fn, void *arg);
+
+/* The same for the units of one group, or (whole) of one key, in no order. */
+extern void version_group(Store *store, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len, bool whole,
+						  VersionCallback fn, void *arg);
 
 /*
  * Calls fn for each unit of a zone that has versions and whose key begins with `prefix`, in order of key, once each.

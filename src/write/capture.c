@@ -96,23 +96,40 @@ capture_table(Capture *c, const uint8 *key, size_t key_len)
 	return t;
 }
 
-/* Under REPEATABLE READ an author has not seen what his snapshot does not show. */
-static void
-seen_by_snapshot(const VersionSet *set)
+static bool
+was_there(const VersionSet *set, const Version *v)
 {
+	for (int i = 0; i < set->n; i++)
+		if (set->v[i].dot.origin == v->dot.origin && set->v[i].dot.stamp == v->dot.stamp && set->v[i].seen == v->seen)
+			return true;
+	return false;
+}
+
+/* Under REPEATABLE READ an author has not seen what his snapshot does not show. A row may be younger than its versions. */
+static void
+seen_by_snapshot(Capture *c, const GroupUnit *u)
+{
+	const VersionSet *set = &u->set;
 	Snapshot	snapshot;
 
 	if (!IsolationUsesXactSnapshot())
 		return;
 	snapshot = GetTransactionSnapshot();
 	for (int i = 0; i < set->n; i++)
-		if (TransactionIdIsNormal(set->v[i].xmin) && !TransactionIdIsCurrentTransactionId(set->v[i].xmin) &&
-			XidInMVCCSnapshot(set->v[i].xmin, snapshot))
+	{
+		VersionSet	had;
+
+		if (!TransactionIdIsNormal(set->v[i].xmin) || TransactionIdIsCurrentTransactionId(set->v[i].xmin) ||
+			!XidInMVCCSnapshot(set->v[i].xmin, snapshot))
+			continue;
+		had = version_read(c->store, snapshot, c->zone->ref.number, u->key, u->key_len);
+		if (!was_there(&had, &set->v[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("could not serialize access due to concurrent update"),
 					 errdetail("What was changed here was changed by another transaction, or another node, meanwhile."),
 					 errhint("Try the transaction again.")));
+	}
 }
 
 static void
@@ -234,7 +251,7 @@ unit_write(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows)
 	uint64		was_hash = served_hash(u->key, u->key_len, &u->served),
 				now_hash = served_hash(u->key, u->key_len, &now);
 
-	seen_by_snapshot(&u->set);
+	seen_by_snapshot(c, u);
 	initStringInfo(&image);
 	unit_image(c, t, u, rows, &image);
 	for (int i = 0; i < u->set.n; i++)

@@ -215,7 +215,7 @@ hidden_unsee(const uint8 *prefix, size_t len, void *arg)
 				continue;
 			for (int v = 0; v < u->set.n; v++)
 				if (u->set.v[v].seen && u->set.v[v].dot.stamp != own_dot().stamp)
-					version_mark(c->store, &u->set.v[v], false);
+					version_mark(c->store, c->zone->ref.number, u->key, u->key_len, &u->set.v[v], false);
 		}
 	return true;
 }

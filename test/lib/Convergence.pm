@@ -248,14 +248,20 @@ sub read_history
     my ($node) = @_;
     $node->sql(<<'END');
 CREATE TABLE storm.written AS
-WITH insert AS MATERIALIZED (          -- table dnsrepl.version_store: INSERT: stamp[bigint]:1 low[bigint]:1 zone[integer]:1 ... key[bytea]:'\x00' ...
-  SELECT xid::text::bigint AS xid, data, string_to_array(left(data, 200), ' ') AS word
+WITH row AS MATERIALIZED (             -- table dnsrepl.version_store: INSERT: stamp[bigint]:1 low[bigint]:1 ... key[bytea]:'\x00' ...
+  SELECT xid::text::bigint AS xid, row_number() OVER () AS no, data
     FROM pg_logical_slot_get_changes('history', NULL, NULL, 'include-xids', '0', 'skip-empty-xacts', '1')
-   WHERE starts_with(data, 'table dnsrepl.version_store: INSERT: ')),
-own AS MATERIALIZED (
-  SELECT xid, split_part(word[4], ':', 2)::bigint AS stamp, split_part(word[6], ':', 2)::int AS zone, split_part(word[7], ':', 2)::int AS origin,
-         split_part(data, '''', 2)::bytea AS key, split_part(data, '''', 4)::bytea AS image
-    FROM insert WHERE split_part(word[7], ':', 2)::int IN (SELECT no FROM dnsrepl.origin WHERE own))
+   WHERE data ~ '^table dnsrepl\.version_store: (INSERT|UPDATE): '),
+value AS MATERIALIZED (
+  SELECT xid, no, substring(data FROM ' stamp\[bigint\]:(\d+)')::bigint AS stamp, substring(data FROM ' zone\[integer\]:(\d+)')::int AS zone,
+         substring(data FROM ' origin\[integer\]:(\d+)')::int AS origin, substring(data FROM ' key\[bytea\]:''([^'']*)')::bytea AS key,
+         substring(data FROM ' image\[bytea\]:''([^'']*)')::bytea AS image, substring(data FROM ' more\[bytea\]:''([^'']*)')::bytea AS more
+    FROM row),
+own AS MATERIALIZED (                  -- a row may be written again, when a unit leaves its pack: the first time is meant
+  SELECT DISTINCT ON (v.zone, u.key, v.origin, v.stamp, u.image) v.xid, v.stamp, v.zone, v.origin, u.key, u.image
+    FROM value v CROSS JOIN LATERAL dnsrepl.pack_units(v.key, v.image, v.more) u
+   WHERE v.origin IN (SELECT no FROM dnsrepl.origin WHERE own)
+   ORDER BY v.zone, u.key, v.origin, v.stamp, u.image, v.no)
 SELECT w.*, coalesce(z.name::text, t.name) AS zone_name, t.name AS tab, dnsrepl.key_columns(w.key) AS columns, dnsrepl.image_rows(w.key, w.image)::text AS rows
   FROM own w JOIN dnsrepl.zone z ON z.no = w.zone JOIN dnsrepl.tab t ON t.no = get_byte(w.key, 0) * 256 + get_byte(w.key, 1);
 CREATE INDEX ON storm.written (xid);
@@ -297,7 +303,7 @@ sub stored
     my ($node) = @_;
     return $node->sql(<<"END");
 SELECT $zone_name || ' ' || encode(v.key, 'hex') AS unit, v.stamp, o.id, md5(v.image), v.seen
-  FROM dnsrepl.version_store v JOIN dnsrepl.zone z ON z.no = v.zone JOIN dnsrepl.origin o ON o.no = v.origin
+  FROM dnsrepl.stored_version v JOIN dnsrepl.zone z ON z.no = v.zone JOIN dnsrepl.origin o ON o.no = v.origin
  ORDER BY 1, v.stamp, o.id
 END
 }
@@ -309,7 +315,7 @@ sub misserved
     my ($node) = @_;
     return $node->sql(<<'END');
 WITH last AS (
-  SELECT DISTINCT ON (v.zone, v.key) v.* FROM dnsrepl.version_store v JOIN dnsrepl.origin o ON o.no = v.origin JOIN dnsrepl.zone z ON z.no = v.zone
+  SELECT DISTINCT ON (v.zone, v.key) v.* FROM dnsrepl.stored_version v JOIN dnsrepl.origin o ON o.no = v.origin JOIN dnsrepl.zone z ON z.no = v.zone
    WHERE substr(v.key, 1, 2) <> '\x0009' AND (z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live))
    ORDER BY v.zone, v.key, v.stamp DESC, o.id DESC),
 winner AS (

@@ -157,6 +157,17 @@ sub wait_for_peers
     return $self->sql("SELECT dnsrepl.wait_for_peers('$timeout s')") eq 't';
 }
 
+# Each version of this node in a row of its own, so that a test can damage just one.
+sub unpack_store
+{
+    my ($self) = @_;
+    return $self->sql(<<'END');
+WITH pack AS (DELETE FROM dnsrepl.version_store WHERE more IS NOT NULL RETURNING *)
+INSERT INTO dnsrepl.version_store (stamp, low, era, zone, origin, seen, key, image, over)
+  SELECT p.stamp, p.low, p.era, p.zone, p.origin, p.seen, u.key, u.image, p.over FROM pack p, dnsrepl.pack_units(p.key, p.image, p.more) u
+END
+}
+
 # Waits until these nodes hold and serve the same: equal digests, then equal rows.
 sub same
 {

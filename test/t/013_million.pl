@@ -81,5 +81,5 @@ SKIP: {
 }
 is($node->sql("SELECT count(*), count(DISTINCT stamp), min(rows->0->>'ttl'), max(rows->0->>'ttl') FROM dnsrepl.version WHERE tab = 'records' AND live"),
     "$rows|1|60|600", 'every record is in the store, by one stamp');
-is($node->sql('SELECT count(*) FROM dnsrepl.version_store'), $rows + 2, 'once, beside the zone and this node');
+is($node->sql('SELECT count(*) FROM dnsrepl.stored_version'), $rows + 2, 'once, beside the zone and this node');
 done_testing();

@@ -157,7 +157,7 @@ $tacoma->sql("UPDATE domains SET account = 'united' WHERE name = 'twice.example'
 both("SELECT account, (SELECT count(*) FROM records r WHERE domain_id = d.id) FROM domains d WHERE name = 'twice.example'", 'united|2', 'and stays one when it is edited');
 is($seattle->sql("SELECT cardinality(live) FROM dnsrepl.zone WHERE name = 'twice.example'"), 2, 'of two incarnations');
 
-my $versions = "SELECT count(*) FROM dnsrepl.version_store v JOIN dnsrepl.zone z ON z.no = v.zone WHERE z.name = '%s'";
+my $versions = "SELECT count(*) FROM dnsrepl.stored_version v JOIN dnsrepl.zone z ON z.no = v.zone WHERE z.name = '%s'";
 make_zone($seattle, 'gone.example', 7);
 $seattle->sql(insert('gone.example', "h$_.gone.example", 'A', '192.0.2.1')) for 1 .. 3;
 my $before = $seattle->sql(sprintf $versions, 'gone.example');

@@ -12,7 +12,7 @@ $tacoma->peer($spokane);    # a chain: seattle and spokane never meet
 
 my $tombstones = "SELECT count(*) FROM dnsrepl.version WHERE NOT live";
 # the serial of a zone may have a version of its own, which stays
-my $store = "SELECT count(*) FROM dnsrepl.version_store WHERE key <> '\\x7fff'";
+my $store = "SELECT count(*) FROM dnsrepl.stored_version WHERE key <> '\\x7fff'";
 sub store { return $_[0]->sql($store) }
 
 $seattle->sql(<<'END');

@@ -51,6 +51,7 @@ ok(Dnsrepl::same($seattle, $tacoma), 'both serve the same');
 
 # ---------------------------------------------------------------- the store
 $tacoma->cut($seattle);
+$tacoma->unpack_store;
 $tacoma->sql("UPDATE records SET content = '192.0.2.77' WHERE name = 'n5.other.example'");    # nobody else has this
 $tacoma->sql(q(DELETE FROM dnsrepl.version_store WHERE key IN (SELECT v.key FROM dnsrepl.version_store v WHERE dnsrepl.key_columns(v.key)->>'name' ~ '^n1?[1-4]\.other\.example$')));
 ok($tacoma->poll('SELECT damages FROM dnsrepl.self_check', 1), 'versions that were taken out of the store are missed');
@@ -70,6 +71,7 @@ $tacoma->sql("UPDATE records SET content = '192.0.2.78' WHERE name = 'n5.other.e
 ok($seattle->poll("SELECT content FROM records WHERE name = 'n5.other.example'", '192.0.2.78'), 'and writes as before');
 
 # ---------------------------------------------------------------- both hold the same by their vectors, and serve something else
+$tacoma->unpack_store;
 $_->sql("ALTER SYSTEM SET dnsrepl.check_interval = 0"), $_->sql('SELECT pg_reload_conf()') for $seattle, $tacoma;
 my $repaired = count($tacoma, 'repaired');
 behind($tacoma, q(DELETE FROM records WHERE name IN ('n3.example.org', 'n4.example.org');
@@ -85,6 +87,7 @@ like($tacoma->log, qr/2 units that differed here and at node "seattle"/, 'and at
 is($_->sql('SELECT count(*) FROM dnsrepl.check_store()'), 0, $_->name . ': tables and sums are what the store has') for $seattle, $tacoma;
 
 # ---------------------------------------------------------------- what is written while two nodes are being compared
+$tacoma->unpack_store;
 my $slow = $seattle->session;
 $slow->query_safe('BEGIN; LOCK TABLE dnsrepl.check_problem IN ACCESS EXCLUSIVE MODE');    # seattle's link waits before it cuts its repair
 behind($tacoma, q(DELETE FROM records WHERE name = 'n3.example.org';

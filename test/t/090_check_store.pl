@@ -52,6 +52,7 @@ is($seattle->sql("SELECT string_agg(content, ',' ORDER BY name) FROM records WHE
 is(check($_), '', $_->name . ': nothing differs') for @node;
 
 # ---------------------------------------------------------------- the store
+$tacoma->unpack_store;
 $tacoma->sql("DELETE FROM dnsrepl.version_store WHERE ctid IN (SELECT v.ctid FROM dnsrepl.version_store v JOIN dnsrepl.zone z ON z.no = v.zone WHERE z.name = 'example.net' AND dnsrepl.key_columns(v.key)->>'name' = 'h3.example.net')");
 like(check($tacoma), qr/example.net\|records\|h3.example.net\|the store has nothing of it/, 'what is missing in the store is found');
 like(check($tacoma), qr/example.net\|the store has been changed behind the extension's back/, 'and that it was there');

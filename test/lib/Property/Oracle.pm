@@ -318,7 +318,7 @@ sub at_rest
         }
         $self->equal(@$_) for [ 'the rows', "SELECT d.name || ' ' || r.unit || ' ' || r.rows FROM domains d, torture.rows(d.name::text) r" ],
             [ 'the stores', $stores ],
-            [ 'the serials', "SELECT concat_ws(' ', name, serial, heard, live, served, (SELECT string_agg(content, '|') FROM domains d JOIN records r ON r.domain_id = d.id WHERE d.name = z.name AND r.type = 'SOA'), (SELECT string_agg(concat_ws(',', v.stamp, encode(v.image, 'hex')), '|') FROM dnsrepl.version_store v WHERE v.zone = z.no AND v.key = '\\x7fff')) FROM dnsrepl.zone z WHERE name IS NOT NULL" ];
+            [ 'the serials', "SELECT concat_ws(' ', name, serial, heard, live, served, (SELECT string_agg(content, '|') FROM domains d JOIN records r ON r.domain_id = d.id WHERE d.name = z.name AND r.type = 'SOA'), (SELECT string_agg(concat_ws(',', v.stamp, encode(v.image, 'hex')), '|') FROM dnsrepl.stored_version v WHERE v.zone = z.no AND v.key = '\\x7fff')) FROM dnsrepl.zone z WHERE name IS NOT NULL" ];
         die "the nodes do not serve the same\n", map { "  $_->{name}: " . join(' ', map { @$_ } Property::ask($_, 'SELECT dnsrepl.digest()')) . "\n" } @node;
     }
     $self->equal($_->[0], $_->[1]) for

@@ -39,8 +39,8 @@ $$;
 CREATE VIEW torture.version AS
   SELECT z.no, coalesce(z.name::text, (SELECT t.name FROM dnsrepl.tab t WHERE t.no = z.tab)) AS scope,
          t.name || ' ' || dnsrepl.key_columns(v.key) AS unit, o.id AS origin, v.stamp, v.seen,
-         z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live) AS lives, v.key, v.image, v.xmin AS writer, o.own
-    FROM dnsrepl.version_store v JOIN dnsrepl.zone z ON z.no = v.zone JOIN dnsrepl.origin o ON o.no = v.origin
+         z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live) AS lives, v.key, v.image, v.writer, o.own
+    FROM dnsrepl.stored_version v JOIN dnsrepl.zone z ON z.no = v.zone JOIN dnsrepl.origin o ON o.no = v.origin
     JOIN dnsrepl.tab t ON t.no = get_byte(v.key, 0) * 256 + get_byte(v.key, 1)
    WHERE v.key <> '\x7fff' AND substr(v.key, 1, 2) <> '\x0009';     -- serials and members have no authors
 
@@ -110,7 +110,7 @@ CREATE FUNCTION torture.look() RETURNS TABLE (kind text, zone text, a text, b te
   SELECT 'siblings', v.scope, v.unit, string_agg(v.stamp || ' ' || v.origin || ' ' || v.seen::int, ','),
          (EXISTS (SELECT FROM dnsrepl.conflict_open o WHERE o.zone = v.no AND o.key = v.key)
           OR EXISTS (SELECT FROM dnsrepl.parked p WHERE p.zone = v.no))::text    -- it may be deleted, and only the tables do not know
-    FROM torture.version v WHERE v.lives AND (v.no, v.key) IN (SELECT n.zone, n.key FROM dnsrepl.version_store n GROUP BY 1, 2 HAVING count(*) > 1)
+    FROM torture.version v WHERE v.lives AND (v.no, v.key) IN (SELECT n.zone, n.key FROM dnsrepl.stored_version n GROUP BY 1, 2 HAVING count(*) > 1)
    GROUP BY v.no, v.scope, v.unit, v.key HAVING count(*) > 1
 $$;
 

@@ -1,0 +1,51 @@
+/*
+ * version_row.h: rows of dnsrepl.version_store, and its indexes: (zone, key) for a unit's versions, (origin, era) for what a
+ * peer lacks.
+ *
+ * A row holds a version of one unit, or a pack: units that follow one another in their zone, by key, each of which has just
+ * this one version, all of one write, projected. A pack holds groups (group.h) whole, and no other row of the zone lies
+ * between its units: so the row at or before a key tells all that there is of a unit.
+ */
+#ifndef DNSREPL_VERSION_ROW_H
+#define DNSREPL_VERSION_ROW_H
+
+#include "access/relscan.h"
+#include "executor/tuptable.h"
+
+#include "store/version.h"
+
+/* A stamp by its 16 milliseconds: index entries of one era share a key, and take 7 octets in place of 28. */
+#define STAMP_ERA(stamp) ((stamp) >> 26)
+
+/* Points into its slot, or the current context. */
+typedef struct VersionRow
+{
+	int32		zone;
+	const uint8 *key;
+	size_t		key_len;
+	Version		v;				/* of the first unit */
+	const uint8 *more;			/* NULL: no other unit; else pack.h's octets */
+	size_t		more_len;
+} VersionRow;
+
+/* Without `image` the image of a row of one unit is left out. */
+extern VersionRow version_row(TupleTableSlot *slot, bool image);
+
+/* The last row of a zone whose key is less than `bound`; false if there is none. Into the slot. */
+extern bool version_row_before(Store *store, Snapshot snapshot, int32 zone, const uint8 *bound, size_t bound_len,
+							   TupleTableSlot *slot);
+
+/*
+ * The least string that is larger than all that begin with `prefix`, or (whole) than that key; into out[prefix_len + 1];
+ * returns its length.
+ */
+extern size_t key_bound(const uint8 *prefix, size_t prefix_len, bool whole, uint8 *out);
+
+/* Rows are written as of the command `cid` of this transaction. Their tallies are the caller's. */
+extern void version_row_insert(Store *store, const VersionRow *row, CommandId cid);
+extern void version_row_delete(Store *store, const ItemPointerData *tid, CommandId cid);
+
+/* Its place is kept: zone and key are those of the row that was there. */
+extern void version_row_update(Store *store, const ItemPointerData *tid, const VersionRow *row, CommandId cid);
+
+#endif
