@@ -331,7 +331,7 @@ group_start(Merge *m, MergeZone *z, const DeltaItem *item)
 	uint8	   *prefix = palloc(len);
 
 	memcpy(prefix, item->key, len);
-	m->group = group_read(m->store, m->before, &z->ref, prefix, len);
+	m->group = z->ref.made ? group_none(&z->ref, prefix, len) : group_read(m->store, m->before, &z->ref, prefix, len);
 	group_judge(m->group, &z->work.was, true, m->store, m->before);
 	m->group_before = group_copy(m->group);
 	m->group_changed = false;

@@ -29,7 +29,7 @@
 #include "store/node.h"
 
 #define UNITS_AT_ONCE	20000
-#define REST			9		/* times as long as a step took */
+#define REST			39		/* times as long as a step took */
 #define REST_LEAST		10		/* ms */
 #define RETRY_FIRST		1000	/* ms, after an error */
 #define RETRY_MOST		60000

@@ -88,13 +88,21 @@ group_version(const uint8 *key, size_t key_len, const Version *v, void *arg)
 }
 
 UnitGroup *
-group_read(Store *store, Snapshot snapshot, const ZoneRef *zone, const uint8 *prefix, size_t prefix_len)
+group_none(const ZoneRef *zone, const uint8 *prefix, size_t prefix_len)
 {
 	UnitGroup  *g = palloc0(sizeof(UnitGroup));
 
 	g->zone = zone;
 	g->prefix = prefix;
 	g->prefix_len = prefix_len;
+	return g;
+}
+
+UnitGroup *
+group_read(Store *store, Snapshot snapshot, const ZoneRef *zone, const uint8 *prefix, size_t prefix_len)
+{
+	UnitGroup  *g = group_none(zone, prefix, prefix_len);
+
 	if (zone->number)
 		version_group(store, snapshot, zone->number, prefix, prefix_len, prefix_is_unit(prefix, prefix_len), group_version, g);
 	return g;

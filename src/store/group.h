@@ -37,6 +37,9 @@ extern size_t group_prefix(const uint8 *key, size_t key_len);
 /* Reads a group; it, and what it points to, are in the current context. `prefix` is not copied. */
 extern UnitGroup *group_read(Store *store, Snapshot snapshot, const ZoneRef *zone, const uint8 *prefix, size_t prefix_len);
 
+/* One of which the store has nothing. */
+extern UnitGroup *group_none(const ZoneRef *zone, const uint8 *prefix, size_t prefix_len);
+
 /* The unit of a group, entered without versions if it is not there. The key is not copied. */
 extern GroupUnit *group_unit(UnitGroup *group, const uint8 *key, size_t key_len);
 

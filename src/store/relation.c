@@ -762,12 +762,29 @@ row_is_ours(TupleTableSlot *slot)
 	return !isnull && TransactionIdIsCurrentTransactionId(xmin);
 }
 
+Row
+row_from_slot(TableDesc *t, TupleTableSlot *slot)
+{
+	StringInfoData octets;
+	Row			row = {.tid = slot->tts_tid, .ours = row_is_ours(slot)};
+
+	initStringInfo(&octets);
+	row_encode(&octets, t, slot);
+	row.data = (uint8 *) octets.data;
+	row.len = (size_t) octets.len;
+	if (t->id_att)
+	{
+		bool		isnull;
+
+		row.id = DatumGetInt32(slot_getattr(slot, t->id_att, &isnull));
+	}
+	return row;
+}
+
 static void
 unit_row(TableDesc *t, TupleTableSlot *slot, void *arg)
 {
 	UnitScan   *u = arg;
-	StringInfoData row;
-	Row		   *r;
 
 	resetStringInfo(&u->scratch);
 	if (!zone_matches(t, slot, u->zone) || !key_encode(&u->scratch, t, slot) ||
@@ -779,16 +796,7 @@ unit_row(TableDesc *t, TupleTableSlot *slot, void *arg)
 		u->set.rows = u->set.rows ? repalloc(u->set.rows, sizeof(Row) * (size_t) u->cap)
 			: palloc(sizeof(Row) * (size_t) u->cap);
 	}
-	initStringInfo(&row);
-	row_encode(&row, t, slot);
-	r = &u->set.rows[u->set.n++];
-	*r = (Row) {.data = (uint8 *) row.data, .len = (size_t) row.len, .tid = slot->tts_tid, .ours = row_is_ours(slot)};
-	if (t->id_att)
-	{
-		bool		isnull;
-
-		r->id = DatumGetInt32(slot_getattr(slot, t->id_att, &isnull));
-	}
+	u->set.rows[u->set.n++] = row_from_slot(t, slot);
 }
 
 static int

@@ -152,6 +152,9 @@ extern void key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values
 
 extern void row_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot);
 
+/* A row as it is, in the current context. */
+extern Row	row_from_slot(TableDesc *t, TupleTableSlot *slot);
+
 /* One row's values, in the order of t->columns. Raises what input functions raise. */
 extern void row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nulls);
 

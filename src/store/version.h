@@ -166,6 +166,7 @@ struct ZoneRef
 {
 	ZoneState	state;			/* as zone_lock() found it */
 	int32		number;			/* 0: not known */
+	bool		made;			/* by zone_lock(), in this transaction: the store had nothing of it before */
 	int16		table;			/* 0: a zone; else the units of this table, which has none */
 	size_t		name_len;
 	uint8	   *name;

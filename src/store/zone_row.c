@@ -91,23 +91,26 @@ zone_row_find(Relation rel, Snapshot snapshot, const ZoneRef *z, ItemPointer tid
 	return number;
 }
 
-/* Another transaction may be making the same row: then this waits for it. */
-static void
+/* Another transaction may be making the same row: then this waits for it. False: so it was. */
+static bool
 zone_row_make(const ZoneRef *z)
 {
 	OwnerScope	scope = owner_enter();
 	Datum		values[1] = {z->table ? Int16GetDatum(z->table) : PointerGetDatum(varlena_make(z->name, z->name_len))};
 	Oid			types[1] = {z->table ? INT2OID : get_atttype(schema_oid("zone"), ZONE_NAME)};
+	bool		made;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	SPI_execute_with_args(z->table ? "INSERT INTO dnsrepl.zone (tab) VALUES ($1) ON CONFLICT DO NOTHING"
 						  : "INSERT INTO dnsrepl.zone (name) VALUES ($1) ON CONFLICT DO NOTHING",
 						  1, types, values, NULL, false, 0);
+	made = SPI_processed == 1;
 	SPI_finish();
 	PopActiveSnapshot();
 	owner_leave(scope);
 	CommandCounterIncrement();
+	return made;
 }
 
 static Datum
@@ -203,6 +206,7 @@ zone_lock(ZoneRef *z, bool wait)
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	TM_Result	result = TM_Invisible;
 
+	z->made = false;
 	for (int tries = 0; result != TM_Ok && result != TM_WouldBlock; tries++)
 	{
 		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
@@ -215,7 +219,7 @@ zone_lock(ZoneRef *z, bool wait)
 									  LockTupleNoKeyExclusive, wait ? LockWaitBlock : LockWaitSkip,
 									  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &tmfd);
 		else
-			zone_row_make(z);
+			z->made = zone_row_make(z);
 		UnregisterSnapshot(snapshot);
 		if (tries > 100)
 			ereport(ERROR,

@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "dns/name.h"
 #include "dnsrepl.h"
 #include "store/clock.h"
 #include "store/conflict.h"
@@ -36,6 +37,7 @@
 #include "store/rejection.h"
 #include "store/schema.h"
 #include "write/capture.h"
+#include "write/name_shown.h"
 #include "write/note.h"
 #include "write/rrset_ttl.h"
 #include "write/zone_check.h"
@@ -75,6 +77,7 @@ typedef struct Capture
 	UnitGroup  *group;			/* NULL: none */
 	UnitGroup  *before;
 	uint8	   *progress;		/* of group's units: UNIT_... */
+	NameShown	name;			/* if it is a name's: what the tables show of it */
 	bool		written;
 	List	   *dname_names;
 	ZoneLooks	looks;
@@ -268,9 +271,23 @@ unit_write(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows)
 		tally_served(c->store, c->zone->ref.number, u->key, u->key_len, now_hash - was_hash);
 }
 
-/* The rows of a unit by the active snapshot; id: the zone's. */
+/* All of the group at hand, if it is a name's, is read with its first unit. */
 static RowSet
-unit_shown(Capture *c, TableDesc *t, int32 id, const uint8 *key, size_t key_len)
+rows_now(Capture *c, TableDesc *t, const uint8 *key, size_t key_len)
+{
+	const ZoneTouch *z = c->zone;
+	ZoneValue	at = {.id = z->id, .name = z->ref.name, .name_len = z->ref.name_len};
+
+	if (t->number != TABLE_RECORDS || t->nkeys != 2 || !t->keys[0].name)
+		return unit_rows(t, c->rel, GetActiveSnapshot(), &at, key, key_len);
+	if (!c->name.read)
+		name_shown_read(&c->name, t, c->rel, GetActiveSnapshot(), &at, c->group->prefix, c->group->prefix_len);
+	return name_shown_unit(&c->name, key, key_len);
+}
+
+/* The rows of a unit by the active snapshot (now: that of the pass); id: the zone's. */
+static RowSet
+unit_shown(Capture *c, TableDesc *t, int32 id, bool now, const uint8 *key, size_t key_len)
 {
 	const ZoneTouch *z = c->zone;
 	ZoneValue	at = {.id = id, .name = z->ref.name, .name_len = z->ref.name_len};
@@ -278,7 +295,7 @@ unit_shown(Capture *c, TableDesc *t, int32 id, const uint8 *key, size_t key_len)
 
 	if (t->zone == ZONE_BY_ID && !id)
 		return rows;
-	rows = unit_rows(t, c->rel, GetActiveSnapshot(), &at, key, key_len);
+	rows = now ? rows_now(c, t, key, key_len) : unit_rows(t, c->rel, GetActiveSnapshot(), &at, key, key_len);
 	if (rows.n && t->inside)
 		inside_zone(t, &z->ref, key, key_len);
 	if (record_type(key, key_len) == TYPE_SOA && group_prefix(key, key_len) == 2 + z->ref.name_len + 1)	/* the apex's */
@@ -298,7 +315,7 @@ unit_before(Capture *c, TableDesc *t, const uint8 *key, size_t key_len)
 
 	PushCopiedSnapshot(GetLatestSnapshot());
 	GetActiveSnapshot()->curcid = FirstCommandId;
-	rows = unit_shown(c, t, z->table ? 0 : domain_id(GetActiveSnapshot(), z->name, z->name_len), key, key_len);
+	rows = unit_shown(c, t, z->table ? 0 : domain_id(GetActiveSnapshot(), z->name, z->name_len), false, key, key_len);
 	PopActiveSnapshot();
 	return rows;
 }
@@ -354,7 +371,7 @@ unit_capture(Capture *c, int at, bool settle)
 	if (!t || c->progress[at] == UNIT_WRITTEN || (c->progress[at] == UNIT_LOOKED_AT && !settle))
 		return;
 	c->progress[at] = UNIT_LOOKED_AT;
-	rows = unit_shown(c, t, c->zone->id, u->key, u->key_len);
+	rows = unit_shown(c, t, c->zone->id, true, u->key, u->key_len);
 	if (rows.n > 1 && t->number == TABLE_RECORDS && record_type(u->key, u->key_len) != TYPE_RRSIG &&
 		record_type(u->key, u->key_len) != TYPE_SOA)	/* whose serial is hidden in these rows */
 		rrset_ttl_even(t, &rows);
@@ -397,7 +414,8 @@ group_begin(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len)
 	memcpy(prefix, key, len);
 	c->zone = z;
 	c->written = false;
-	c->group = group_read(c->store, GetActiveSnapshot(), &z->ref, prefix, len);
+	c->group = z->ref.made ? group_none(&z->ref, prefix, len) : group_read(c->store, GetActiveSnapshot(), &z->ref, prefix, len);
+	c->name.read = false;
 	group_judge(c->group, &z->live, true, c->store, GetActiveSnapshot());
 	c->before = group_copy(c->group);
 	c->progress = palloc0((size_t) Max(c->group->cap, 1));
@@ -459,7 +477,7 @@ group_shown(Capture *c)
 
 		if (!t || c->progress[i] == UNIT_WRITTEN || u->served.live || !versions_wait(&u->set))
 			continue;
-		rows = unit_shown(c, t, c->zone->id, u->key, u->key_len);
+		rows = unit_shown(c, t, c->zone->id, true, u->key, u->key_len);
 		if (rows.n > 0)
 			u->served = (Served) {.live = true, .ncolumns = t->ncolumns, .rows = rows, .rank = {.origin = own_dot().origin}};
 	}
@@ -488,6 +506,27 @@ key_overtakes(const GroupUnit *u)
 	return false;
 }
 
+/*
+ * Has a name, as nearly all have, what rectification would give it? In a zone that is not signed, with records, no delegation
+ * there and nothing between it and the apex, that is what a new record has.
+ */
+static bool
+name_plain(const Capture *c)
+{
+	const ZoneRef *z = &c->zone->ref;
+	const uint8 *name = c->group->prefix + 2;
+	size_t		len = c->group->prefix_len - 3;
+
+	if (!c->name.read || !c->name.plain || !c->name.full || !(z->made || rectify_unsigned(z)))
+		return false;
+	if (len == z->name_len)
+		return true;
+	for (int i = 0; i < c->group->n; i++)
+		if (record_type(c->group->units[i].key, c->group->units[i].key_len) == TYPE_NS)
+			return false;
+	return name_parent(name, len) == z->name_len;
+}
+
 /* What is derived of its records follows: also if only that has been edited. */
 static void
 group_rectify(Capture *c)
@@ -496,6 +535,10 @@ group_rectify(Capture *c)
 	bool		cut = false;
 
 	if (!c->zone->id)
+		return;
+	if (c->zone->ref.made)
+		rectify_new(c->rectify, &c->zone->ref, c->zone->id);
+	if (table == TABLE_RECORDS && name_plain(c))
 		return;
 	for (int i = 0; i < c->group->n; i++)
 		cut |= c->progress[i] == UNIT_WRITTEN && record_type(c->group->units[i].key, c->group->units[i].key_len) == TYPE_NS;

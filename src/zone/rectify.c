@@ -100,6 +100,23 @@ rectify_name(Rectify *r, const ZoneRef *zone, int32 id, const uint8 *name, size_
 }
 
 void
+rectify_new(Rectify *r, const ZoneRef *zone, int32 id)
+{
+	int			at = zone->table ? -1 : zone_entry(r, zone);
+
+	if (at < 0)
+		return;
+	r->zones[at].id = id;
+	r->zones[at].fresh = true;
+}
+
+bool
+rectify_unsigned(const ZoneRef *zone)
+{
+	return zone->state.ordered == zone_signing_hash(&(ZoneSigning) {0});
+}
+
+void
 rectify_zone(Rectify *r, const ZoneRef *zone)
 {
 	int			at = zone->table ? -1 : zone_entry(r, zone);
@@ -149,6 +166,8 @@ zone_begin(Rectify *r, int zone, TableDesc *t)
 	if (hash == z->ref->state.ordered)
 		return;
 	store_tally(r->store, z->ref->number)->ordered = hash;
+	if (z->fresh && hash == zone_signing_hash(&(ZoneSigning) {0}))
+		return;
 	at = (ZoneValue) {.id = z->id};
 	rel = table_open(t->relid, AccessShareLock);
 	zone_rows(t, rel, r->snapshot, &at, whole_row, &whole);

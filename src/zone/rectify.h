@@ -18,6 +18,15 @@ extern Rectify *rectify_begin(void);
 /* A row of this name was written or removed; `cut`: of type NS. The zone must last. `id`: in domains; 0: it is not known here. */
 extern void rectify_name(Rectify *r, const ZoneRef *zone, int32 id, const uint8 *name, size_t name_len, bool cut);
 
+/*
+ * A zone of which all names are given, or are plain (ordername and auth of a new record, in a zone that is not signed): it need
+ * not be looked at as a whole.
+ */
+extern void rectify_new(Rectify *r, const ZoneRef *zone, int32 id);
+
+/* Is a zone not signed, and was it not when its names were put in order? */
+extern bool rectify_unsigned(const ZoneRef *zone);
+
 /* Its keys or metadata were. */
 extern void rectify_zone(Rectify *r, const ZoneRef *zone);
 

@@ -12,6 +12,7 @@ typedef struct RectifyZone
 	const ZoneRef *ref;
 	int32		id;				/* in domains; 0: gone, or not known yet */
 	bool		resigned;		/* its keys or metadata were written */
+	bool		fresh;			/* rectify_new() */
 	ZoneSigning signing;
 } RectifyZone;
 
