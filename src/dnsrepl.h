@@ -7,7 +7,7 @@
 #include "postgres.h"
 
 /* The version of the link protocol (doc/protocol.md). Both ends must speak the same. */
-#define PROTOCOL_VERSION 3
+#define PROTOCOL_VERSION 4
 
 /* Limits. Each bounds a loop, a queue or an allocation that a peer or a user could make large. */
 #define MAX_NODES			64		/* databases of one server that are nodes */

@@ -6,7 +6,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA dnsrepl FROM PUBLIC;
 -- Peers: the link functions.
 GRANT USAGE ON SCHEMA dnsrepl TO dnsrepl_link;
 GRANT EXECUTE ON FUNCTION dnsrepl.hello(text, bytea), dnsrepl.merge(bytea),
-  dnsrepl.merge(bytea, bigint, int), dnsrepl.merge_done(bigint, int),
+  dnsrepl.merge(bytea, bigint, int), dnsrepl.merge_done(bigint, int), dnsrepl.flush(),
   dnsrepl.compare(bytea, bigint, bytea) TO dnsrepl_link;
 
 -- Monitoring: whoever may monitor the server.

@@ -155,6 +155,8 @@ dnsrepl_hello(PG_FUNCTION_ARGS)
 	first = !guest.greeted || memcmp(&g.node, &guest.node, UUID_LEN) != 0;
 	if (first)
 	{
+		/* for the session: what is merged is flushed by flush() */
+		(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 		session_begin(slot, &g);
 		told = 0;
 	}

@@ -5,13 +5,15 @@
  * cut for what this node holds (else: answer REBASE); stripes of its zones, as far as authors leave them; the zones'
  * rows, in zone_order as capture takes them; then for each unit merge_rule.c, and what is served of the result is
  * projected. Zones whose stripe an author holds are stored unseen and parked. At the end this node's vector moves to
- * the join of both. The commit is flushed whatever synchronous_commit says: only then does the peer count on it.
+ * the join of both. Its commit shows at once, and is flushed by flush(), which the peer calls next: only then does the peer
+ * count on it. (hello() has made the session's commits asynchronous.)
  *
  * Nothing in the payload is trusted: impossible octets are 08P01, and the transaction is gone, nothing else.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -44,6 +46,7 @@
 PG_FUNCTION_INFO_V1(dnsrepl_merge);
 PG_FUNCTION_INFO_V1(dnsrepl_merge_chunk);
 PG_FUNCTION_INFO_V1(dnsrepl_merge_done);
+PG_FUNCTION_INFO_V1(dnsrepl_flush);
 
 #define STRIPE_WAIT 10				/* ms that a merge waits for the authors of a stripe; they may wait for one another */
 #define STRIPES_WAIT 20				/* ms in all */
@@ -709,7 +712,6 @@ merge_run(const Chunks *chunks)
 	initStringInfo(&m->last_key);
 	while (!private_lock_within(LOCK_MERGE, 0, ExclusiveLock, TELL_AFTER / 2))
 		merge_tell(m);
-	ForceSyncCommit();
 	m->mine = holdings_push_snapshot();
 	if (!chunks_next(&first, &r))
 		peer_nonsense("A delta has no chunk.");
@@ -763,4 +765,12 @@ dnsrepl_merge_done(PG_FUNCTION_ARGS)
 	if (chunks.n < 1)
 		peer_nonsense("A delta has no chunk.");
 	return merge_run(&chunks);
+}
+
+/* flush(): returns when what this session has committed cannot be lost any more */
+Datum
+dnsrepl_flush(PG_FUNCTION_ARGS)
+{
+	XLogFlush(Max(XactLastCommitEnd, holdings_lsn()));	/* an answer that nothing was merged claims what others have */
+	PG_RETURN_VOID();
 }

@@ -17,6 +17,10 @@ CREATE FUNCTION dnsrepl.merge_done(delta bigint, chunks int) RETURNS bytea
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_merge_done' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.merge_done(bigint, int) IS 'link protocol: all chunks have come, merge them in one transaction';
 
+CREATE FUNCTION dnsrepl.flush() RETURNS void
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_flush' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.flush() IS 'link protocol: what this session has merged is on disk now';
+
 CREATE FUNCTION dnsrepl.project_parked() RETURNS bigint
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_project_parked' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.project_parked() IS 'tries again what could not be projected; returns how many units are still parked';

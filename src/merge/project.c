@@ -201,6 +201,8 @@ domain_project(Projection *p, TableDesc *t, const ProjectUnit *u, const RowSet *
 		zone_empty(p, old->rows[0].id);
 	p->id = rows_replace(p, t, &at, u, old, new);
 	p->zone = NULL;
+	if (old->n == 0 && new->n > 0)
+		store_tally(p->store, u->zone->number)->born = true;
 	if ((old->n == 0) == (new->n == 0))
 		return;
 	projection_close_writer(p);
@@ -282,13 +284,26 @@ zone_waits(Projection *p, const ProjectUnit *u)
 	return !u->zone->table && !u->live && store_tally(p->store, u->zone->number)->waits;
 }
 
+static RowSet
+unit_old(Projection *p, TableDesc *t, const ZoneValue *at, const ProjectUnit *u)
+{
+	RowSet		rows = {0};
+	Relation	rel;
+
+	if (u->first && t->zone == ZONE_BY_ID && store_tally(p->store, u->zone->number)->born)
+		return rows;
+	rel = table_open(t->relid, AccessShareLock);
+	rows = unit_rows(t, rel, GetActiveSnapshot(), at, u->key, u->key_len);
+	table_close(rel, NoLock);
+	return rows;
+}
+
 static void
 unit_project(Projection *p, ProjectUnit *u)
 {
 	TableDesc  *t = key_table(u->key, u->key_len);
 	ZoneValue	at = {0};
 	RowSet		old;
-	Relation	rel;
 
 	CHECK_FOR_INTERRUPTS();
 	if (!t)
@@ -313,9 +328,7 @@ unit_project(Projection *p, ProjectUnit *u)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the row of the zone is not there yet")));
 	}
 	columns_check(t, u);
-	rel = table_open(t->relid, AccessShareLock);
-	old = unit_rows(t, rel, GetActiveSnapshot(), &at, u->key, u->key_len);
-	table_close(rel, NoLock);
+	old = unit_old(p, t, &at, u);
 	if (u->by_tables)
 		u->was = shown_hash(t, u, &old);
 	if (u->changes && !*u->changes && t->number == TABLE_RECORDS && shown_hash(t, u, &old) != u->is)

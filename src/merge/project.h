@@ -20,6 +20,7 @@ typedef struct ProjectUnit
 				is;
 	bool		by_tables;		/* what was served is what the tables show: found out when they are written */
 	bool	   *changes;		/* set if the tables showed other records; may be NULL (the SOA record's own serial) */
+	bool		first;			/* nobody has projected it before */
 	bool		serial_kept;	/* an SOA record that got the zone's serial */
 	const Live *live;			/* of the domains unit: the incarnations that its row stands for */
 } ProjectUnit;

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "dns/name.h"
 #include "merge/zone_work.h"
 #include "store/conflict.h"
 #include "store/image.h"
@@ -37,6 +38,8 @@ struct Work
 				cap;
 	ProjectUnit *units;
 	Rectify    *rectify;
+	bool		plain_known;	/* asked for when a zone comes: */
+	bool		plain;			/* rectify_plain_defaults() */
 	List	   *ended;			/* ZoneWorks whose last group is in the batch, or before it */
 };
 
@@ -62,6 +65,11 @@ work_zone(Work *w, ZoneWork *z, ZoneRef *ref)
 {
 	memset(z, 0, sizeof(*z));
 	z->ref = ref;
+	if (ref->made && !w->plain_known)
+	{
+		w->plain = rectify_plain_defaults();
+		w->plain_known = true;
+	}
 	z->was = live_shown(ref);
 	z->now = live_read(w->store, w->before, ref);
 	z->walk = !live_same(&z->was, &z->now);	/* the zone's row had to wait */
@@ -357,12 +365,41 @@ zone_row_came(ZoneWork *z, const UnitGroup *domains)
 	z->walk = z->now.n > 0 && z->ref->state.held != 0 && !live_same(&z->was, &z->now);
 }
 
+/*
+ * Has a name what rectification would give it, once it is projected? In a zone that came with this transaction, and so has no
+ * empty non-terminals yet, one with records has, if it is no delegation and nothing is between it and the apex.
+ */
+static bool
+name_plain(const Work *w, const ZoneWork *z, const UnitGroup *g)
+{
+	size_t		len = g->prefix_len - 3;
+	bool		full = false;
+
+	if (!w->plain || !z->ref->made || z->walking)
+		return false;
+	for (int i = 0; i < g->n; i++)
+	{
+		const GroupUnit *u = &g->units[i];
+		TableDesc  *t = key_table(u->key, u->key_len);
+
+		if (len != z->ref->name_len && record_type(u->key, u->key_len) == TYPE_NS)
+			return false;
+		for (int k = 0; t && u->served.live && k < u->served.rows.n; k++)
+			full |= row_enabled(t, &u->served.rows.rows[k]);
+	}
+	return full && (len == z->ref->name_len || name_parent(g->prefix + 2, len) == z->ref->name_len);
+}
+
 /* What is derived of the records, when a unit is projected. */
 static void
-unit_rectify(Work *w, const ZoneWork *z, const GroupUnit *u)
+unit_rectify(Work *w, const ZoneWork *z, const UnitGroup *g, const GroupUnit *u)
 {
 	int			table = key_number(u->key, u->key_len);
 
+	if (z->ref->made)
+		rectify_new(w->rectify, z->ref, 0);
+	if (table == TABLE_RECORDS && name_plain(w, z, g))
+		return;
 	if (table == TABLE_RECORDS)
 	{
 		size_t		len;
@@ -404,7 +441,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 		bool		unseen = mark_seen(w, z, u) || waited;
 		uint64		was = b ? served_hash(u->key, u->key_len, &b->served) : 0;
 		uint64		is = served_hash(u->key, u->key_len, &u->served);
-		ProjectUnit p = {.zone = z->ref, .is = is, .expected = u->served.live};
+		ProjectUnit p = {.zone = z->ref, .is = is, .expected = u->served.live, .first = z->ref->made && !z->walking};
 
 		/* with its zone all that was served of it has gone from the sums: tally_live() */
 		p.was = was = gone ? 0 : was;
@@ -420,7 +457,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 			p.live = &z->now;
 		unit_rows_copy(w, z, u, &p);
 		unit_add(w, &p);
-		unit_rectify(w, z, u);
+		unit_rectify(w, z, after, u);
 		first = false;
 	}
 }

@@ -49,10 +49,12 @@ static const CallKind call_merges[] = {
 	{"merge", "SELECT dnsrepl.merge($1)", 1, {BYTEAOID}},
 	{"chunk", "SELECT dnsrepl.merge($1, $2, $3)", 3, {BYTEAOID, INT8OID, INT4OID}},
 	{"done", "SELECT dnsrepl.merge_done($1, $2)", 2, {INT8OID, INT4OID}},
+	{"flush", "SELECT dnsrepl.flush()", 0, {0}},
 };
 #define call_merge	(&call_merges[0])
 #define call_chunk	(&call_merges[1])
 #define call_done	(&call_merges[2])
+#define call_flush	(&call_merges[3])
 
 typedef struct Link
 {
@@ -220,16 +222,26 @@ link_life_is_over(const Link *link)
 	return over;
 }
 
-/* What merge() or merge_done() said; NULL (a chunk that waits for others) says nothing. */
-static bool
-link_take_answer(Link *link, bool expected)
+/* A chunk that waits for others: its answer says nothing. */
+static void
+link_take_receipt(Link *link)
 {
 	size_t		len = 0;
-	uint8	   *bytes = peer_answer(link->conn, &len);
+
+	(void) peer_answer(link->conn, &len);
+}
+
+/* What merge() or merge_done() said, which counts when flush() has answered: the call that was sent is followed by that. */
+static bool
+link_take_answer(Link *link)
+{
+	size_t		len = 0;
+	uint8	   *bytes;
 	Answer		answer;
 
-	if (!bytes && !expected)
-		return true;
+	peer_send(link->conn, call_flush, NULL);
+	bytes = peer_answer(link->conn, &len);
+	link_take_receipt(link);
 	if (!bytes || !answer_decode(bytes, len, &answer))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
@@ -257,7 +269,7 @@ link_send_chunks(Link *link)
 
 		if (in_flight == MAX_CHUNKS_IN_FLIGHT)
 		{
-			(void) link_take_answer(link, false);
+			link_take_receipt(link);
 			in_flight--;
 		}
 		number = pg_hton32(count);
@@ -269,13 +281,13 @@ link_send_chunks(Link *link)
 		in_flight++;
 	}
 	while (in_flight-- > 0)
-		(void) link_take_answer(link, false);
+		link_take_receipt(link);
 
 	number = pg_hton32(count);
 	done[0] = (CallParam) {&id, sizeof(id)};
 	done[1] = (CallParam) {&number, sizeof(number)};
 	peer_send(link->conn, call_done, done);
-	return link_take_answer(link, true);
+	return link_take_answer(link);
 }
 
 static bool
@@ -292,7 +304,7 @@ link_send_delta(Link *link)
 	chunk = delta_next_chunk(link->delta);
 	params[0] = (CallParam) {chunk->data, chunk->len};
 	peer_send(link->conn, call_merge, params);
-	return link_take_answer(link, true);
+	return link_take_answer(link);
 }
 
 /* Sends what has been committed since the peer confirmed last. */
@@ -483,7 +495,10 @@ link_session(Link *link)
 		else if (link->exact || (pg_atomic_read_u64(&link->slot->commits) != link->acked && !link_obstacle(link)))
 			link_ship(link);
 		else
+		{
 			peer_idle(link->conn, due);
+			link->shipped = 0;
+		}
 	}
 }
 

@@ -706,6 +706,7 @@ server_session(Server *s)
 				server_ask(s);
 			else
 				(void) worker_wait(0, PGINVALID_SOCKET, s->refused ? Min(due, s->retry.due) : due);
+			s->delivered = 0;
 		}
 	}
 }

@@ -69,10 +69,10 @@ extern void worker_connect_oid(Oid database);
 extern int	worker_wait(int events, pgsocket sock, TimestampTz until);
 
 /*
- * Sees to it that what a busy worker does is not done more often than every WORKER_PACE ms: what has come meanwhile is done together. One
- * that had nothing to do for as long does not wait. `last`: when it was done.
+ * Sees to it that what a busy worker does is not done more often than every WORKER_PACE ms: what has come meanwhile is done
+ * together. `last`: when it was done; 0 if the worker has had nothing to do since: then it does not wait.
  */
-#define WORKER_PACE 4
+#define WORKER_PACE 10
 extern void worker_pace(TimestampTz *last);
 
 /* The part of worker_wait() that does not wait. */

@@ -105,6 +105,7 @@ slot_begin_life(NodeSlot *slot)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random bytes")));
 	slot->began = GetCurrentTimestamp();
 	slot->origin = 0;
+	slot->drawn = 0;
 }
 
 static NodeSlot *
@@ -251,7 +252,7 @@ clock_draw(int32 origin, bool made_here, int64 *low)
 	}
 	*low = slot_head(slot);
 	slot->last = Max(slot->last + 1, now);
-	my_stamp = slot->last;
+	my_stamp = slot->drawn = slot->last;
 	shared->pending[BACKEND_SLOT].database = slot->database;
 	shared->pending[BACKEND_SLOT].stamp = my_stamp;
 	LWLockRelease(slot->lock);
@@ -288,7 +289,7 @@ clock_holds(int64 *head, StampRange **ranges, int *nranges)
 	int64		last;
 
 	LWLockAcquire(slot->lock, LW_SHARED);
-	last = slot->last;
+	last = slot->drawn;
 	for (int i = 0; i < shared->npending; i++)
 		if (shared->pending[i].stamp && shared->pending[i].database == slot->database)
 			flying[n++] = shared->pending[i].stamp;
@@ -306,6 +307,18 @@ clock_holds(int64 *head, StampRange **ranges, int *nranges)
 			(*ranges)[(*nranges)++] = r;
 	}
 	pfree(flying);
+}
+
+bool
+clock_rests(int32 origin, int64 head)
+{
+	NodeSlot   *slot = clock_slot();
+	bool		rests;
+
+	LWLockAcquire(slot->lock, LW_SHARED);
+	rests = slot->origin == origin && slot->drawn == head;	/* with one in flight, the head was below it */
+	LWLockRelease(slot->lock);
+	return rests;
 }
 
 void

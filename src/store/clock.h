@@ -66,6 +66,7 @@ typedef struct NodeSlot
 	bool		other;			/* the node was found to be a copy, and has become another */
 	int32		origin;			/* the origin's local number; 0 until its row is committed */
 	int64		last;			/* the last stamp drawn here or seen of others */
+	int64		drawn;			/* the last that this life has drawn: what is held of it is not more, so it changes with commits only */
 	Waker		wakers[MAX_WAKERS];
 	pg_atomic_uint64 commits;	/* counts commits that changed the store; starts at 1 */
 	pg_atomic_uint32 parked;	/* not 0: units wait for their projection */
@@ -114,6 +115,9 @@ extern void clock_saw(int64 stamp);
 
 /* What this life has drawn and ended: read it before taking the snapshot that is to show it. */
 extern void clock_holds(int64 *head, StampRange **ranges, int *nranges);
+
+/* Is that all of this life still: was no stamp in flight then, and has none been drawn since? */
+extern bool clock_rests(int32 origin, int64 head);
 
 extern void clock_count(Count what, uint64 n);
 

@@ -2,13 +2,14 @@
  * delta.c: see delta.h; the octets are codec.h's.
  *
  * One snapshot, taken after the pending stamps were read, shows the vector and every version it claims. The index on
- * (origin, stamp) gives what the peer lacks, a sort makes units of it, by zone and key, and each unit is written with
+ * (origin, era) gives what the peer lacks, a sort puts it in order, by zone and key, and each unit is written with
  * all its versions. Before the delta is handed out, every commit that it shows is flushed: a peer may never hold what
  * a crash here would take back.
  */
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
@@ -26,10 +27,11 @@
 #include "store/codec.h"
 #include "store/delta.h"
 #include "store/image.h"
+#include "store/pack.h"
 #include "store/peer_vector.h"
 #include "store/relation.h"
 #include "store/sums.h"
-#include "store/version.h"
+#include "store/version_row.h"
 
 
 struct Delta
@@ -81,11 +83,13 @@ cut_zone(Cut *c, int32 number)
 	return &z->ref;
 }
 
-/* Sorts as zone_order, then key: u8 0, u16 table | u8 1, name, u8 0; then zone number and key. */
-static bool
-cut_lacking(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmin, void *arg)
+/*
+ * Sorts as zone_order, then key: u8 0, u16 table | u8 1, name, u8 0; then zone number and key; for a pack (of its first unit)
+ * where it is; u8 is it one?
+ */
+static void
+cut_item(Cut *c, int32 zone, const uint8 *key, size_t key_len, const ItemPointerData *pack)
 {
-	Cut		   *c = arg;
 	const ZoneRef *z = cut_zone(c, zone);
 	MemoryContext old = MemoryContextSwitchTo(c->scratch);
 	StringInfoData s;
@@ -102,10 +106,20 @@ cut_lacking(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId
 	}
 	wire_put_u32(&s, (uint32) zone);
 	appendBinaryStringInfo(&s, (const char *) key, (int) key_len);
+	if (pack)
+		appendBinaryStringInfo(&s, (const char *) pack, sizeof(*pack));
+	wire_put_u8(&s, pack != NULL);
 	SET_VARSIZE(s.data, s.len);
 	tuplesort_putdatum(c->sort, PointerGetDatum(s.data), false);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(c->scratch);
+}
+
+/* Of the units of a pack there is no other version: it goes as it is. */
+static bool
+cut_lacking(const VersionRow *row, void *arg)
+{
+	cut_item(arg, row->zone, row->key, row->key_len, row->more ? &row->v.tid : NULL);
 	return true;
 }
 
@@ -197,10 +211,9 @@ secrets_refuse(Cut *c)
 }
 
 static void
-cut_unit(Cut *c, int32 zone, const uint8 *key, size_t key_len)
+unit_put(Cut *c, int32 zone, const uint8 *key, size_t key_len, VersionSet set)
 {
 	StringInfo	out = &c->delta->buf;
-	VersionSet	set = version_read(c->store, GetActiveSnapshot(), zone, key, key_len);
 	int			claimed = 0;
 
 	cut_secret(c, zone, key, key_len, &set);
@@ -231,6 +244,36 @@ cut_unit(Cut *c, int32 zone, const uint8 *key, size_t key_len)
 }
 
 static void
+cut_unit(Cut *c, int32 zone, const uint8 *key, size_t key_len)
+{
+	unit_put(c, zone, key, key_len, version_read(c->store, GetActiveSnapshot(), zone, key, key_len));
+}
+
+/* All units of a pack, from where it was seen; the snapshot is the same. */
+static void
+cut_pack(Cut *c, int32 zone, ItemPointer tid)
+{
+	TupleTableSlot *slot = table_slot_create(c->store->heap, NULL);
+	VersionRow	row;
+	PackReader	p;
+
+	if (!table_tuple_fetch_row_version(c->store->heap, tid, GetActiveSnapshot(), slot))
+		elog(ERROR, "a row of dnsrepl.version_store is gone");
+	row = version_row(slot, true);
+	pack_read_begin(&p, row.key, row.key_len, row.v.image, row.v.image_len, row.more, row.more_len);
+	while (pack_read(&p))
+	{
+		Version		v = row.v;
+
+		v.image = (const uint8 *) p.image.data;
+		v.image_len = (size_t) p.image.len;
+		unit_put(c, zone, (const uint8 *) p.key.data, (size_t) p.key.len, (VersionSet) {1, &v});
+	}
+	pack_read_end(&p);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+static void
 cut_units(Cut *c)
 {
 	StringInfoData last;
@@ -245,6 +288,7 @@ cut_units(Cut *c)
 		WireReader	r;
 		MemoryContext old;
 		int32		zone;
+		const uint8 *end;
 
 		CHECK_FOR_INTERRUPTS();
 		if (last.len == len && memcmp(last.data, VARDATA_ANY(b), (size_t) len) == 0)
@@ -261,8 +305,17 @@ cut_units(Cut *c)
 		else
 			r.p = (const uint8 *) last.data + 1 + cut_name_len((const uint8 *) last.data + 1, r.end) + 1;
 		zone = (int32) wire_get_u32(&r);
+		end = r.end - 1;
 		old = MemoryContextSwitchTo(c->scratch);
-		cut_unit(c, zone, r.p, (size_t) (r.end - r.p));
+		if (*end)
+		{
+			ItemPointerData tid;
+
+			memcpy(&tid, end - sizeof(tid), sizeof(tid));
+			cut_pack(c, zone, &tid);
+		}
+		else
+			cut_unit(c, zone, r.p, (size_t) (end - r.p));
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(c->scratch);
 	}
@@ -299,7 +352,8 @@ cut_base(const DeltaFor *peer)
 static bool
 cut_any(int32 zone, const uint8 *key, size_t key_len, void *arg)
 {
-	return cut_lacking(zone, key, key_len, (Dot) {0, 0}, InvalidTransactionId, arg);
+	cut_item(arg, zone, key, key_len, NULL);
+	return true;
 }
 
 /* The units that go in: those of which the peer lacks something, or all. */
@@ -312,7 +366,7 @@ cut_select(Cut *c)
 		for (int i = 0; i < c->peer->nzones; i++)
 			unit_walk(c->store, GetActiveSnapshot(), c->peer->zones[i].number, (const uint8 *) "", 0, NULL, 0, cut_any, c);
 	else
-		version_lacking(c->store, GetActiveSnapshot(), (c->flags & DELTA_FULL) ? none : c->base, c->ours, cut_lacking, c);
+		version_row_lacking(c->store, GetActiveSnapshot(), (c->flags & DELTA_FULL) ? none : c->base, c->ours, cut_lacking, c);
 	tuplesort_performsort(c->sort);
 }
 
@@ -373,6 +427,7 @@ delta_cut(const DeltaFor *peer)
 
 	StartTransactionCommand();
 	c.ours = holdings_push_snapshot();
+	c.flush = holdings_lsn();
 	node_require(&me);
 	c.base = cut_base(peer);
 	c.collected = collected_read(GetActiveSnapshot());

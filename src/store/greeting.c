@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -59,6 +60,7 @@ greeting_encode(StringInfo out, bool known, pg_uuid_t *life)
 	Vector	   *held = holdings_push_snapshot();
 	TimestampTz began;
 
+	XLogFlush(holdings_lsn());	/* no merge is claimed that a crash could take back */
 	node_require(&me);
 	LWLockAcquire(slot->lock, LW_SHARED);
 	*life = slot->life;

@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
@@ -46,6 +47,7 @@ enum
 };
 
 /* The origin that this transaction has made, not yet known to others. */
+static XLogRecPtr stored_lsn;		/* the last commit of what vector_stored() has read */
 static int32 made_here = 0;
 static LocalTransactionId made_by = InvalidLocalTransactionId;
 
@@ -207,11 +209,24 @@ vector_stored(Snapshot snapshot)
 	Vector	   *v = vector_new();
 	HeapTuple	tuple;
 
+	stored_lsn = InvalidXLogRecPtr;
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
+
 		vector_from_tuple(v, tuple, RelationGetDescr(rel));
+		if (TransactionIdIsNormal(xmin))
+			stored_lsn = Max(stored_lsn, TransactionIdGetCommitLSN(xmin));
+	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return v;
+}
+
+XLogRecPtr
+holdings_lsn(void)
+{
+	return stored_lsn;
 }
 
 /* What the versions of an own life tell of it. */
@@ -228,10 +243,11 @@ vector_add_life(Vector *v, Snapshot snapshot, int32 origin)
 /*
  * Adds what the versions of this node's lives tell, as far as they are not closed; closes those that are over if `close`.
  * Of the present life too: what was committed between the look at the stamps in flight and the snapshot is shown by it,
- * so it is shipped, and whatever is shipped must be claimed. Returns how many were closed.
+ * so it is shipped, and whatever is shipped must be claimed; `complete` is one of which all is in `v`. Returns how many were
+ * closed.
  */
 static int
-vector_add_lives(Vector *v, Snapshot snapshot, const pg_uuid_t *life, bool close)
+vector_add_lives(Vector *v, Snapshot snapshot, int32 complete, const pg_uuid_t *life, bool close)
 {
 	Relation	rel = table_open(schema_oid("origin"), close ? RowExclusiveLock : AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
@@ -248,7 +264,8 @@ vector_add_lives(Vector *v, Snapshot snapshot, const pg_uuid_t *life, bool close
 		number = DatumGetInt32(values[ORIGIN_NO - 1]);
 		if (!DatumGetBool(values[ORIGIN_OWN - 1]) || DatumGetBool(values[ORIGIN_CLOSED - 1]))
 			continue;
-		vector_add_life(v, snapshot, number);
+		if (number != complete)
+			vector_add_life(v, snapshot, number);
 		if (close && memcmp(DatumGetUUIDP(values[ORIGIN_ID - 1]), life, UUID_LEN) != 0)
 		{
 			bool		replace[ORIGIN_NATTS] = {0};
@@ -286,7 +303,7 @@ holdings_push_snapshot(void)
 	v = vector_stored(GetActiveSnapshot());
 	if (origin)
 		vector_add(v, origin, head, ranges, nranges);
-	(void) vector_add_lives(v, GetActiveSnapshot(), &life, false);
+	(void) vector_add_lives(v, GetActiveSnapshot(), origin && clock_rests(origin, head) ? origin : 0, &life, false);
 	return v;
 }
 
@@ -423,7 +440,7 @@ lives_close(void)
 		PopActiveSnapshot();
 		PushActiveSnapshot(GetLatestSnapshot());	/* newer than the lock */
 		now = vector_new();
-		if (vector_add_lives(now, GetActiveSnapshot(), &life, true))
+		if (vector_add_lives(now, GetActiveSnapshot(), 0, &life, true))
 			holdings_write(now, NULL);
 	}
 	else
@@ -443,7 +460,7 @@ origin_make(NodeSlot *slot)
 	PushActiveSnapshot(snapshot);
 	node_require(&node);
 	now = vector_stored(GetActiveSnapshot());
-	(void) vector_add_lives(now, GetActiveSnapshot(), &life, true);
+	(void) vector_add_lives(now, GetActiveSnapshot(), 0, &life, true);
 	clock_open(now);
 	holdings_write(now, NULL);
 	number = origin_insert(&life, node.name, true);

@@ -47,9 +47,12 @@ extern int32 origin_find(const pg_uuid_t *id);
  */
 extern Vector *holdings_push_snapshot(void);
 
+/* The last commit of a merge that it claims: to be flushed before anybody is told. */
+extern XLogRecPtr holdings_lsn(void);
+
 /*
  * Writes into dnsrepl.vector what it lacks of `now`, own lives too: what a merge deletes of their versions is no longer
- * there to tell that it was held. The commit has to be flushed. `collected` (or NULL): see below.
+ * there to tell that it was held. `collected` (or NULL): see below.
  */
 extern void holdings_write(const Vector *now, const Vector *collected);
 

@@ -7,13 +7,11 @@
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "executor/tuptable.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
@@ -21,9 +19,8 @@
 #include "store/group.h"
 #include "store/pack.h"
 #include "store/run.h"
-#include "store/schema.h"
 
-#define PACK_SIZE 1000			/* octets of a pack's further units: what changes one of them is small */
+#define PACK_SIZE 400			/* octets of a pack's further units: what changes one of them is small */
 #define PACK_LEAST 4			/* units: fewer are rows of their own */
 #define RUN_MOST 256			/* units in memory: then those of complete groups are written */
 
@@ -63,20 +60,6 @@ run_create(Store *s)
 
 	r->context = AllocSetContextCreate(s->context, "dnsrepl run", ALLOCSET_DEFAULT_SIZES);
 	return r;
-}
-
-static int
-key_compare(const uint8 *a, size_t a_len, const uint8 *b, size_t b_len)
-{
-	int			c = memcmp(a, b, Min(a_len, b_len));
-
-	return c ? c : (a_len > b_len) - (a_len < b_len);
-}
-
-static bool
-key_begins(const uint8 *key, size_t key_len, const uint8 *prefix, size_t prefix_len)
-{
-	return key_len >= prefix_len && memcmp(key, prefix, prefix_len) == 0;
 }
 
 static bool
@@ -372,8 +355,9 @@ unit_set(Run *r, RunUnit *u, const uint8 *key, size_t key_len, const Version *v)
 	ItemPointerSetInvalid(&u->v.tid);
 }
 
+/* If its last unit comes at or after `key`. */
 static void
-pack_take(Run *r, const VersionRow *row)
+pack_take(Run *r, const VersionRow *row, const uint8 *key, size_t key_len)
 {
 	PackReader	p;
 	MemoryContext old = MemoryContextSwitchTo(r->context);
@@ -389,25 +373,19 @@ pack_take(Run *r, const VersionRow *row)
 	}
 	pack_read_end(&p);
 	MemoryContextSwitchTo(old);
+	if (key_compare(r->units[r->n - 1].key, r->units[r->n - 1].key_len, key, key_len) < 0)
+	{
+		r->n = 0;
+		return;
+	}
+	r->cid = row_command(row->v.xmin);
 	r->has_source = true;
 	r->source = *row;
 	r->source.key = r->units[0].key;
 	r->last = r->units[r->n - 1].key;
 	r->last_len = r->units[r->n - 1].key_len;
-}
-
-/* Does a pack's last unit come at or after `key`? */
-static bool
-pack_reaches(const VersionRow *row, const uint8 *key, size_t key_len)
-{
-	PackReader	p;
-	bool		reaches = false;
-
-	pack_read_begin(&p, row->key, row->key_len, row->v.image, row->v.image_len, row->more, row->more_len);
-	while (!reaches && pack_read(&p))
-		reaches = key_compare((const uint8 *) p.key.data, (size_t) p.key.len, key, key_len) >= 0;
-	pack_read_end(&p);
-	return reaches;
+	r->from = r->units[0].key;
+	r->from_len = group_prefix(r->from, r->units[0].key_len);
 }
 
 /* Makes the run cover a unit's group; false if that has rows of its own. */
@@ -420,6 +398,8 @@ run_seek(Store *s, int32 zone, const uint8 *key, size_t key_len)
 	bool		rows = false;
 	VersionRow	row;
 
+	if (key_len > MAX_KEY_SIZE)
+		elog(ERROR, "key of a unit is too long");
 	if (run_covers(s, zone, key, key_len))
 		return true;
 	run_flush(s);
@@ -433,15 +413,10 @@ run_seek(Store *s, int32 zone, const uint8 *key, size_t key_len)
 	if (version_row_before(s, SnapshotSelf, zone, bound, key_bound(key, r->from_len, r->from_len == key_len, bound), slot))
 	{
 		row = version_row(slot, false);
-		if (!row.more)
+		if (row.more)
+			pack_take(r, &row, key, r->from_len);
+		else
 			rows = key_begins(row.key, row.key_len, key, r->from_len);
-		else if (pack_reaches(&row, key, r->from_len))
-		{
-			r->cid = row_command(row.v.xmin);
-			pack_take(r, &row);
-			r->from = r->units[0].key;
-			r->from_len = group_prefix(r->from, r->units[0].key_len);
-		}
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	if (rows)

@@ -6,18 +6,12 @@
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
-#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "common/hashfn.h"
-#include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -31,7 +25,6 @@
 #include "store/schema.h"
 #include "store/version.h"
 #include "store/version_row.h"
-#include "store/wire.h"
 
 Store *
 store_open(bool write)
@@ -129,20 +122,6 @@ store_close(Store *s)
 }
 
 /* ---------- units of rows ---------- */
-
-static bool
-key_begins(const uint8 *key, size_t key_len, const uint8 *prefix, size_t prefix_len)
-{
-	return key_len >= prefix_len && memcmp(key, prefix, prefix_len) == 0;
-}
-
-static int
-key_compare(const uint8 *a, size_t a_len, const uint8 *b, size_t b_len)
-{
-	int			c = memcmp(a, b, Min(a_len, b_len));
-
-	return c ? c : (a_len > b_len) - (a_len < b_len);
-}
 
 /* Which units of a row are wanted: those that begin with a prefix; all, or those after a key. */
 typedef struct RowPart
@@ -265,7 +244,7 @@ void
 version_group(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len, bool whole,
 			  VersionCallback fn, void *arg)
 {
-	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
+	TupleTableSlot *slot;
 	RowPart		part = {.prefix = prefix, .prefix_len = prefix_len};
 	Walk		w = {.fn = fn, .arg = arg};
 	uint8		bound[MAX_KEY_SIZE + 1];
@@ -273,9 +252,12 @@ version_group(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size
 	IndexScanDesc scan;
 
 	run_settle(s, snapshot);
+	if (prefix_len > MAX_KEY_SIZE)
+		return;					/* no key is so long; somebody has asked for it */
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
 	ScanKeyInit(&keys[1], 2, BTLessStrategyNumber, F_BYTEALT,
 				PointerGetDatum(varlena_make(bound, key_bound(prefix, prefix_len, whole, bound))));
+	slot = table_slot_create(s->heap, NULL);
 	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
 	index_rescan(scan, keys, 2, NULL, 0);
 	while (index_getnext_slot(scan, BackwardScanDirection, slot))
@@ -494,20 +476,6 @@ version_mark(Store *s, int32 zone, const uint8 *key, size_t key_len, const Versi
 
 /* ---------- by vector ---------- */
 
-typedef struct Lack
-{
-	LackCallback fn;
-	void	   *arg;
-} Lack;
-
-static bool
-lack_unit(const VersionRow *row, const uint8 *key, size_t key_len, const Version *v, void *arg)
-{
-	const Lack *l = arg;
-
-	return l->fn(row->zone, key, key_len, v->dot, v->xmin, l->arg);
-}
-
 /* Versions of an origin from an era on, in order of era only. */
 static IndexScanDesc
 origin_scan(Store *s, Snapshot snapshot, int32 origin, int64 stamp)
@@ -522,25 +490,21 @@ origin_scan(Store *s, Snapshot snapshot, int32 origin, int64 stamp)
 	return scan;
 }
 
-/* The versions of one origin beyond a stamp, those in `held` left out. */
+/* Those of one origin. */
 static bool
-origin_lacking(Store *s, Snapshot snapshot, int32 origin, const Vector *held, const Vector *ours,
-			   LackCallback fn, void *arg)
+origin_lacking(Store *s, Snapshot snapshot, int32 origin, const Vector *held, const Vector *ours, LackingRow fn, void *arg)
 {
-	static const RowPart all = {0};
 	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
 	const VectorEntry *e = vector_find(held, origin);
 	IndexScanDesc scan = origin_scan(s, snapshot, origin, e ? e->head : 0);
-	Lack		l = {.fn = fn, .arg = arg};
 	bool		more = true;
 
 	while (more && index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
 		VersionRow	row = version_row(slot, false);
 
-		if (vector_covers(held, origin, row.v.dot.stamp) || !vector_covers(ours, origin, row.v.dot.stamp))
-			continue;
-		more = row_units(&row, &all, lack_unit, &l);
+		if (!vector_covers(held, origin, row.v.dot.stamp) && vector_covers(ours, origin, row.v.dot.stamp))
+			more = fn(&row, arg);
 		CHECK_FOR_INTERRUPTS();
 	}
 	index_endscan(scan);
@@ -549,12 +513,42 @@ origin_lacking(Store *s, Snapshot snapshot, int32 origin, const Vector *held, co
 }
 
 void
-version_lacking(Store *s, Snapshot snapshot, const Vector *held, const Vector *ours, LackCallback fn, void *arg)
+version_row_lacking(Store *s, Snapshot snapshot, const Vector *held, const Vector *ours, LackingRow fn, void *arg)
 {
 	for (int i = 0; i < ours->n; i++)
 		if (!vector_covers_entry(held, &ours->entries[i]) &&
 			!origin_lacking(s, snapshot, ours->entries[i].origin, held, ours, fn, arg))
 			return;
+}
+
+typedef struct Lack
+{
+	LackCallback fn;
+	void	   *arg;
+} Lack;
+
+static bool
+lack_unit(const VersionRow *row, const uint8 *key, size_t key_len, const Version *v, void *arg)
+{
+	const Lack *l = arg;
+
+	return l->fn(row->zone, key, key_len, v->dot, v->xmin, l->arg);
+}
+
+static bool
+lack_row(const VersionRow *row, void *arg)
+{
+	static const RowPart all = {0};
+
+	return row_units(row, &all, lack_unit, arg);
+}
+
+void
+version_lacking(Store *s, Snapshot snapshot, const Vector *held, const Vector *ours, LackCallback fn, void *arg)
+{
+	Lack		l = {.fn = fn, .arg = arg};
+
+	version_row_lacking(s, snapshot, held, ours, lack_row, &l);
 }
 
 static bool

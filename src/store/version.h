@@ -92,6 +92,7 @@ typedef struct ZoneTally
 	Live		live;			/* if live_set */
 	uint64		ordered;		/* if not 0 */
 	bool		inexact;		/* the differences do not add up to what is served: zone_sum.h */
+	bool		born;			/* its row in domains is of this transaction's projection: no other table has anything of it */
 	bool		waits;			/* the zone's row could not be projected, with it other incarnations: nothing else is */
 } ZoneTally;
 

@@ -17,6 +17,21 @@
 /* A stamp by its 16 milliseconds: index entries of one era share a key, and take 7 octets in place of 28. */
 #define STAMP_ERA(stamp) ((stamp) >> 26)
 
+/* Keys are in order by their octets, a shorter one before what it begins. */
+static inline int
+key_compare(const uint8 *a, size_t a_len, const uint8 *b, size_t b_len)
+{
+	int			c = memcmp(a, b, Min(a_len, b_len));
+
+	return c ? c : (a_len > b_len) - (a_len < b_len);
+}
+
+static inline bool
+key_begins(const uint8 *key, size_t key_len, const uint8 *prefix, size_t prefix_len)
+{
+	return key_len >= prefix_len && memcmp(key, prefix, prefix_len) == 0;
+}
+
 /* Points into its slot, or the current context. */
 typedef struct VersionRow
 {
@@ -40,6 +55,13 @@ extern bool version_row_before(Store *store, Snapshot snapshot, int32 zone, cons
  * returns its length.
  */
 extern size_t key_bound(const uint8 *prefix, size_t prefix_len, bool whole, uint8 *out);
+
+/*
+ * Calls fn for each row whose dot `held` does not cover and `ours` does: what a peer that holds `held` lacks, by the index on
+ * (origin, era). Images of rows of one unit are left out. Ends when fn returns false.
+ */
+typedef bool (*LackingRow) (const VersionRow *row, void *arg);
+extern void version_row_lacking(Store *store, Snapshot snapshot, const Vector *held, const Vector *ours, LackingRow fn, void *arg);
 
 /* Rows are written as of the command `cid` of this transaction. Their tallies are the caller's. */
 extern void version_row_insert(Store *store, const VersionRow *row, CommandId cid);

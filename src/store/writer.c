@@ -9,10 +9,12 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_func.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -100,6 +102,30 @@ triggers_at_once(const TriggerDesc *triggers)
 	}
 }
 
+/* What is projected is not captured: the trigger that notes edits is not even queued. */
+static void
+trigger_leave_out(TriggerDesc *triggers)
+{
+	Oid			note = triggers ? LookupFuncName(compat_qualified_name("dnsrepl.note"), 0, NULL, true) : InvalidOid;
+	int			n = 0;
+
+	if (!OidIsValid(note))
+		return;
+	triggers->trig_insert_after_row = triggers->trig_update_after_row = triggers->trig_delete_after_row = false;
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		Trigger    *g = &triggers->triggers[i];
+
+		if (g->tgfoid == note)
+			continue;
+		triggers->triggers[n++] = *g;
+		triggers->trig_insert_after_row |= TRIGGER_TYPE_MATCHES(g->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT);
+		triggers->trig_update_after_row |= TRIGGER_TYPE_MATCHES(g->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_AFTER, TRIGGER_TYPE_UPDATE);
+		triggers->trig_delete_after_row |= TRIGGER_TYPE_MATCHES(g->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_AFTER, TRIGGER_TYPE_DELETE);
+	}
+	triggers->numtriggers = n;
+}
+
 Writer *
 writer_open(TableDesc *t)
 {
@@ -118,6 +144,7 @@ writer_open(TableDesc *t)
 	w->estate->es_snapshot = RegisterSnapshot(GetActiveSnapshot());
 	w->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(w->result, w->rel, 1, NULL, 0);
+	trigger_leave_out(w->result->ri_TrigDesc);
 	/* where AFTER triggers look for it */
 	w->estate->es_opened_result_relations = lappend(w->estate->es_opened_result_relations, w->result);
 	ExecOpenIndices(w->result, false);

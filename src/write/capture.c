@@ -299,7 +299,7 @@ unit_shown(Capture *c, TableDesc *t, int32 id, bool now, const uint8 *key, size_
 	if (rows.n && t->inside)
 		inside_zone(t, &z->ref, key, key_len);
 	if (record_type(key, key_len) == TYPE_SOA && group_prefix(key, key_len) == 2 + z->ref.name_len + 1)	/* the apex's */
-		zone_serial_hide(z, t, &rows);
+		zone_serial_hide(c->zone, t, now, &rows);
 	return rows;
 }
 

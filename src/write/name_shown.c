@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 
 #include "write/name_shown.h"
 #include "zone/rectify_lot.h"

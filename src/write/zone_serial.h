@@ -8,7 +8,7 @@
 #include "write/zone_touch.h"
 
 /* The rows of the zone's SOA unit as images have them: with serial 0, unless the zone's serials are its author's affair. */
-extern void zone_serial_hide(const ZoneTouch *z, TableDesc *t, RowSet *rows);
+extern void zone_serial_hide(ZoneTouch *z, TableDesc *t, bool now, RowSet *rows);
 
 /* After a lot of notes: raises the serial if the zone has changed, in its row and in its SOA record. */
 extern void zone_serial_raise(Store *store, ZoneTouch *z);

@@ -17,6 +17,8 @@ typedef struct ZoneTouch
 	bool		was_live;		/* so it was when this lot of notes began */
 	bool		changed;		/* what is served of it is not what it was */
 	int			level;			/* zone/zone_level.h; -1: not known yet */
+	bool		serial_known;	/* whether its serial is kept here: */
+	bool		serial_kept;
 } ZoneTouch;
 
 typedef struct ZoneId

@@ -11,6 +11,8 @@
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
@@ -28,7 +30,8 @@ struct Rectify
 				lot;
 	RectifyZone *zones;
 	int			nzones,
-				cap;
+				cap,
+				last;			/* the one asked for last */
 	Tuplesortstate *sort;		/* NULL: no name yet */
 	StringInfoData item;
 	Store	   *store;
@@ -50,9 +53,11 @@ rectify_begin(void)
 static int
 zone_entry(Rectify *r, const ZoneRef *zone)
 {
+	if (r->last < r->nzones && r->zones[r->last].ref == zone)
+		return r->last;
 	for (int i = r->nzones - 1; i >= 0; i--)
 		if (r->zones[i].ref == zone)
-			return i;
+			return r->last = i;
 	if (r->nzones == r->cap)
 	{
 		MemoryContext old = MemoryContextSwitchTo(r->context);
@@ -63,7 +68,7 @@ zone_entry(Rectify *r, const ZoneRef *zone)
 		MemoryContextSwitchTo(old);
 	}
 	r->zones[r->nzones] = (RectifyZone) {.ref = zone};
-	return r->nzones++;
+	return r->last = r->nzones++;
 }
 
 /* Zone, name, 0; another 1 for a delegation: so a name comes before those below it. */
@@ -108,6 +113,36 @@ rectify_new(Rectify *r, const ZoneRef *zone, int32 id)
 		return;
 	r->zones[at].id = id;
 	r->zones[at].fresh = true;
+}
+
+/* The default of a column: is it this, constantly? */
+static bool
+default_is(Relation rel, AttrNumber att, bool isnull)
+{
+	Node	   *expr = build_column_default(rel, att);
+	Const	   *c;
+
+	if (!expr)
+		return isnull;
+	c = (Const *) expression_planner((Expr *) expr);
+	return IsA(c, Const) && c->constisnull == isnull && (isnull || DatumGetBool(c->constvalue));
+}
+
+bool
+rectify_plain_defaults(void)
+{
+	TableDesc  *t = table_by_number(TABLE_RECORDS);
+	AttrNumber	ordername,
+				auth;
+	Relation	rel;
+	bool		plain;
+
+	if (!t || !rectify_columns(t, &ordername, &auth))
+		return false;
+	rel = table_open(t->relid, AccessShareLock);
+	plain = default_is(rel, auth, false) && default_is(rel, ordername, true);
+	table_close(rel, AccessShareLock);
+	return plain;
 }
 
 bool

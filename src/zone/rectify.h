@@ -24,6 +24,9 @@ extern void rectify_name(Rectify *r, const ZoneRef *zone, int32 id, const uint8 
  */
 extern void rectify_new(Rectify *r, const ZoneRef *zone, int32 id);
 
+/* Is that what a row gets that is written without them? A table that was adopted may have other defaults. */
+extern bool rectify_plain_defaults(void);
+
 /* Is a zone not signed, and was it not when its names were put in order? */
 extern bool rectify_unsigned(const ZoneRef *zone);
 

@@ -38,13 +38,13 @@ ok(Dnsrepl::same($seattle, $tacoma), 'two nodes');
 sub greeting
 {
     my ($node, $node_life, $name, $clusters) = @_;
-    return "00000003$node$node_life" . sprintf('%02x', length $name) . unpack('H*', $name) . '7fffffffffffffff' . '0002000000000000' . '00' . ($clusters // '00') . '00' . '00';
+    return "00000004$node$node_life" . sprintf('%02x', length $name) . unpack('H*', $name) . '7fffffffffffffff' . '0002000000000000' . '00' . ($clusters // '00') . '00' . '00';
 }
 
 # ---------------------------------------------------------------- what the role of links may do
 my $link = "'dnsrepl_link'";
 is($tacoma->sql("SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::regprocedure::text) FROM pg_proc p WHERE pronamespace = 'dnsrepl'::regnamespace AND has_function_privilege($link, p.oid, 'EXECUTE')"),
-    'dnsrepl.compare(bytea,bigint,bytea), dnsrepl.hello(text,bytea), dnsrepl.merge(bytea), dnsrepl.merge(bytea,bigint,integer), dnsrepl.merge_done(bigint,integer)',
+    'dnsrepl.compare(bytea,bigint,bytea), dnsrepl.flush(), dnsrepl.hello(text,bytea), dnsrepl.merge(bytea), dnsrepl.merge(bytea,bigint,integer), dnsrepl.merge_done(bigint,integer)',
     'a link may execute the link functions');
 is($tacoma->sql("SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c WHERE c.relkind IN ('r', 'v', 'm', 'p', 'S') AND c.relnamespace IN ('dnsrepl'::regnamespace, 'public'::regnamespace)"
           . " AND (CASE WHEN c.relkind = 'S' THEN has_sequence_privilege($link, c.oid, 'SELECT, USAGE, UPDATE') ELSE has_any_column_privilege($link, c.oid, 'SELECT, INSERT, UPDATE, REFERENCES') OR has_table_privilege($link, c.oid, 'DELETE, TRUNCATE, TRIGGER') END)"),
@@ -106,6 +106,7 @@ CREATE FUNCTION dnsrepl.compare(bytea, bigint, bytea) RETURNS bytea LANGUAGE sql
 CREATE FUNCTION dnsrepl.merge(bytea) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'INSERT INTO public.heard (payload) VALUES ($1); SELECT merge FROM public.says';
 CREATE FUNCTION dnsrepl.merge(bytea, bigint, int) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'INSERT INTO public.heard (payload, seq) VALUES ($1, $3); SELECT NULL::bytea';
 CREATE FUNCTION dnsrepl.merge_done(bigint, int) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'SELECT merge FROM public.says';
+CREATE FUNCTION dnsrepl.flush() RETURNS void LANGUAGE sql AS '';
 END
 sub says { my ($what, $hex) = @_; $liar->sql("UPDATE says SET $what = '\\x$hex'"); return }
 my $id = '11' x 16;

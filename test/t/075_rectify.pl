@@ -176,5 +176,19 @@ my $versions = $seattle->sql('SELECT count(*), max(stamp) FROM dnsrepl.stored_ve
 is($status, 0, 'pdnsutil rectifies it') or diag $out;
 right('when pdnsutil has rectified');
 is($seattle->sql('SELECT count(*), max(stamp) FROM dnsrepl.stored_version'), $versions, 'which ships nothing');
+
+# ---------------------------------------------------------------- a new zone: most of its names need nothing, unless the table has other defaults
+$node[1]->sql('ALTER TABLE records ALTER auth DROP DEFAULT');
+$seattle->sql(<<'END');
+BEGIN;
+INSERT INTO domains (name, type) VALUES ('new.example', 'NATIVE');
+INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, n || name, t, c, 60 FROM domains,
+  (VALUES ('', 'SOA', 'ns.example.net h.example.net 1 1 1 1 1'), ('www.', 'A', '192.0.2.1'), ('sub.', 'NS', 'ns.sub.new.example'), ('ns.sub.', 'A', '192.0.2.2'), ('a.b.', 'A', '192.0.2.3')) v (n, t, c)
+  WHERE name = 'new.example';
+COMMIT;
+END
+ok(Dnsrepl::same(@node), 'a new zone');
+is($_->sql("SELECT string_agg(concat_ws(' ', split_part(name::text, '.new', 1), coalesce(type::text, '-'), coalesce(auth, false)), ', ' ORDER BY name::text COLLATE \"C\", type::text) FROM records WHERE name <<= 'new.example' AND name <> 'new.example'"),
+    'a.b A t, b - t, ns.sub A f, sub NS f, www A t', $_->name . ': glue, a delegation, an empty non-terminal, and names with authority') for @node;
 is($_->sql('SELECT count(*) FROM dnsrepl.parked'), 0, $_->name . ': nothing waits') for @node;
 done_testing();

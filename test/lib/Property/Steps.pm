@@ -27,6 +27,14 @@ my @write = (
     [ 9, q(DELETE FROM records WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type::text = '{t}') ],
     [ 3, q(DELETE FROM records WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type <> 'SOA') ],
     [ 4, q(UPDATE records SET ttl = 400 + {r} WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type::text = '{t}') ],
+    # many units at once, which the store packs, and one of them
+    [ 4, q(DELETE FROM records WHERE domain_id = torture.id('{z}') AND name::text ~ '^b[0-9]+[.]' AND type = 'TXT';
+           INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT torture.id('{z}'), 'b' || i || '.{z}', 'TXT', '"{tag} ' || i || '"', 300, 0
+             FROM generate_series(1, 9) i WHERE torture.id('{z}') IS NOT NULL) ],
+    [ 3, q(UPDATE records SET ttl = 500 + {r} WHERE domain_id = torture.id('{z}') AND type <> 'SOA') ],
+    [ 4, q(UPDATE records SET content = '"{tag}"' WHERE domain_id = torture.id('{z}') AND name::text = 'b' || (3 * {k}) || '.{z}' AND type = 'TXT') ],
+    [ 3, q(DELETE FROM records WHERE domain_id = torture.id('{z}') AND name::text = 'b' || (2 * {k}) || '.{z}') ],
+    [ 2, q(DELETE FROM records WHERE domain_id = torture.id('{z}') AND name::text ~ '^b[0-9]+[.]') ],
     [ 2, q(UPDATE records SET disabled = NOT disabled WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type::text = '{t}') ],
     [ 7, q(SELECT torture.alone('{z}', '{n}', 'CNAME', '{tag}')) ],
     [ 4, q(SELECT torture.alone('{z}', '{n}', 'A', '{tag}')) ],

@@ -107,6 +107,13 @@ CREATE FUNCTION torture.look() RETURNS TABLE (kind text, zone text, a text, b te
   UNION ALL
   SELECT 'rule', coalesce(r.name::text, ''), 'no-zone', '', '' FROM records r WHERE NOT EXISTS (SELECT FROM domains d WHERE d.id = r.domain_id)
   UNION ALL
+  -- what there is of a unit is in one place: no row lies within a pack, and no group is both in a pack and beside it
+  SELECT 'rule', coalesce((SELECT z.name::text FROM dnsrepl.zone z WHERE z.no = p.zone), ''), 'pack', encode(p.key, 'hex'), encode(o.key, 'hex')
+    FROM dnsrepl.version_store p CROSS JOIN LATERAL (SELECT u.key AS last FROM dnsrepl.pack_units(p.key, p.image, p.more) u ORDER BY u.key DESC LIMIT 1) l
+    JOIN dnsrepl.version_store o ON o.zone = p.zone AND o.ctid <> p.ctid AND (o.key BETWEEN p.key AND l.last
+         OR substr(o.key, 1, 2) = '\x0002' AND substr(o.key, 1, greatest(length(o.key) - 3, 0)) IN (substr(p.key, 1, greatest(length(p.key) - 3, 0)), substr(l.last, 1, greatest(length(l.last) - 3, 0))))
+   WHERE p.more IS NOT NULL
+  UNION ALL
   SELECT 'siblings', v.scope, v.unit, string_agg(v.stamp || ' ' || v.origin || ' ' || v.seen::int, ','),
          (EXISTS (SELECT FROM dnsrepl.conflict_open o WHERE o.zone = v.no AND o.key = v.key)
           OR EXISTS (SELECT FROM dnsrepl.parked p WHERE p.zone = v.no))::text    -- it may be deleted, and only the tables do not know
