@@ -193,7 +193,7 @@ lint: need-build+lint
 	@for f in test/lib/Dnsrepl.pm $(wildcard test/t/*.pl); do \
 		perl -Itest/lib -I"`dirname $(PGXS)`/../test/perl" -c $$f 2>&1 | grep -v ' syntax OK$$' && exit 1; done; true
 	@for f in test/lib/deps.sh test/lib/layers.sh test/run .ci/run; do sh -n $$f || exit 1; done
-	@for f in test/lib/site.sh test/demo/demo.sh test/bench/bench.sh; do bash -n $$f || exit 1; done
+	@for f in test/lib/site.sh test/demo/demo.sh test/bench/*.sh; do bash -n $$f || exit 1; done
 
 # ---------------------------------------------------------------- unit tests
 # Each test/unit/test_*.c is a program without a server, linked with the sources of the headers it includes

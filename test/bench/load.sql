@@ -16,7 +16,7 @@ BEGIN
            CASE WHEN k = -2 THEN 'SOA' WHEN k <= 0 THEN 'NS' ELSE 'A' END,
            CASE WHEN k = -2 THEN 'ns1.example hostmaster.example 1 10800 3600 604800 3600'
                 WHEN k <= 0 THEN 'ns' || (k + 2) || '.example'
-                ELSE '10.' || (z % 256) || '.' || (k / 256) || '.' || (k % 256) END,
+                ELSE '10.' || ((z + k / 65536) % 256) || '.' || (k / 256 % 256) || '.' || (k % 256) END,
            3600, 0, false, true
     FROM generate_series(-2, per - 3) k;
   END LOOP;

@@ -17,7 +17,7 @@ server_major() {
 packages() {
     for group in "$@"; do
         case $group in
-            bench)    packages demo; echo bind9 knot ;;
+            bench)    packages demo; echo bind9 knot dnsperf ;;
             build)    echo gcc libc6-dev "postgresql-server-dev-$major" libpq-dev libldns-dev ;;
             demo)     echo "postgresql-$major" pdns-server pdns-backend-pgsql bind9-dnsutils curl perl ;;
             test)     packages demo; echo libipc-run-perl libdbd-pg-perl ldnsutils pdns-tools bind9-utils knot-dnssecutils bind9 knot libfaketime ;;
