@@ -254,10 +254,7 @@ version_take(Merge *m, MergeZone *z, const GroupUnit *u, const Version *v, const
 	memcpy(image, v->image, v->image_len);
 	taken.image = image;
 	taken.seen = z->free || key_number(u->key, u->key_len) == TABLE_SERIAL;	/* that has no rows to wait for */
-	if (gone)
-		version_replace(m->store, z->ref.number, u->key, u->key_len, gone, &taken);
-	else
-		version_insert(m->store, z->ref.number, u->key, u->key_len, &taken);
+	version_replace(m->store, z->ref.number, u->key, u->key_len, gone, &taken);
 	clock_saw(taken.dot.stamp);
 	if (key_number(u->key, u->key_len) != TABLE_SERIAL)
 		z->work.fresh = true;

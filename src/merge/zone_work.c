@@ -13,7 +13,6 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "dns/name.h"
 #include "merge/zone_work.h"
 #include "store/conflict.h"
 #include "store/image.h"
@@ -372,22 +371,19 @@ zone_row_came(ZoneWork *z, const UnitGroup *domains)
 static bool
 name_plain(const Work *w, const ZoneWork *z, const UnitGroup *g)
 {
-	size_t		len = g->prefix_len - 3;
 	bool		full = false;
 
-	if (!w->plain || !z->ref->made || z->walking)
+	if (!w->plain || !z->ref->made || z->walking || !rectify_may_be_plain(g))
 		return false;
 	for (int i = 0; i < g->n; i++)
 	{
 		const GroupUnit *u = &g->units[i];
 		TableDesc  *t = key_table(u->key, u->key_len);
 
-		if (len != z->ref->name_len && record_type(u->key, u->key_len) == TYPE_NS)
-			return false;
 		for (int k = 0; t && u->served.live && k < u->served.rows.n; k++)
 			full |= row_enabled(t, &u->served.rows.rows[k]);
 	}
-	return full && (len == z->ref->name_len || name_parent(g->prefix + 2, len) == z->ref->name_len);
+	return full;
 }
 
 /* What is derived of the records, when a unit is projected. */

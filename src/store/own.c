@@ -92,10 +92,7 @@ own_write(Store *store, int32 zone, const uint8 *key, size_t key_len, const Vers
 			else
 				first = &set->v[i];
 		}
-	if (first)
-		version_replace(store, zone, key, key_len, first, &new);
-	else
-		version_insert(store, zone, key, key_len, &new);
+	version_replace(store, zone, key, key_len, first, &new);
 	return new;
 }
 

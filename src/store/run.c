@@ -79,6 +79,16 @@ run_copy(Run *r, const uint8 *octets, size_t len)
 	return copy;
 }
 
+static void
+unit_set(Run *r, RunUnit *u, const uint8 *key, size_t key_len, const Version *v)
+{
+	*u = (RunUnit) {.key = run_copy(r, key, key_len), .key_len = key_len, .v = *v};
+	u->v.image = run_copy(r, v->image, v->image_len);
+	if (v->nover)
+		u->v.over = (const StampRange *) run_copy(r, (const uint8 *) v->over, sizeof(StampRange) * (size_t) v->nover);
+	ItemPointerSetInvalid(&u->v.tid);
+}
+
 CommandId
 row_command(TransactionId xmin)
 {
@@ -269,11 +279,9 @@ run_advance(Store *s)
 	next.units = palloc(sizeof(RunUnit) * (size_t) next.cap);
 	for (int i = 0; i < next.n; i++)
 	{
-		RunUnit    *u = &next.units[i];
+		const RunUnit *u = &r->units[n + i];
 
-		*u = r->units[n + i];
-		u->key = run_copy(&next, u->key, u->key_len);
-		u->v.image = run_copy(&next, u->v.image, u->v.image_len);
+		unit_set(&next, &next.units[i], u->key, u->key_len, &u->v);
 	}
 	next.from_len = group_prefix(next.units[0].key, next.units[0].key_len);
 	next.from = run_copy(&next, next.units[0].key, next.from_len);
@@ -343,16 +351,6 @@ unit_room(Run *r, int at)
 	memmove(&r->units[at + 1], &r->units[at], sizeof(RunUnit) * (size_t) (r->n - at));
 	r->n++;
 	return &r->units[at];
-}
-
-static void
-unit_set(Run *r, RunUnit *u, const uint8 *key, size_t key_len, const Version *v)
-{
-	*u = (RunUnit) {.key = run_copy(r, key, key_len), .key_len = key_len, .v = *v};
-	u->v.image = run_copy(r, v->image, v->image_len);
-	if (v->nover)
-		u->v.over = (const StampRange *) run_copy(r, (const uint8 *) v->over, sizeof(StampRange) * (size_t) v->nover);
-	ItemPointerSetInvalid(&u->v.tid);
 }
 
 /* If its last unit comes at or after `key`. */
@@ -469,7 +467,11 @@ run_put(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v
 	if (!run_seek(s, zone, key, key_len))
 		return false;
 	if (r->n >= RUN_MOST)
+	{
 		run_advance(s);
+		if (!run_seek(s, zone, key, key_len))	/* what was written may be where it belongs */
+			return false;
+	}
 	at = run_place(r, key, key_len);
 	unit_set(r, unit_room(r, at), key, key_len, v);
 	r->changed = true;

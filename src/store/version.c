@@ -412,18 +412,12 @@ has_row(const Version *v)
 }
 
 static void
-version_put(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v)
+version_insert(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v)
 {
 	VersionRow	row = {.zone = zone, .key = key, .key_len = key_len, .v = *v};
 
 	if (!run_put(s, zone, key, key_len, v))
 		version_row_insert(s, &row, GetCurrentCommandId(true));
-}
-
-void
-version_insert(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v)
-{
-	version_put(s, zone, key, key_len, v);
 	version_tally(s, zone, key, key_len, v, 1);
 }
 
@@ -448,14 +442,15 @@ version_replace(Store *s, int32 zone, const uint8 *key, size_t key_len, const Ve
 {
 	VersionRow	row = {.zone = zone, .key = key, .key_len = key_len, .v = *new};
 
-	if (has_row(old))
+	if (old && has_row(old))
 	{
 		version_row_update(s, &old->tid, &row, GetCurrentCommandId(true));
 		version_tally(s, zone, key, key_len, old, -1);
 		version_tally(s, zone, key, key_len, new, 1);
 		return;
 	}
-	version_delete(s, zone, key, key_len, old);
+	if (old)
+		version_delete(s, zone, key, key_len, old);
 	version_insert(s, zone, key, key_len, new);
 }
 

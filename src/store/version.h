@@ -114,10 +114,9 @@ extern VersionSet version_read(Store *store, Snapshot snapshot, int32 zone, cons
 /* Has one of them not been projected yet? */
 extern bool versions_wait(const VersionSet *set);
 
-extern void version_insert(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
 extern void version_delete(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
 
-/* One of a unit's versions in place of another. */
+/* One of a unit's versions in place of another; NULL: of none. */
 extern void version_replace(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *old, const Version *new);
 extern void version_mark(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v, bool seen);
 

@@ -26,7 +26,6 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "dns/name.h"
 #include "dnsrepl.h"
 #include "store/clock.h"
 #include "store/conflict.h"
@@ -514,17 +513,8 @@ static bool
 name_plain(const Capture *c)
 {
 	const ZoneRef *z = &c->zone->ref;
-	const uint8 *name = c->group->prefix + 2;
-	size_t		len = c->group->prefix_len - 3;
 
-	if (!c->name.read || !c->name.plain || !c->name.full || !(z->made || rectify_unsigned(z)))
-		return false;
-	if (len == z->name_len)
-		return true;
-	for (int i = 0; i < c->group->n; i++)
-		if (record_type(c->group->units[i].key, c->group->units[i].key_len) == TYPE_NS)
-			return false;
-	return name_parent(name, len) == z->name_len;
+	return c->name.read && c->name.plain && c->name.full && (z->made || rectify_unsigned(z)) && rectify_may_be_plain(c->group);
 }
 
 /* What is derived of its records follows: also if only that has been edited. */

@@ -115,6 +115,19 @@ rectify_new(Rectify *r, const ZoneRef *zone, int32 id)
 	r->zones[at].fresh = true;
 }
 
+bool
+rectify_may_be_plain(const UnitGroup *g)
+{
+	size_t		len = g->prefix_len - 3;
+
+	if (len == g->zone->name_len)
+		return true;
+	for (int i = 0; i < g->n; i++)
+		if (record_type(g->units[i].key, g->units[i].key_len) == TYPE_NS)
+			return false;
+	return name_parent(g->prefix + 2, len) == g->zone->name_len;
+}
+
 /* The default of a column: is it this, constantly? */
 static bool
 default_is(Relation rel, AttrNumber att, bool isnull)

@@ -7,6 +7,7 @@
 #ifndef DNSREPL_RECTIFY_H
 #define DNSREPL_RECTIFY_H
 
+#include "store/group.h"
 #include "store/relation.h"
 #include "store/version.h"
 
@@ -23,6 +24,9 @@ extern void rectify_name(Rectify *r, const ZoneRef *zone, int32 id, const uint8 
  * not be looked at as a whole.
  */
 extern void rectify_new(Rectify *r, const ZoneRef *zone, int32 id);
+
+/* Of a name's group: may it be plain? At the apex or right below it, where nothing is between, and no delegation. */
+extern bool rectify_may_be_plain(const UnitGroup *g);
 
 /* Is that what a row gets that is written without them? A table that was adopted may have other defaults. */
 extern bool rectify_plain_defaults(void);
