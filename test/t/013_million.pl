@@ -36,15 +36,18 @@ END LOOP; END \$\$
 END
 }
 
+my $watched = 0;
+
 # Runs it in a session of its own: the most private memory (kB) and the most locks that it was seen with.
 sub watch
 {
     my ($sql) = @_;
+    my $name = 'watched' . ++$watched;    # the last one may not have gone yet
     my $log = PostgreSQL::Test::Utils::tempdir('watch') . '/psql.log';
     my $psql = Dnsrepl::spawn('psql', $log, 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d',
-        $node->cluster->connstr($node->db) . ' application_name=watched', '-c', "SET work_mem = '1MB'", '-c', $sql);
+        $node->cluster->connstr($node->db) . " application_name=$name", '-c', "SET work_mem = '1MB'", '-c', $sql);
     my $pid = '';
-    Dnsrepl::wait_until(sub { $pid = $node->sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'watched'") }, 20);
+    Dnsrepl::wait_until(sub { $pid = $node->sql("SELECT pid FROM pg_stat_activity WHERE application_name = '$name' AND backend_type = 'client backend'") }, 20);
     my ($memory, $peak, $locks, $round) = (0, 0, 0, 0);
     my $done = Dnsrepl::wait_until(sub {
         return 1 if waitpid($psql, POSIX::WNOHANG());
