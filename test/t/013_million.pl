@@ -36,26 +36,28 @@ END LOOP; END \$\$
 END
 }
 
-my $watched = 0;
-
-# Runs it in a session of its own: the most private memory (kB) and the most locks that it was seen with.
+# Runs it in a session of its own, which tells its pid first and its memory last: the most private memory (kB) and the
+# most locks that it was seen with.
 sub watch
 {
     my ($sql) = @_;
-    my $name = 'watched' . ++$watched;    # the last one may not have gone yet
     my $log = PostgreSQL::Test::Utils::tempdir('watch') . '/psql.log';
-    my $psql = Dnsrepl::spawn('psql', $log, 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d',
-        $node->cluster->connstr($node->db) . " application_name=$name", '-c', "SET work_mem = '1MB'", '-c', $sql);
-    my $pid = '';
-    Dnsrepl::wait_until(sub { $pid = $node->sql("SELECT pid FROM pg_stat_activity WHERE application_name = '$name' AND backend_type = 'client backend'") }, 20);
+    my $psql = Dnsrepl::spawn('psql', $log, 'psql', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d',
+        $node->cluster->connstr($node->db), '-c', "SET work_mem = '1MB'", '-c', 'SELECT pg_backend_pid()',
+        '-c', $sql, '-c', "SELECT pg_read_file('/proc/self/status')");
+    my $pid = 0;
+    Dnsrepl::wait_until(sub { -s $log && (($pid) = PostgreSQL::Test::Utils::slurp_file($log) =~ /^(\d+)\n/) }, 20);
     my ($memory, $peak, $locks, $round) = (0, 0, 0, 0);
+    my $look = sub {
+        my ($text) = @_;
+        $memory = $1 if $text =~ /^RssAnon:\s+(\d+)/m && $1 > $memory;
+        $peak = $1 if $text =~ /^VmHWM:\s+(\d+)/m;
+    };
     my $done = Dnsrepl::wait_until(sub {
         return 1 if waitpid($psql, POSIX::WNOHANG());
         if (open my $status, '<', "/proc/$pid/status")
         {
-            my $text = do { local $/; <$status> } // '';
-            $memory = $1 if $text =~ /^RssAnon:\s+(\d+)/m && $1 > $memory;
-            $peak = $1 if $text =~ /^VmHWM:\s+(\d+)/m;
+            $look->(do { local $/; <$status> } // '');
         }
         if ($round++ % 25 == 0)
         {
@@ -65,7 +67,9 @@ sub watch
         return 0;
     }, 300);
     my $status = $?;
-    ok($done && $status == 0, 'the statements run to their end') or diag(PostgreSQL::Test::Utils::slurp_file($log));
+    my $said = PostgreSQL::Test::Utils::slurp_file($log);
+    ok($done && $status == 0, 'the statements run to their end') or diag($said);
+    $look->($said);
     return ($memory, $locks, $peak);
 }
 
