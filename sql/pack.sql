@@ -15,9 +15,9 @@ CREATE VIEW units AS SELECT key->>'name' AS name, key->>'type' AS type, rows->0-
 -- rows of the store, packs, and units; what is wrong with the packs
 CREATE FUNCTION packs(OUT few boolean, OUT packs boolean, OUT units bigint, OUT wrong bigint) LANGUAGE sql AS $$
   SELECT count(*) < 100, count(more) > 5, (SELECT count(*) FROM units),
-         (SELECT count(*) FROM dnsrepl.version_store p CROSS JOIN LATERAL (SELECT u.key AS last FROM dnsrepl.pack_units(p.key, p.image, p.more) u ORDER BY u.key DESC LIMIT 1) l
-            JOIN dnsrepl.version_store o ON o.zone = p.zone AND o.ctid <> p.ctid AND (o.key BETWEEN p.key AND l.last
-                 OR substr(o.key, 1, 2) = '\x0002' AND substr(o.key, 1, greatest(length(o.key) - 3, 0)) IN (substr(p.key, 1, greatest(length(p.key) - 3, 0)), substr(l.last, 1, greatest(length(l.last) - 3, 0))))
+         (SELECT count(*) FROM dnsrepl.version_store p CROSS JOIN LATERAL (SELECT u.key AS first FROM dnsrepl.pack_units(p.key, p.image, p.more) u ORDER BY u.key LIMIT 1) l
+            JOIN dnsrepl.version_store o ON o.zone = p.zone AND o.ctid <> p.ctid AND (o.key BETWEEN l.first AND p.key
+                 OR substr(o.key, 1, 2) = '\x0002' AND substr(o.key, 1, greatest(length(o.key) - 3, 0)) IN (substr(p.key, 1, greatest(length(p.key) - 3, 0)), substr(l.first, 1, greatest(length(l.first) - 3, 0))))
            WHERE p.more IS NOT NULL)
     FROM dnsrepl.version_store
 $$;

@@ -107,7 +107,7 @@ mend_store(Vector *now)
 	store = store_open(true);
 	for (int i = 0; i < n; i++)
 	{
-		version_walk(store, GetActiveSnapshot(), zones[i].number, (const uint8 *) "", 0, dot_collect, &beyond);
+		version_walk(store, GetActiveSnapshot(), zones[i].number, (const uint8 *) "", 0, false, dot_collect, &beyond);
 		sums_renew(store, &zones[i]);
 	}
 	store_close(store);

@@ -127,7 +127,7 @@ check_group(const uint8 *prefix, size_t prefix_len, void *arg)
 	bool		good = true;
 
 	CHECK_FOR_INTERRUPTS();
-	version_walk(c->store, GetActiveSnapshot(), c->zone->number, prefix, prefix_len, version_check, &good);
+	version_walk(c->store, GetActiveSnapshot(), c->zone->number, prefix, prefix_len, false, version_check, &good);
 	if (!good)
 		tell(c, prefix, prefix_len, SCRUB_UNREADABLE, NULL, NULL, NULL);
 	else

@@ -104,7 +104,7 @@ group_read(Store *store, Snapshot snapshot, const ZoneRef *zone, const uint8 *pr
 	UnitGroup  *g = group_none(zone, prefix, prefix_len);
 
 	if (zone->number)
-		version_group(store, snapshot, zone->number, prefix, prefix_len, prefix_is_unit(prefix, prefix_len), group_version, g);
+		version_walk(store, snapshot, zone->number, prefix, prefix_len, prefix_is_unit(prefix, prefix_len), group_version, g);
 	return g;
 }
 

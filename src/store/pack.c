@@ -22,8 +22,8 @@ void
 pack_read_begin(PackReader *p, const void *key, size_t key_len, const void *image, size_t image_len,
 				const void *more, size_t more_len)
 {
+	*p = (PackReader) {.last_key = key, .last_key_len = key_len, .last_image = image, .last_image_len = image_len};
 	wire_reader_init(&p->more, more, more_len);
-	p->first = true;
 	initStringInfo(&p->key);
 	initStringInfo(&p->image);
 	appendBinaryStringInfo(&p->key, key, (int) key_len);
@@ -48,13 +48,16 @@ part_read(WireReader *r, StringInfo part, size_t most)
 bool
 pack_read(PackReader *p)
 {
-	if (p->first)
-	{
-		p->first = false;
+	if (p->ended)
+		return false;
+	if (!wire_at_end(&p->more) && part_read(&p->more, &p->key, MAX_KEY_SIZE) &&
+		part_read(&p->more, &p->image, MAX_IMAGE_SIZE))
 		return true;
-	}
-	return !wire_at_end(&p->more) && part_read(&p->more, &p->key, MAX_KEY_SIZE) &&
-		part_read(&p->more, &p->image, MAX_IMAGE_SIZE);
+	p->ended = true;
+	p->key.len = p->image.len = 0;
+	appendBinaryStringInfo(&p->key, p->last_key, (int) p->last_key_len);
+	appendBinaryStringInfo(&p->image, p->last_image, (int) p->last_image_len);
+	return true;
 }
 
 void

@@ -1,8 +1,8 @@
 /*
  * run.c: see run.h.
  *
- * The run covers the keys from `from` up to `until`, which is the next row's; between them there is no row but the pack that
- * was taken up (`source`). `until` is looked for when somebody appends: a bulk load looks once. Written are the units of
+ * The run covers the keys from `from` up to `until`, with which the next row begins; between them there is no row but the pack
+ * that was taken up (`source`). After that `until` is looked for when somebody appends: a bulk load looks once. Written are the units of
  * whole groups, so that no group is divided between rows of its own and a pack.
  */
 #include "postgres.h"
@@ -149,32 +149,37 @@ unit_put(Store *s, const RunUnit *u)
 	row_put(s, &row);
 }
 
+/* Appends unit i, by how it differs from unit b. */
+static void
+pack_append(const Run *r, int b, int i, StringInfo out)
+{
+	const RunUnit *before = &r->units[b],
+			   *u = &r->units[i];
+
+	pack_put(out, before->key, before->key_len, u->key, u->key_len);
+	pack_put(out, before->v.image, before->v.image_len, u->v.image, u->v.image_len);
+}
+
 /* Units from..upto - 1, whole groups that may be in one pack. */
 static void
 pack_flush(Store *s, int from, int upto, StringInfo more)
 {
 	Run		   *r = s->run;
-	VersionRow	row = {.key = r->units[from].key, .key_len = r->units[from].key_len, .v = r->units[from].v,
-	.more = (uint8 *) more->data, .more_len = (size_t) more->len};
+	const RunUnit *last = &r->units[upto - 1];
+	VersionRow	row = {.key = last->key, .key_len = last->key_len, .v = last->v};
 
+	resetStringInfo(more);
 	if (upto - from < PACK_LEAST)
 		for (int i = from; i < upto; i++)
 			unit_put(s, &r->units[i]);
 	else
-		row_put(s, &row);
-	resetStringInfo(more);
-}
-
-static void
-pack_append(const Run *r, int from, int upto, StringInfo more)
-{
-	for (int i = from; i < upto; i++)
 	{
-		const RunUnit *b = &r->units[i - 1],
-				   *u = &r->units[i];
-
-		pack_put(more, b->key, b->key_len, u->key, u->key_len);
-		pack_put(more, b->v.image, b->v.image_len, u->v.image, u->v.image_len);
+		for (int i = from; i < upto - 1; i++)
+			pack_append(r, i > from ? i - 1 : upto - 1, i, more);
+		row.more = (uint8 *) more->data;
+		row.more_len = (size_t) more->len;
+		row_put(s, &row);
+		resetStringInfo(more);
 	}
 }
 
@@ -183,8 +188,8 @@ static void
 units_write(Store *s, int n)
 {
 	Run		   *r = s->run;
-	StringInfoData more;
-	int			from = 0;		/* the pack at hand: units from..i - 1 */
+	StringInfoData more;		/* as large as that of the pack at hand will be, nearly */
+	int			from = 0;		/* which is units from..i - 1 */
 
 	initStringInfo(&more);
 	for (int i = 0; i < n;)
@@ -195,7 +200,8 @@ units_write(Store *s, int n)
 
 		if (packable && i > from && same_write(&r->units[from], &r->units[i]))
 		{
-			pack_append(r, i, end, &more);
+			for (int k = i; k < end; k++)
+				pack_append(r, k - 1, k, &more);
 			if (more.len <= PACK_SIZE)
 			{
 				i = end;
@@ -206,8 +212,8 @@ units_write(Store *s, int n)
 		if (i > from)
 			pack_flush(s, from, i, &more);
 		from = i;
-		if (packable)
-			pack_append(r, i + 1, end, &more);
+		for (int k = i + 1; packable && k < end; k++)
+			pack_append(r, k - 1, k, &more);
 		if (!packable || more.len > PACK_SIZE)
 		{
 			for (; from < end; from++)
@@ -298,27 +304,35 @@ run_advance(Store *s)
 
 /* ---------- where a unit belongs ---------- */
 
-/* The zone's next row after `key`. */
+static void
+until_set(Run *r, const uint8 *key, size_t key_len)
+{
+	r->until_known = true;
+	r->until = run_copy(r, key, key_len);
+	r->until_len = key_len;
+}
+
+/* Where the zone's next row after `key`, the last of one, begins. */
 static void
 until_find(Store *s, const uint8 *key, size_t key_len)
 {
 	Run		   *r = s->run;
 	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
-	ScanKeyData keys[2];
-	IndexScanDesc scan;
+	IndexScanDesc scan = version_row_scan(s, SnapshotSelf, r->zone, key, key_len);
 
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(r->zone));
-	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_BYTEAGT, PointerGetDatum(varlena_make(key, key_len)));
-	scan = compat_index_beginscan(s->heap, s->unit_index, SnapshotSelf, 2);
-	index_rescan(scan, keys, 2, NULL, 0);
-	if (index_getnext_slot(scan, ForwardScanDirection, slot))
-	{
-		VersionRow	row = version_row(slot, false);
-
-		r->until = run_copy(r, row.key, row.key_len);
-		r->until_len = row.key_len;
-	}
 	r->until_known = true;
+	while (!r->until && index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		VersionRow	row = version_row(slot, true);
+		PackReader	p;
+
+		if (key_compare(row.key, row.key_len, key, key_len) == 0)
+			continue;
+		pack_read_begin(&p, row.key, row.key_len, row.v.image, row.v.image_len, row.more, row.more_len);
+		if (pack_read(&p))
+			until_set(r, (uint8 *) p.key.data, (size_t) p.key.len);
+		pack_read_end(&p);
+	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 }
@@ -353,12 +367,13 @@ unit_room(Run *r, int at)
 	return &r->units[at];
 }
 
-/* If its last unit comes at or after `key`. */
+/* A pack that ends at or after the run's group is taken up; if it begins after that, the run ends there. */
 static void
-pack_take(Run *r, const VersionRow *row, const uint8 *key, size_t key_len)
+pack_take(Run *r, const VersionRow *row)
 {
 	PackReader	p;
 	MemoryContext old = MemoryContextSwitchTo(r->context);
+	const RunUnit *first;
 
 	pack_read_begin(&p, row->key, row->key_len, row->v.image, row->v.image_len, row->more, row->more_len);
 	while (pack_read(&p))
@@ -371,19 +386,51 @@ pack_take(Run *r, const VersionRow *row, const uint8 *key, size_t key_len)
 	}
 	pack_read_end(&p);
 	MemoryContextSwitchTo(old);
-	if (key_compare(r->units[r->n - 1].key, r->units[r->n - 1].key_len, key, key_len) < 0)
+	first = &r->units[0];
+	if (key_compare(first->key, first->key_len, r->from, r->from_len) > 0 &&
+		!same_group(first->key, first->key_len, r->from, r->from_len))
 	{
+		until_set(r, first->key, first->key_len);
 		r->n = 0;
 		return;
 	}
 	r->cid = row_command(row->v.xmin);
 	r->has_source = true;
 	r->source = *row;
-	r->source.key = r->units[0].key;
 	r->last = r->units[r->n - 1].key;
 	r->last_len = r->units[r->n - 1].key_len;
-	r->from = r->units[0].key;
-	r->from_len = group_prefix(r->from, r->units[0].key_len);
+	r->source.key = r->last;
+	r->from = first->key;
+	r->from_len = group_prefix(first->key, first->key_len);
+}
+
+/* What there is from the run's group on; false if that has rows of its own. */
+static bool
+run_look(Store *s)
+{
+	Run		   *r = s->run;
+	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
+	IndexScanDesc scan = version_row_scan(s, SnapshotSelf, r->zone, r->from, r->from_len);
+	bool		rows = false;
+
+	r->until_known = true;
+	if (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		VersionRow	row = version_row(slot, false);
+
+		if (row.more)
+		{
+			r->until_known = false;
+			pack_take(r, &row);
+		}
+		else if (same_group(row.key, row.key_len, r->from, r->from_len))
+			rows = true;
+		else
+			until_set(r, row.key, row.key_len);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	return !rows;
 }
 
 /* Makes the run cover a unit's group; false if that has rows of its own. */
@@ -391,33 +438,19 @@ static bool
 run_seek(Store *s, int32 zone, const uint8 *key, size_t key_len)
 {
 	Run		   *r = s->run;
-	TupleTableSlot *slot;
-	uint8		bound[MAX_KEY_SIZE + 1];
-	bool		rows = false;
-	VersionRow	row;
 
 	if (key_len > MAX_KEY_SIZE)
 		elog(ERROR, "key of a unit is too long");
 	if (run_covers(s, zone, key, key_len))
 		return true;
 	run_flush(s);
-	slot = table_slot_create(s->heap, NULL);
 	r->zone = zone;
 	r->from_len = group_prefix(key, key_len);
 	r->from = run_copy(r, key, r->from_len);
 	r->last = r->from;
 	r->last_len = r->from_len;
 	r->cid = GetCurrentCommandId(true);
-	if (version_row_before(s, SnapshotSelf, zone, bound, key_bound(key, r->from_len, r->from_len == key_len, bound), slot))
-	{
-		row = version_row(slot, false);
-		if (row.more)
-			pack_take(r, &row, key, r->from_len);
-		else
-			rows = key_begins(row.key, row.key_len, key, r->from_len);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	if (rows)
+	if (!run_look(s))
 	{
 		run_forget(r);
 		return false;

@@ -24,7 +24,7 @@ zone_held_right(Store *store, Snapshot snapshot, const ZoneRef *zone)
 {
 	uint64		held = 0;
 
-	version_walk(store, snapshot, zone->number, (const uint8 *) "", 0, held_add, &held);
+	version_walk(store, snapshot, zone->number, (const uint8 *) "", 0, false, held_add, &held);
 	return held == zone->state.held;
 }
 

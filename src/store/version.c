@@ -123,19 +123,27 @@ store_close(Store *s)
 
 /* ---------- units of rows ---------- */
 
-/* Which units of a row are wanted: those that begin with a prefix; all, or those after a key. */
+/* Which units are wanted: those that begin with a prefix, or (whole) are it; all, or those after a key. */
 typedef struct RowPart
 {
 	const uint8 *prefix,
 			   *after;
 	size_t		prefix_len,
 				after_len;
+	bool		whole;
 } RowPart;
+
+/* Is there nothing wanted after this key, which is not before the prefix? */
+static bool
+part_over(const RowPart *part, const uint8 *key, size_t key_len)
+{
+	return !key_begins(key, key_len, part->prefix, part->prefix_len) || (part->whole && key_len > part->prefix_len);
+}
 
 static bool
 part_has(const RowPart *part, const uint8 *key, size_t key_len)
 {
-	return key_begins(key, key_len, part->prefix, part->prefix_len) &&
+	return !part_over(part, key, key_len) &&
 		(part->after_len == 0 || key_compare(key, key_len, part->after, part->after_len) > 0);
 }
 
@@ -165,34 +173,23 @@ row_units(const VersionRow *row, const RowPart *part, UnitOfRow fn, void *arg)
 	return more;
 }
 
-/* Calls fn for each unit of a zone whose key begins with `prefix` and comes after `after`, in order of key. */
+/* Calls fn for each unit of a zone that is wanted, in order of key. */
 static void
 units_walk(Store *s, Snapshot snapshot, int32 zone, const RowPart *part, bool images, UnitOfRow fn, void *arg)
 {
 	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
-	const uint8 *start = part->after_len ? part->after : part->prefix;
-	size_t		start_len = part->after_len ? part->after_len : part->prefix_len;
-	ScanKeyData keys[2];
 	IndexScanDesc scan;
 	bool		more = true;
-	VersionRow	row;
 
 	run_settle(s, snapshot);
-	if (start_len && version_row_before(s, snapshot, zone, start, start_len, slot))
-	{
-		row = version_row(slot, images);
-		more = !row.more || row_units(&row, part, fn, arg);
-	}
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
-	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_BYTEAGE, PointerGetDatum(varlena_make(start, start_len)));
-	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
-	index_rescan(scan, keys, 2, NULL, 0);
+	scan = version_row_scan(s, snapshot, zone, part->after_len ? part->after : part->prefix,
+							part->after_len ? part->after_len : part->prefix_len);
 	while (more && index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
-		row = version_row(slot, images);
-		if (!key_begins(row.key, row.key_len, part->prefix, part->prefix_len))
-			break;
-		more = row_units(&row, part, fn, arg);
+		VersionRow	row = version_row(slot, images);
+
+		/* a pack that ends after what is wanted may begin with it */
+		more = row_units(&row, part, fn, arg) && !part_over(part, row.key, row.key_len);
 		CHECK_FOR_INTERRUPTS();
 	}
 	index_endscan(scan);
@@ -228,55 +225,19 @@ walk_version(const VersionRow *row, const uint8 *key, size_t key_len, const Vers
 }
 
 void
-version_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len, VersionCallback fn, void *arg)
+version_walk(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len, bool whole,
+			 VersionCallback fn, void *arg)
 {
-	RowPart		part = {.prefix = prefix, .prefix_len = prefix_len};
+	RowPart		part = {.prefix = prefix, .prefix_len = prefix_len, .whole = whole};
 	Walk		w = {.fn = fn, .arg = arg};
 
 	units_walk(s, snapshot, zone, &part, true, walk_version, &w);
-}
-
-/*
- * From the end of the prefix backward: a row that begins with it is of its units, the first that does not may be a pack that
- * reaches into it. One descent of the index, whichever it is.
- */
-void
-version_group(Store *s, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len, bool whole,
-			  VersionCallback fn, void *arg)
-{
-	TupleTableSlot *slot;
-	RowPart		part = {.prefix = prefix, .prefix_len = prefix_len};
-	Walk		w = {.fn = fn, .arg = arg};
-	uint8		bound[MAX_KEY_SIZE + 1];
-	ScanKeyData keys[2];
-	IndexScanDesc scan;
-
-	run_settle(s, snapshot);
-	if (prefix_len > MAX_KEY_SIZE)
-		return;					/* no key is so long; somebody has asked for it */
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
-	ScanKeyInit(&keys[1], 2, BTLessStrategyNumber, F_BYTEALT,
-				PointerGetDatum(varlena_make(bound, key_bound(prefix, prefix_len, whole, bound))));
-	slot = table_slot_create(s->heap, NULL);
-	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
-	index_rescan(scan, keys, 2, NULL, 0);
-	while (index_getnext_slot(scan, BackwardScanDirection, slot))
-	{
-		VersionRow	row = version_row(slot, true);
-
-		(void) row_units(&row, &part, walk_version, &w);
-		if (row.more || !key_begins(row.key, row.key_len, prefix, prefix_len))
-			break;
-	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
 }
 
 typedef struct Set
 {
 	VersionSet	set;
 	int			cap;
-	size_t		key_len;
 } Set;
 
 static void
@@ -285,8 +246,6 @@ set_add(const uint8 *key, size_t key_len, const Version *v, void *arg)
 	Set		   *a = arg;
 	VersionSet *set = &a->set;
 
-	if (key_len != a->key_len)
-		return;
 	if (set->n == a->cap)
 	{
 		a->cap = a->cap ? a->cap * 2 : 2;
@@ -298,9 +257,9 @@ set_add(const uint8 *key, size_t key_len, const Version *v, void *arg)
 VersionSet
 version_read(Store *s, Snapshot snapshot, int32 zone, const uint8 *key, size_t key_len)
 {
-	Set			a = {.key_len = key_len};
+	Set			a = {0};
 
-	version_group(s, snapshot, zone, key, key_len, true, set_add, &a);
+	version_walk(s, snapshot, zone, key, key_len, true, set_add, &a);
 	return a.set;
 }
 
@@ -385,18 +344,15 @@ versions_wait(const VersionSet *set)
 static VersionRow
 row_of(Store *s, int32 zone, const uint8 *key, size_t key_len, Dot dot, TupleTableSlot *slot)
 {
-	ScanKeyData keys[2];
-	IndexScanDesc scan;
+	IndexScanDesc scan = version_row_scan(s, SnapshotSelf, zone, key, key_len);
 	VersionRow	row = {0};
 	bool		found = false;
 
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_BYTEAEQ, PointerGetDatum(varlena_make(key, key_len)));
-	scan = compat_index_beginscan(s->heap, s->unit_index, SnapshotSelf, 2);
-	index_rescan(scan, keys, 2, NULL, 0);
 	while (!found && index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
 		row = version_row(slot, true);
+		if (key_compare(row.key, row.key_len, key, key_len) != 0)
+			break;
 		found = row.v.dot.origin == dot.origin && row.v.dot.stamp == dot.stamp;
 	}
 	index_endscan(scan);

@@ -120,19 +120,15 @@ extern void version_delete(Store *store, int32 zone, const uint8 *key, size_t ke
 extern void version_replace(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *old, const Version *new);
 extern void version_mark(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v, bool seen);
 
-/* Calls fn for each version of a zone whose key begins with `prefix`, in order of key; images in the current context. */
+/* Calls fn for each version of a zone whose key begins with `prefix`, or (whole) is it, in order of key; images in the current context. */
 typedef void (*VersionCallback) (const uint8 *key, size_t key_len, const Version *v, void *arg);
 extern void version_walk(Store *store, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len,
-						 VersionCallback fn, void *arg);
-
-/* The same for the units of one group, or (whole) of one key, in no order. */
-extern void version_group(Store *store, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len, bool whole,
-						  VersionCallback fn, void *arg);
+						 bool whole, VersionCallback fn, void *arg);
 
 /*
- * Calls fn for each unit of a zone that has versions and whose key begins with `prefix`, in order of key, once each.
- * Begins after the
- * key `after` if that is longer than nothing; ends when fn returns false. fn may write the store: the walk does not see it.
+ * Calls fn for each unit of a zone that has versions and whose key begins with `prefix`, in order of key, once each. Begins
+ * after the key `after` if that is longer than nothing; ends when fn returns false. fn may write the store: the walk does not
+ * see it.
  */
 typedef bool (*UnitCallback) (int32 zone, const uint8 *key, size_t key_len, void *arg);
 extern void unit_walk(Store *store, Snapshot snapshot, int32 zone, const uint8 *prefix, size_t prefix_len,

@@ -86,36 +86,17 @@ version_row(TupleTableSlot *slot, bool image)
 	return row;
 }
 
-bool
-version_row_before(Store *s, Snapshot snapshot, int32 zone, const uint8 *bound, size_t bound_len, TupleTableSlot *slot)
+IndexScanDesc
+version_row_scan(Store *s, Snapshot snapshot, int32 zone, const uint8 *from, size_t from_len)
 {
 	ScanKeyData keys[2];
 	IndexScanDesc scan;
-	bool		found;
 
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(zone));
-	ScanKeyInit(&keys[1], 2, BTLessStrategyNumber, F_BYTEALT, PointerGetDatum(varlena_make(bound, bound_len)));
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_BYTEAGE, PointerGetDatum(varlena_make(from, from_len)));
 	scan = compat_index_beginscan(s->heap, s->unit_index, snapshot, 2);
 	index_rescan(scan, keys, 2, NULL, 0);
-	found = index_getnext_slot(scan, BackwardScanDirection, slot);
-	index_endscan(scan);
-	return found;
-}
-
-size_t
-key_bound(const uint8 *prefix, size_t len, bool whole, uint8 *out)
-{
-	memcpy(out, prefix, len);
-	if (whole)
-	{
-		out[len] = 0;
-		return len + 1;
-	}
-	while (len > 0 && out[len - 1] == 0xff)
-		len--;
-	if (len > 0)				/* the first octet of a key is a table's number, never 0xff */
-		out[len - 1]++;
-	return len;
+	return scan;
 }
 
 /* ---------- writing ---------- */

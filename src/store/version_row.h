@@ -3,8 +3,9 @@
  * peer lacks.
  *
  * A row holds a version of one unit, or a pack: units that follow one another in their zone, by key, each of which has just
- * this one version, all of one write, projected. A pack holds groups (group.h) whole, and no other row of the zone lies
- * between its units: so the row at or before a key tells all that there is of a unit.
+ * this one version, all of one write, projected. Its key is its last unit's. A pack holds groups (group.h) whole, and no other
+ * row of the zone lies between its units: so the first row at or after a key tells all that there is of a unit. (After, as
+ * who writes goes on by key: rows that a snapshot does not show, since they have just been written, are behind.)
  */
 #ifndef DNSREPL_VERSION_ROW_H
 #define DNSREPL_VERSION_ROW_H
@@ -38,7 +39,7 @@ typedef struct VersionRow
 	int32		zone;
 	const uint8 *key;
 	size_t		key_len;
-	Version		v;				/* of the first unit */
+	Version		v;				/* of the last unit */
 	const uint8 *more;			/* NULL: no other unit; else pack.h's octets */
 	size_t		more_len;
 } VersionRow;
@@ -46,15 +47,8 @@ typedef struct VersionRow
 /* Without `image` the image of a row of one unit is left out. */
 extern VersionRow version_row(TupleTableSlot *slot, bool image);
 
-/* The last row of a zone whose key is less than `bound`; false if there is none. Into the slot. */
-extern bool version_row_before(Store *store, Snapshot snapshot, int32 zone, const uint8 *bound, size_t bound_len,
-							   TupleTableSlot *slot);
-
-/*
- * The least string that is larger than all that begin with `prefix`, or (whole) than that key; into out[prefix_len + 1];
- * returns its length.
- */
-extern size_t key_bound(const uint8 *prefix, size_t prefix_len, bool whole, uint8 *out);
+/* Rows of a zone from the first on whose key is not less than `from`: for index_getnext_slot(). */
+extern IndexScanDesc version_row_scan(Store *store, Snapshot snapshot, int32 zone, const uint8 *from, size_t from_len);
 
 /*
  * Calls fn for each row whose dot `held` does not cover and `ours` does: what a peer that holds `held` lacks, by the index on

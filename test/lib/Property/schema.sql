@@ -109,9 +109,9 @@ CREATE FUNCTION torture.look() RETURNS TABLE (kind text, zone text, a text, b te
   UNION ALL
   -- what there is of a unit is in one place: no row lies within a pack, and no group is both in a pack and beside it
   SELECT 'rule', coalesce((SELECT z.name::text FROM dnsrepl.zone z WHERE z.no = p.zone), ''), 'pack', encode(p.key, 'hex'), encode(o.key, 'hex')
-    FROM dnsrepl.version_store p CROSS JOIN LATERAL (SELECT u.key AS last FROM dnsrepl.pack_units(p.key, p.image, p.more) u ORDER BY u.key DESC LIMIT 1) l
-    JOIN dnsrepl.version_store o ON o.zone = p.zone AND o.ctid <> p.ctid AND (o.key BETWEEN p.key AND l.last
-         OR substr(o.key, 1, 2) = '\x0002' AND substr(o.key, 1, greatest(length(o.key) - 3, 0)) IN (substr(p.key, 1, greatest(length(p.key) - 3, 0)), substr(l.last, 1, greatest(length(l.last) - 3, 0))))
+    FROM dnsrepl.version_store p CROSS JOIN LATERAL (SELECT u.key AS first FROM dnsrepl.pack_units(p.key, p.image, p.more) u ORDER BY u.key LIMIT 1) l
+    JOIN dnsrepl.version_store o ON o.zone = p.zone AND o.ctid <> p.ctid AND (o.key BETWEEN l.first AND p.key
+         OR substr(o.key, 1, 2) = '\x0002' AND substr(o.key, 1, greatest(length(o.key) - 3, 0)) IN (substr(p.key, 1, greatest(length(p.key) - 3, 0)), substr(l.first, 1, greatest(length(l.first) - 3, 0))))
    WHERE p.more IS NOT NULL
   UNION ALL
   SELECT 'siblings', v.scope, v.unit, string_agg(v.stamp || ' ' || v.origin || ' ' || v.seen::int, ','),
