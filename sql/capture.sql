@@ -22,7 +22,9 @@ BEGIN
   SELECT 'records', d.name::text, jsonb_build_object('name', r.name::text, 'type', r.type::text),
          jsonb_agg(x ORDER BY x)
     FROM records r JOIN domains d ON d.id = r.domain_id,
-         jsonb_build_object('content', r.content, 'ttl', r.ttl, 'prio', r.prio, 'disabled', r.disabled) x
+         jsonb_build_object('content', CASE WHEN r.type = 'SOA' AND NOT EXISTS (SELECT FROM domainmetadata m WHERE m.domain_id = d.id AND m.kind = 'X-DNSREPL-SERIAL')
+                                            THEN regexp_replace(r.content, '^(\S+ \S+) \d+', '\1 0') ELSE r.content END,
+                            'ttl', r.ttl, 'prio', r.prio, 'disabled', r.disabled) x
    WHERE r.type IS NOT NULL GROUP BY d.name, r.name, r.type
   UNION ALL
   SELECT 'domainmetadata', d.name::text, jsonb_build_object('kind', m.kind), jsonb_agg(x ORDER BY x)
@@ -662,6 +664,53 @@ CREATE TABLE t.foreign_table (domain_id int, name dnsname);
 CREATE TRIGGER note AFTER INSERT ON t.foreign_table FOR EACH ROW EXECUTE FUNCTION dnsrepl.note();
 INSERT INTO t.foreign_table VALUES (1, 'x');
 \echo :LAST_ERROR_SQLSTATE
+
+-- ---------------------------------------------------------------- serials
+INSERT INTO domains (name, type) VALUES ('serial.example', 'NATIVE');
+INSERT INTO records (domain_id, name, type, content, ttl) VALUES (t.zone('serial.example'), 'serial.example', 'SOA', 'ns1.serial.example h.serial.example 5 3600 600 86400 60', 60);
+SELECT * FROM t.look();
+CREATE FUNCTION t.soa(serial bigint) RETURNS void LANGUAGE sql AS $$
+  UPDATE records SET content = regexp_replace(content, '^(\S+ \S+) \d+', '\1 ' || serial) WHERE type = 'SOA' AND name = 'serial.example'
+$$;
+CREATE VIEW t.soa AS SELECT r.content, r.ttl, z.serial FROM records r, dnsrepl.zone z WHERE r.type = 'SOA' AND r.name = 'serial.example' AND z.name = 'serial.example';
+-- nothing but the serial: the record's version stays as it is. Up it goes: a value that is behind counts as a change
+SELECT t.soa(7);
+SELECT * FROM t.look();
+SELECT * FROM t.soa;
+SELECT t.soa(6);
+SELECT * FROM t.look();
+SELECT * FROM t.soa;
+BEGIN;
+SELECT t.soa(9), t.soa(8);
+COMMIT;
+SELECT * FROM t.look();
+SELECT * FROM t.soa;
+-- and something else, of the record, of its name
+BEGIN;
+SELECT t.soa(20);
+UPDATE records SET ttl = 61 WHERE type = 'SOA' AND name = 'serial.example';
+COMMIT;
+SELECT * FROM t.look();
+SELECT * FROM t.soa;
+BEGIN;
+SELECT t.soa(30);
+INSERT INTO records (domain_id, name, type, content, ttl) VALUES (t.zone('serial.example'), 'serial.example', 'A', '192.0.2.1', 60);
+SELECT t.soa(29);
+COMMIT;
+SELECT * FROM t.look();
+SELECT * FROM t.soa;
+-- its author's affair: then it is content
+BEGIN;
+INSERT INTO domainmetadata (domain_id, kind, content) VALUES (t.zone('serial.example'), 'X-DNSREPL-SERIAL', 'off');
+SELECT t.soa(3);
+COMMIT;
+SELECT * FROM t.look();
+SELECT t.soa(2);
+SELECT * FROM t.look();
+SELECT content FROM t.soa;
+DROP VIEW t.soa;
+DELETE FROM domains WHERE name = 'serial.example';
+SELECT * FROM t.look();
 
 -- ---------------------------------------------------------------- what the store is at the end
 SELECT count(*) = count(DISTINCT (zone, key)) AS one_version_a_unit FROM dnsrepl.stored_version;

@@ -28,8 +28,8 @@
 #include "store/clock.h"
 #include "store/node.h"
 
-#define UNITS_AT_ONCE	20000
-#define REST			39		/* times as long as a step took */
+#define UNITS_AT_ONCE	5000
+#define REST			99		/* times as long as a step took */
 #define REST_LEAST		10		/* ms */
 #define RETRY_FIRST		1000	/* ms, after an error */
 #define RETRY_MOST		60000
@@ -174,12 +174,11 @@ round_do(Checker *c)
 		{
 			TimestampTz step = GetCurrentTimestamp();
 			bool		more = round_step(c);
-			long		took = TimestampDifferenceMilliseconds(step, GetCurrentTimestamp());
+			TimestampTz now = GetCurrentTimestamp();
 
 			if (!more)
 				break;
-			(void) worker_wait(0, PGINVALID_SOCKET,
-							   TimestampTzPlusMilliseconds(GetCurrentTimestamp(), Max(took * REST, REST_LEAST)));
+			(void) worker_wait(0, PGINVALID_SOCKET, now + Max((now - step) * REST, REST_LEAST * INT64CONST(1000)));
 		}
 		round_end(c);
 	}

@@ -72,7 +72,7 @@ extern int	worker_wait(int events, pgsocket sock, TimestampTz until);
  * Sees to it that what a busy worker does is not done more often than every WORKER_PACE ms: what has come meanwhile is done
  * together. `last`: when it was done; 0 if the worker has had nothing to do since: then it does not wait.
  */
-#define WORKER_PACE 10
+#define WORKER_PACE 20
 extern void worker_pace(TimestampTz *last);
 
 /* The part of worker_wait() that does not wait. */

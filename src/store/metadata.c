@@ -35,3 +35,25 @@ zone_metadata(int32 id, const char *kind, Snapshot snapshot)
 	}
 	return NULL;
 }
+
+static void
+has_row(TableDesc *t, TupleTableSlot *slot, void *arg)
+{
+	*(bool *) arg = true;
+}
+
+bool
+zone_has_metadata(int32 id, Snapshot snapshot)
+{
+	TableDesc  *t = table_by_number(TABLE_METADATA);
+	ZoneValue	at = {.id = id};
+	bool		has = false;
+	Relation	rel;
+
+	if (!t)
+		return false;
+	rel = table_open(t->relid, AccessShareLock);
+	zone_rows(t, rel, snapshot, &at, has_row, &has);
+	table_close(rel, NoLock);
+	return has;
+}

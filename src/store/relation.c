@@ -85,6 +85,7 @@ column_describe(ColumnDesc *c, Oid relid, const char *name)
 	c->att = get_attnum(relid, name);
 	if (c->att <= 0)
 		return false;
+	namestrcpy(&c->attname, name);
 	c->type = get_atttype(relid, c->att);
 	get_atttypetypmodcoll(relid, c->att, &c->type, &c->typmod, &in);
 	c->name = c->type == name_type();
@@ -127,63 +128,62 @@ column_list(Oid relid, Datum array, ColumnDesc *out, int most, const char *table
 	return n;
 }
 
-/* Which part of a unit's address an index column is: a key column's number, -1 for the zone, -2 for none. */
+/* Which part of a unit's address an index column is: one of the first `nkeys` key columns' number, -1 for the zone, -2 for none. */
 static int
-scan_part(TableDesc *t, AttrNumber att)
+path_part(const TableDesc *t, int nkeys, AttrNumber att)
 {
 	if (t->zone != ZONE_NONE && att == t->zone_att)
 		return -1;
-	for (int k = 0; k < t->nkeys; k++)
+	for (int k = 0; k < nkeys; k++)
 		if (t->keys[k].att == att && !t->keys[k].hashed)
 			return k;
 	return -2;
 }
 
-/* Takes the index if more of its leading columns are known for a unit than of the one taken so far. */
+/* Takes the index if more of its leading columns are known than of the one taken so far. */
 static void
-index_consider(TableDesc *t, Relation index)
+path_consider(const TableDesc *t, int nkeys, bool must, TablePath *path, Relation index)
 {
-	ScanColumn	scan[MAX_KEY_COLUMNS + 1];
-	int			n = 0;
+	TablePath	p = {.index = RelationGetRelid(index)};
 
 	if (index->rd_rel->relam != BTREE_AM_OID || !index->rd_index->indisvalid || !index->rd_index->indisready ||
 		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) ||
 		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL))
 		return;
-	while (n < index->rd_index->indnkeyatts && n < MAX_KEY_COLUMNS + 1)
+	while (p.n < index->rd_index->indnkeyatts && p.n < MAX_KEY_COLUMNS + 1)
 	{
-		int			part = scan_part(t, index->rd_index->indkey.values[n]);
-		Oid			type = index->rd_opcintype[n];
-		Oid			equal = get_opfamily_member(index->rd_opfamily[n], type, type, BTEqualStrategyNumber);
+		int			part = path_part(t, nkeys, index->rd_index->indkey.values[p.n]);
+		Oid			type = index->rd_opcintype[p.n];
+		Oid			equal = get_opfamily_member(index->rd_opfamily[p.n], type, type, BTEqualStrategyNumber);
 
 		if (part == -2 || !OidIsValid(equal))
 			break;
-		scan[n] = (ScanColumn) {part, get_opcode(equal), index->rd_indcollation[n]};
-		n++;
+		must &= part != 0;
+		p.columns[p.n] = (PathColumn) {part, get_opcode(equal), index->rd_indcollation[p.n]};
+		p.n++;
 	}
-	if (n > t->nscan)
-	{
-		t->index = RelationGetRelid(index);
-		t->nscan = n;
-		memcpy(t->scan, scan, sizeof(ScanColumn) * (size_t) n);
-	}
+	if (!must && p.n > path->n)
+		*path = p;
 }
 
-static void
-table_choose_index(TableDesc *t)
+/* The zone and the first `nkeys` key columns are known; must: an index that does not use the first of these does not help. */
+static TablePath
+path_choose(const TableDesc *t, int nkeys, bool must)
 {
 	Relation	rel = table_open(t->relid, AccessShareLock);
 	List	   *indexes = RelationGetIndexList(rel);
+	TablePath	path = {0};
 	ListCell   *lc;
 
 	foreach(lc, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
-		index_consider(t, index);
+		path_consider(t, nkeys, must, &path, index);
 		index_close(index, AccessShareLock);
 	}
 	table_close(rel, AccessShareLock);
+	return path;
 }
 
 static Oid
@@ -224,7 +224,9 @@ table_describe(Datum *values, bool *nulls)
 	if (t->zone == ZONE_SELF)
 		t->id_att = get_attnum(t->relid, "id");
 	t->inside = strcmp(t->name, "records") == 0;
-	table_choose_index(t);
+	t->by_unit = path_choose(t, t->nkeys, false);
+	t->by_name = path_choose(t, 1, true);	/* without the name it would be all of a zone, which may be many */
+	t->by_zone = path_choose(t, 0, false);
 	MemoryContextSwitchTo(old);
 	return t;
 }
@@ -597,10 +599,8 @@ row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nul
 int
 table_column(TableDesc *t, const char *name)
 {
-	AttrNumber	att = get_attnum(t->relid, name);
-
 	for (int c = 0; c < t->ncolumns; c++)
-		if (t->columns[c].att == att)
+		if (strcmp(NameStr(t->columns[c].attname), name) == 0)
 			return c;
 	return -1;
 }
@@ -694,35 +694,27 @@ zone_matches(TableDesc *t, TupleTableSlot *slot, const ZoneValue *zone)
 		 has.name_len == zone->name_len && memcmp(has.name, zone->name, has.name_len) == 0);
 }
 
-/*
- * Rows by the leading index columns that are known: the zone, and the key columns if a key is given. Without an
- * index that helps, all rows. Callers check what they get.
- */
+/* Rows by a path, whose key columns have these values. Without zone or path all rows. Callers check what they get. */
 static void
-rows_scan(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone,
-		  const uint8 *key, size_t key_len, RowCallback fn, void *arg)
+rows_scan(TableDesc *t, Relation rel, Snapshot snapshot, const TablePath *path, const ZoneValue *zone, const Datum *values,
+		  RowCallback fn, void *arg)
 {
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	Datum		values[MAX_KEY_COLUMNS];
-	bool		nulls[MAX_KEY_COLUMNS];
 	ScanKeyData keys[MAX_KEY_COLUMNS + 1];
 	int			n = 0;
 
-	if (key)
-		key_decode(t, key, key_len, values, nulls);
-	for (; n < t->nscan; n++)
+	for (; n < path->n; n++)
 	{
-		int			part = t->scan[n].key;
+		const PathColumn *c = &path->columns[n];
 
-		if (part >= 0 ? !key : !zone)
+		if (c->key < 0 && !zone)
 			break;
-		ScanKeyEntryInitialize(&keys[n], 0, (AttrNumber) (n + 1), BTEqualStrategyNumber, InvalidOid,
-							   t->scan[n].collation, t->scan[n].equal,
-							   part >= 0 ? values[part] : zone_datum(t, zone));
+		ScanKeyEntryInitialize(&keys[n], 0, (AttrNumber) (n + 1), BTEqualStrategyNumber, InvalidOid, c->collation, c->equal,
+							   c->key >= 0 ? values[c->key] : zone_datum(t, zone));
 	}
 	if (n > 0)
 	{
-		Relation	index = index_open(t->index, AccessShareLock);
+		Relation	index = index_open(path->index, AccessShareLock);
 		IndexScanDesc scan = compat_index_beginscan(rel, index, snapshot, n);
 
 		index_rescan(scan, keys, n, NULL, 0);
@@ -853,9 +845,12 @@ RowSet
 unit_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, const uint8 *key, size_t key_len)
 {
 	UnitScan	u = {.zone = zone, .key = key, .key_len = key_len};
+	Datum		values[MAX_KEY_COLUMNS];
+	bool		nulls[MAX_KEY_COLUMNS];
 
 	initStringInfo(&u.scratch);
-	rows_scan(t, rel, snapshot, zone, key, key_len, unit_row, &u);
+	key_decode(t, key, key_len, values, nulls);
+	rows_scan(t, rel, snapshot, &t->by_unit, zone, values, unit_row, &u);
 	rows_sort(&u.set);
 	return u.set;
 }
@@ -880,19 +875,8 @@ void
 zone_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, RowCallback fn, void *arg)
 {
 	ZoneScan	z = {zone, fn, arg};
-	TableDesc	by_zone = *t;
 
-	/* the index chosen for units may not begin with the zone: look for one that does */
-	if (zone && t->zone == ZONE_BY_ID && (t->nscan == 0 || t->scan[0].key != -1))
-	{
-		by_zone.nkeys = 0;
-		by_zone.nscan = 0;
-		by_zone.index = InvalidOid;
-		table_choose_index(&by_zone);
-		memcpy(by_zone.keys, t->keys, sizeof(t->keys));
-		by_zone.nkeys = t->nkeys;
-	}
-	rows_scan(&by_zone, rel, snapshot, zone, NULL, 0, zone_row, &z);
+	rows_scan(t, rel, snapshot, &t->by_zone, zone, NULL, zone_row, &z);
 }
 
 typedef struct NameScan
@@ -933,28 +917,11 @@ name_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, 
 		  RowCallback fn, void *arg)
 {
 	NameScan	n = {name, name_len, {zone, fn, arg}};
-	TableDesc	by_name = *t;
-	StringInfoData key;
+	Datum		values[1] = {PointerGetDatum(varlena_make(name, name_len))};
 
 	Assert(t->nkeys > 0 && t->keys[0].name);
-	initStringInfo(&key);
-	wire_put_u16(&key, (uint16) t->number);
-	appendBinaryStringInfo(&key, (const char *) name, (int) name_len);
-	wire_put_u8(&key, 0);
-	by_name.nkeys = 1;
-	by_name.nscan = 0;
-	if (t->nscan > 0 && t->scan[0].key == 0)
-		by_name.nscan = 1;
-	else if (t->nscan > 1 && t->scan[1].key == 0)
-		by_name.nscan = 2;
-	else
-	{
-		by_name.zone = ZONE_NONE;	/* all of a zone may be many */
-		table_choose_index(&by_name);
-		by_name.zone = t->zone;
-	}
-	rows_scan(&by_name, rel, snapshot, zone, (uint8 *) key.data, (size_t) key.len, name_row, &n);
-	pfree(key.data);
+	rows_scan(t, rel, snapshot, &t->by_name, zone, values, name_row, &n);
+	pfree(DatumGetPointer(values[0]));
 }
 
 /* ---------- words for messages ---------- */

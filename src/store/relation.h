@@ -36,6 +36,7 @@ typedef enum ZoneKind
 
 typedef struct ColumnDesc
 {
+	NameData	attname;
 	AttrNumber	att;
 	Oid			type;
 	int32		typmod;
@@ -48,12 +49,20 @@ typedef struct ColumnDesc
 				in;				/* if raw */
 } ColumnDesc;
 
-typedef struct ScanColumn
+typedef struct PathColumn
 {
 	int			key;			/* of keys[], or -1: the zone column */
 	RegProcedure equal;
 	Oid			collation;
-} ScanColumn;
+} PathColumn;
+
+/* How rows are found: by the leading columns of an index, as far as they are known. */
+typedef struct TablePath
+{
+	Oid			index;
+	int			n;				/* 0: there is no such index */
+	PathColumn	columns[MAX_KEY_COLUMNS + 1];
+} TablePath;
 
 typedef struct TableDesc
 {
@@ -69,9 +78,9 @@ typedef struct TableDesc
 	ColumnDesc	keys[MAX_KEY_COLUMNS];
 	int			ncolumns;
 	ColumnDesc	columns[MAX_COLUMNS];
-	Oid			index;			/* serves to find a unit's rows; InvalidOid: none does */
-	int			nscan;
-	ScanColumn	scan[MAX_KEY_COLUMNS + 1];
+	TablePath	by_unit,		/* zone and key */
+				by_name,		/* the first key column, perhaps the zone */
+				by_zone;
 } TableDesc;
 
 /* Where the rows of a unit are: its zone as the table names it. */

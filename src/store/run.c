@@ -21,7 +21,7 @@
 #include "store/run.h"
 
 #define PACK_SIZE 400			/* octets of a pack's further units: what changes one of them is small */
-#define PACK_LEAST 4			/* units: fewer are rows of their own */
+#define PACK_LEAST 2			/* units: fewer are rows of their own */
 #define RUN_MOST 256			/* units in memory: then those of complete groups are written */
 
 typedef struct RunUnit
@@ -404,6 +404,28 @@ pack_take(Run *r, const VersionRow *row)
 	r->from_len = group_prefix(first->key, first->key_len);
 }
 
+/* The pack in which a version was read, unless it has been written since. */
+static bool
+run_look_at(Store *s, const ItemPointerData *tid)
+{
+	Run		   *r = s->run;
+	ItemPointerData at = *tid;
+	TupleTableSlot *slot;
+
+	if (!ItemPointerIsValid(tid))
+		return false;
+	slot = table_slot_create(s->heap, NULL);
+	if (table_tuple_fetch_row_version(s->heap, &at, SnapshotSelf, slot))
+	{
+		VersionRow	row = version_row(slot, false);
+
+		if (row.more && row.zone == r->zone && key_compare(row.key, row.key_len, r->from, r->from_len) >= 0)
+			pack_take(r, &row);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return r->has_source;
+}
+
 /* What there is from the run's group on; false if that has rows of its own. */
 static bool
 run_look(Store *s)
@@ -433,9 +455,9 @@ run_look(Store *s)
 	return !rows;
 }
 
-/* Makes the run cover a unit's group; false if that has rows of its own. */
+/* Makes the run cover a unit's group; false if that has rows of its own. `tid`: where it may be, or NULL. */
 static bool
-run_seek(Store *s, int32 zone, const uint8 *key, size_t key_len)
+run_seek(Store *s, int32 zone, const uint8 *key, size_t key_len, const ItemPointerData *tid)
 {
 	Run		   *r = s->run;
 
@@ -450,7 +472,7 @@ run_seek(Store *s, int32 zone, const uint8 *key, size_t key_len)
 	r->last = r->from;
 	r->last_len = r->from_len;
 	r->cid = GetCurrentCommandId(true);
-	if (!run_look(s))
+	if (!(tid && run_look_at(s, tid)) && !run_look(s))
 	{
 		run_forget(r);
 		return false;
@@ -497,12 +519,12 @@ run_put(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v
 	Run		   *r = s->run;
 	int			at;
 
-	if (!run_seek(s, zone, key, key_len))
+	if (!run_seek(s, zone, key, key_len, NULL))
 		return false;
 	if (r->n >= RUN_MOST)
 	{
 		run_advance(s);
-		if (!run_seek(s, zone, key, key_len))	/* what was written may be where it belongs */
+		if (!run_seek(s, zone, key, key_len, NULL))	/* what was written may be where it belongs */
 			return false;
 	}
 	at = run_place(r, key, key_len);
@@ -512,14 +534,14 @@ run_put(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v
 }
 
 bool
-run_drop(Store *s, int32 zone, const uint8 *key, size_t key_len, Dot dot)
+run_drop(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v)
 {
 	Run		   *r = s->run;
 	RunUnit    *u;
 
-	if (!run_seek(s, zone, key, key_len))
+	if (!run_seek(s, zone, key, key_len, &v->tid))
 		return false;
-	u = run_find(r, key, key_len, dot);
+	u = run_find(r, key, key_len, v->dot);
 	memmove(u, u + 1, sizeof(RunUnit) * (size_t) (r->n - 1 - (u - r->units)));
 	r->n--;
 	r->changed = true;
@@ -527,11 +549,11 @@ run_drop(Store *s, int32 zone, const uint8 *key, size_t key_len, Dot dot)
 }
 
 bool
-run_mark(Store *s, int32 zone, const uint8 *key, size_t key_len, Dot dot, bool seen)
+run_mark(Store *s, int32 zone, const uint8 *key, size_t key_len, const Version *v, bool seen)
 {
-	if (!run_seek(s, zone, key, key_len))
+	if (!run_seek(s, zone, key, key_len, &v->tid))
 		return false;
-	run_find(s->run, key, key_len, dot)->v.seen = seen;
+	run_find(s->run, key, key_len, v->dot)->v.seen = seen;
 	s->run->changed = true;
 	return true;
 }

@@ -16,8 +16,8 @@ extern Run *run_create(Store *store);
 
 /* Each answers false where the unit's group has rows of its own: then the caller writes a row, or finds it. */
 extern bool run_put(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
-extern bool run_drop(Store *store, int32 zone, const uint8 *key, size_t key_len, Dot dot);
-extern bool run_mark(Store *store, int32 zone, const uint8 *key, size_t key_len, Dot dot, bool seen);
+extern bool run_drop(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v);
+extern bool run_mark(Store *store, int32 zone, const uint8 *key, size_t key_len, const Version *v, bool seen);
 
 /* Writes what is there. */
 extern void run_flush(Store *store);

@@ -1,5 +1,5 @@
 /*
- * schema.c: see schema.h. Names are looked up each time: the syscache is quick, and the extension may be dropped
+ * schema.c: see schema.h. What was found is remembered until a relation or a schema changes: the extension may be dropped
  * and made again under a worker's feet.
  */
 #include "postgres.h"
@@ -9,18 +9,77 @@
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "store/schema.h"
 
-Oid
-schema_find(const char *name)
+#define FOUND	32
+
+typedef struct Found
+{
+	const char *name;			/* a literal: the pointer is compared */
+	Oid			oid;
+} Found;
+
+static Found found[FOUND];
+
+static void
+found_forget(Datum arg, int cache, uint32 hash)
+{
+	memset(found, 0, sizeof(found));
+}
+
+static Oid
+relation_find(const char *name)
 {
 	Oid			schema = get_namespace_oid("dnsrepl", true);
 
 	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+static Oid
+function_find(const char *name)
+{
+	return LookupFuncName(list_make2(makeString("dnsrepl"), makeString(unconstify(char *, name))), 0, NULL, true);
+}
+
+static Oid
+find(const char *name, Oid (*look_up) (const char *name))
+{
+	static bool watching = false;
+	Found	   *f = &found[(uintptr_t) name % FOUND];
+	Oid			oid;
+
+	if (f->name == name)
+		return f->oid;
+	if (!watching)
+	{
+		CacheRegisterSyscacheCallback(RELNAMENSP, found_forget, (Datum) 0);
+		CacheRegisterSyscacheCallback(PROCNAMEARGSNSP, found_forget, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACENAME, found_forget, (Datum) 0);
+		watching = true;
+	}
+	oid = look_up(name);
+	if (OidIsValid(oid))
+		*f = (Found) {name, oid};
+	return oid;
+}
+
+Oid
+schema_find(const char *name)
+{
+	return find(name, relation_find);
+}
+
+Oid
+schema_function(const char *name)
+{
+	return find(name, function_find);
 }
 
 Oid

@@ -6,10 +6,13 @@
 
 #include "postgres.h"
 
-/* A relation (table, index, sequence) of schema dnsrepl; InvalidOid if it is not there. */
+/* A relation (table, index, sequence) of schema dnsrepl; InvalidOid if it is not there. Names are literals. */
 extern Oid	schema_find(const char *name);
 
-/* The same, or 55000: the extension is not installed in this database. */
+/* A function of schema dnsrepl without arguments; InvalidOid if it is not there. */
+extern Oid	schema_function(const char *name);
+
+/* As schema_find(), or 55000: the extension is not installed in this database. */
 extern Oid	schema_oid(const char *name);
 
 /*

@@ -159,7 +159,6 @@ row_units(const VersionRow *row, const RowPart *part, UnitOfRow fn, void *arg)
 
 	if (!row->more)
 		return !part_has(part, row->key, row->key_len) || fn(row, row->key, row->key_len, &v, arg);
-	ItemPointerSetInvalid(&v.tid);
 	pack_read_begin(&p, row->key, row->key_len, row->v.image, row->v.image_len, row->more, row->more_len);
 	while (more && pack_read(&p))
 	{
@@ -340,7 +339,7 @@ versions_wait(const VersionSet *set)
 	return false;
 }
 
-/* A version that is not where it was read, or was not read: in the run, or by now in a row of its own. */
+/* A version that was in a pack, or was not read: by now it is in a row of its own. */
 static VersionRow
 row_of(Store *s, int32 zone, const uint8 *key, size_t key_len, Dot dot, TupleTableSlot *slot)
 {
@@ -383,7 +382,7 @@ version_delete(Store *s, int32 zone, const uint8 *key, size_t key_len, const Ver
 	version_tally(s, zone, key, key_len, v, -1);
 	if (has_row(v))
 		version_row_delete(s, &v->tid, GetCurrentCommandId(true));
-	else if (!run_drop(s, zone, key, key_len, v->dot))
+	else if (!run_drop(s, zone, key, key_len, v))
 	{
 		TupleTableSlot *slot = table_slot_create(s->heap, NULL);
 		VersionRow	row = row_of(s, zone, key, key_len, v->dot, slot);
@@ -416,7 +415,7 @@ version_mark(Store *s, int32 zone, const uint8 *key, size_t key_len, const Versi
 	VersionRow	row;
 	TupleTableSlot *slot;
 
-	if (!has_row(v) && run_mark(s, zone, key, key_len, v->dot, seen))
+	if (!has_row(v) && run_mark(s, zone, key, key_len, v, seen))
 		return;
 	slot = table_slot_create(s->heap, NULL);
 	row = row_of(s, zone, key, key_len, v->dot, slot);

@@ -16,7 +16,7 @@
 
 typedef struct Version
 {
-	ItemPointerData tid;		/* if it was read, and not packed */
+	ItemPointerData tid;		/* of its row, if it was read */
 	TransactionId xmin;			/* of its row */
 	bool		packed;			/* its row has other units too: version_row.h */
 	Dot			dot;

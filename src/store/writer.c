@@ -14,13 +14,13 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_func.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "store/schema.h"
 #include "store/writer.h"
 
 struct Writer
@@ -106,7 +106,7 @@ triggers_at_once(const TriggerDesc *triggers)
 static void
 trigger_leave_out(TriggerDesc *triggers)
 {
-	Oid			note = triggers ? LookupFuncName(compat_qualified_name("dnsrepl.note"), 0, NULL, true) : InvalidOid;
+	Oid			note = triggers ? schema_function("note") : InvalidOid;
 	int			n = 0;
 
 	if (!OidIsValid(note))

@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
+#include "storage/proc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -24,6 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "store/live.h"
 #include "store/schema.h"
 #include "store/version.h"
@@ -34,6 +36,14 @@ enum
 	ZONE_NO = 1, ZONE_NAME, ZONE_TAB, ZONE_SERIAL, ZONE_HEARD, ZONE_SERVED, ZONE_OTHERS, ZONE_HELD, ZONE_DNAMES,
 	ZONE_LIVE, ZONE_ORDERED, ZONE_NATTS = ZONE_ORDERED
 };
+
+/* The row that this transaction has locked last. */
+static struct
+{
+	LocalTransactionId by;
+	int32		number;
+	ItemPointerData tid;
+}			locked;
 
 int
 zone_order(const void *a, const void *b)
@@ -52,12 +62,19 @@ zone_order(const void *a, const void *b)
 static RegProcedure
 name_equal(Oid index_oid)
 {
-	Relation	index = index_open(index_oid, AccessShareLock);
-	Oid			type = index->rd_opcintype[0];
-	Oid			op = get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
+	static Oid	last_index = InvalidOid;
+	static RegProcedure last_equal;
 
-	index_close(index, AccessShareLock);
-	return get_opcode(op);
+	if (index_oid != last_index)
+	{
+		Relation	index = index_open(index_oid, AccessShareLock);
+		Oid			type = index->rd_opcintype[0];
+
+		last_equal = get_opcode(get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber));
+		last_index = index_oid;
+		index_close(index, AccessShareLock);
+	}
+	return last_equal;
 }
 
 static SysScanDesc
@@ -139,24 +156,45 @@ state_from_values(ZoneState *s, const Datum *values, const bool *nulls)
 	s->ordered = (uint64) DatumGetInt64(values[ZONE_ORDERED - 1]);
 }
 
+/* A copy. Raises XX001 if there is none. */
+static HeapTuple
+zone_row(Relation rel, Snapshot snapshot, int32 number)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple = NULL;
+
+	if (locked.by == MY_LXID && locked.number == number)
+	{
+		TupleTableSlot *slot = table_slot_create(rel, NULL);
+
+		if (table_tuple_fetch_row_version(rel, &locked.tid, snapshot, slot))	/* else it has been written since */
+			tuple = ExecCopySlotHeapTuple(slot);
+		ExecDropSingleTupleTableSlot(slot);
+		if (tuple)
+			return tuple;
+	}
+	ScanKeyInit(&key, ZONE_NO, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(number));
+	scan = systable_beginscan(rel, schema_oid("zone_pkey"), true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("zone %d of a version is not known", number)));
+	tuple = heap_copytuple(tuple);
+	systable_endscan(scan);
+	return tuple;
+}
+
 void
 zone_state_write(const ZoneTally *t)
 {
 	Relation	rel = table_open(schema_oid("zone"), RowExclusiveLock);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	HeapTuple	old = zone_row(rel, snapshot, t->number);
 	Datum		values[ZONE_NATTS];
 	bool		nulls[ZONE_NATTS];
 	bool		replace[ZONE_NATTS] = {0};
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	old;
 	ZoneState	s;
 
-	ScanKeyInit(&key, ZONE_NO, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(t->number));
-	scan = systable_beginscan(rel, schema_oid("zone_pkey"), true, snapshot, 1, &key);
-	old = systable_getnext(scan);
-	if (!HeapTupleIsValid(old))
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("zone %d of a version is not known", t->number)));
 	heap_deform_tuple(old, RelationGetDescr(rel), values, nulls);
 	state_from_values(&s, values, nulls);
 	values[ZONE_SERVED - 1] = Int64GetDatum((int64) (s.served + t->served));
@@ -186,7 +224,7 @@ zone_state_write(const ZoneTally *t)
 		replace[ZONE_ORDERED - 1] = true;
 	}
 	CatalogTupleUpdate(rel, &old->t_self, heap_modify_tuple(old, RelationGetDescr(rel), values, nulls, replace));
-	systable_endscan(scan);
+	heap_freetuple(old);
 	UnregisterSnapshot(snapshot);
 	table_close(rel, NoLock);
 }
@@ -226,7 +264,12 @@ zone_lock(ZoneRef *z, bool wait)
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("could not lock the row of a zone")));
 	}
 	if (result == TM_Ok)
+	{
 		state_from_slot(&z->state, slot);
+		locked.by = MY_LXID;
+		locked.number = z->number;
+		locked.tid = slot->tts_tid;
+	}
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, NoLock);
 	return result == TM_Ok;

@@ -30,20 +30,34 @@ text_name_read(const text *source, TextName *name)
 	name->len = name_from_text(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), name->stored, NULL);
 }
 
+/* The same text is compared with many names on the way through an index: it is read once. */
+static const TextName *
+name_of_text(const text *source)
+{
+	static TextName last;
+	static size_t last_len = SIZE_MAX;	/* of the text */
+	static char last_text[NAME_TEXT_MAX];
+	size_t		len = VARSIZE_ANY_EXHDR(source);
+
+	if (len == last_len && memcmp(VARDATA_ANY(source), last_text, len) == 0)
+		return &last;
+	text_name_read(source, &last);
+	last_len = len <= sizeof(last_text) ? len : SIZE_MAX;
+	if (len <= sizeof(last_text))
+		memcpy(last_text, VARDATA_ANY(source), len);
+	return &last;
+}
+
 static int
 args_compare(FunctionCallInfo fcinfo, int name_arg)
 {
 	Dnsname    *name = PG_GETARG_DNSNAME(name_arg);
 	text	   *source = PG_GETARG_TEXT_PP(1 - name_arg);
-	TextName	other;
-	int			result;
+	const TextName *other = name_of_text(source);
+	int			result = -1;
 
-	text_name_read(source, &other);
-	if (other.len < 0)
-		result = -1;
-	else
-		result = name_compare(dnsname_octets(name), dnsname_length(name), other.stored,
-							  (size_t) other.len);
+	if (other->len >= 0)
+		result = name_compare(dnsname_octets(name), dnsname_length(name), other->stored, (size_t) other->len);
 	PG_FREE_IF_COPY(name, name_arg);
 	PG_FREE_IF_COPY(source, 1 - name_arg);
 	return name_arg == 0 ? result : -result;

@@ -598,6 +598,20 @@ note_unit(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len)
 	MemoryContextSwitchTo(old);
 }
 
+/* Of the zone's SOA record nothing but the serial has changed, and that is of no version: zone_serial_raise() sees to it. */
+static bool
+note_of_serial(Capture *c, ZoneTouch *z, const Note *note)
+{
+	size_t		len;
+	const uint8 *name;
+
+	if (!note->serial)
+		return false;
+	name = key_name(note->key, note->key_len, &len);
+	zone_look(c, z);
+	return z->live.n > 0 && len == z->ref.name_len && memcmp(name, z->ref.name, len) == 0 && zone_serial_kept(z);
+}
+
 /* ---------- unfolding ---------- */
 
 /*
@@ -720,7 +734,7 @@ capture_note(Capture *c, const Note *note)
 		case NOTE_UNIT:
 		case NOTE_NAMED:
 			/* without a zone, or with one that is gone by now: it went in this transaction, and takes all with it */
-			if (z && (z->id || z->ref.table))
+			if (z && (z->id || z->ref.table) && !note_of_serial(c, z, note))
 				note_unit(c, z, note->key, note->key_len);
 			break;
 	}
@@ -737,7 +751,7 @@ capture_lock(Capture *c)
 	{
 		notes_rewind();
 		PushActiveSnapshot(GetLatestSnapshot());
-		touched_collect(&c->touched);
+		touched_collect(&c->touched, tries > 0);
 		PopActiveSnapshot();
 		for (int i = 0; i < c->touched.n; i++)
 			(void) zone_lock(&c->touched.zones[i].ref, true);

@@ -3,7 +3,7 @@
  *
  * Notes are octet strings in a tuplesort that belongs to the top transaction: sorted by zone and key, spilled to disk
  * when they are many. They are not taken back by a subtransaction's rollback.
- * Format: kind, then NOTE_TABLE: u16; NOTE_DOMAIN, NOTE_STORED, NOTE_ZONE: name; NOTE_UNIT: u32 id, key;
+ * Format: kind, then NOTE_TABLE: u16; NOTE_DOMAIN, NOTE_STORED, NOTE_ZONE: name; NOTE_UNIT: u32 id, key, u8 serial;
  * NOTE_NAMED: u16 length, name, key.
  */
 #include "postgres.h"
@@ -54,6 +54,8 @@ note_encode(StringInfo s, const Note *note)
 	}
 	if (note->key)
 		appendBinaryStringInfo(s, (const char *) note->key, (int) note->key_len);
+	if (note->kind == NOTE_UNIT)
+		wire_put_u8(s, note->serial);	/* last, so that the notes of a group follow one another */
 }
 
 static void
@@ -71,6 +73,7 @@ note_decode(Note *note, const uint8 *data, size_t len)
 			break;
 		case NOTE_UNIT:
 			note->id = (int32) wire_get_u32(&r);
+			note->serial = *--r.end;
 			break;
 		case NOTE_NAMED:
 			note->name_len = wire_get_u16(&r);

@@ -25,6 +25,7 @@ typedef struct Note
 	size_t		name_len;
 	const uint8 *key;			/* NOTE_UNIT, NOTE_NAMED */
 	size_t		key_len;
+	bool		serial;			/* NOTE_UNIT: an SOA record of which nothing but the serial has changed */
 } Note;
 
 extern void note_add(const Note *note);

@@ -12,7 +12,6 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -23,10 +22,12 @@
 #include "store/clock.h"
 #include "store/private_lock.h"
 #include "store/relation.h"
+#include "store/soa.h"
 #include "store/stripe.h"
 #include "write/capture.h"
 #include "write/note.h"
 #include "write/row_check.h"
+#include "write/zone_stripe.h"
 #include "zone/rectify_lot.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_note);
@@ -35,60 +36,12 @@ PG_FUNCTION_INFO_V1(dnsrepl_note_table);
 PG_FUNCTION_INFO_V1(dnsrepl_note_unit);
 PG_FUNCTION_INFO_V1(dnsrepl_renew);
 
-/* Ids (or PG_INT32_MIN and a table's number) whose stripe this transaction holds. */
-static HTAB *striped = NULL;
-static LocalTransactionId striped_by = InvalidLocalTransactionId;
-
-static bool
-striped_before(int32 id, HASHACTION action)
-{
-	bool		found;
-
-	if (!striped || striped_by != MY_LXID)
-	{
-		HASHCTL		ctl = {.keysize = sizeof(int32), .entrysize = sizeof(int32), .hcxt = TopTransactionContext};
-
-		striped = hash_create("dnsrepl zones touched", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-		striped_by = MY_LXID;
-	}
-	hash_search(striped, &id, action, &found);
-	return found;
-}
-
 static void
 stripe_by_name(const uint8 *name, size_t name_len)
 {
 	ZoneRef		z = {.name = unconstify(uint8 *, name), .name_len = name_len};
 
 	stripe_share(&z);
-}
-
-/* A zone that is not there was deleted by this transaction: the trigger on domains has its stripe. */
-static void
-stripe_by_id(int32 id)
-{
-	uint8	   *name;
-	size_t		len;
-	Snapshot	snapshot;
-
-	if (striped_before(id, HASH_FIND))
-		return;
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	if (domain_name(snapshot, id, &name, &len))
-		stripe_by_name(name, len);
-	UnregisterSnapshot(snapshot);
-	(void) striped_before(id, HASH_ENTER);	/* only now: the wait may have failed, and be tried again */
-}
-
-static void
-stripe_by_table(int16 table)
-{
-	ZoneRef		z = {.table = table};
-
-	if (striped_before(PG_INT32_MIN + table, HASH_FIND))
-		return;
-	stripe_share(&z);
-	(void) striped_before(PG_INT32_MIN + table, HASH_ENTER);
 }
 
 /* The note of one row; false if it belongs to no unit. */
@@ -186,17 +139,33 @@ derived_same(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new)
 	return was_null == is_null && (is_null || strcmp(TextDatumGetCString(was), TextDatumGetCString(is)) == 0);
 }
 
-static bool
-row_same(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new)
+static Row
+slot_row(TableDesc *t, TupleTableSlot *slot)
 {
-	StringInfoData a,
+	StringInfoData s;
+
+	initStringInfo(&s);
+	row_encode(&s, t, slot);
+	return (Row) {.data = (uint8 *) s.data, .len = (size_t) s.len};
+}
+
+static bool
+row_same(const Row *a, const Row *b)
+{
+	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+}
+
+static bool
+serial_only(TableDesc *t, const Note *note, const Row *old, const Row *new)
+{
+	Row			a,
 				b;
 
-	initStringInfo(&a);
-	initStringInfo(&b);
-	row_encode(&a, t, old);
-	row_encode(&b, t, new);
-	return a.len == b.len && memcmp(a.data, b.data, (size_t) a.len) == 0;
+	if (!t->inside || record_type(note->key, note->key_len) != TYPE_SOA)
+		return false;
+	a = soa_row_with_serial(t, old, 0);
+	b = soa_row_with_serial(t, new, 0);
+	return row_same(&a, &b);
 }
 
 /* Has the row of a zone got another id? Then all that refers to it has moved. */
@@ -224,12 +193,16 @@ note_update(TableDesc *t, TupleTableSlot *old, TupleTableSlot *new)
 	has = row_note(t, new, &new_key, &is);
 	if (had && has && note_same(&was, &is) && !id_changed(t, old, new))
 	{
-		if (row_same(t, old, new))
+		Row			before = slot_row(t, old),
+					after = slot_row(t, new);
+
+		if (row_same(&before, &after))
 		{
 			if (!derived_same(t, old, new))
 				note_derived(t, new);
 			return;
 		}
+		is.serial = serial_only(t, &is, &before, &after) && derived_same(t, old, new);
 		had = false;
 	}
 	if (has)

@@ -143,7 +143,7 @@ zone_look_at(ZoneLooks *looks, Store *store, ZoneTouch *zone, const UnitGroup *g
 	Teller		t;
 
 	if (zone->level < 0)
-		zone->level = zone_level(zone->id, GetActiveSnapshot());
+		zone->level = touch_has_metadata(zone) ? zone_level(zone->id, GetActiveSnapshot()) : LEVEL_STRICT;
 	if (zone->level == LEVEL_OFF)
 		return;
 	teller_init(&t, looks, store, zone);

@@ -21,12 +21,11 @@
 #include "store/soa.h"
 #include "write/zone_serial.h"
 
-/* By the snapshot of the pass: looked up once. */
-static bool
-serial_kept(ZoneTouch *z)
+bool
+zone_serial_kept(ZoneTouch *z)
 {
 	if (!z->serial_known)
-		z->serial_kept = zone_serial_managed(z->id, GetActiveSnapshot());
+		z->serial_kept = !touch_has_metadata(z) || zone_serial_managed(z->id, GetActiveSnapshot());
 	z->serial_known = true;
 	return z->serial_kept;
 }
@@ -34,7 +33,7 @@ serial_kept(ZoneTouch *z)
 void
 zone_serial_hide(ZoneTouch *z, TableDesc *t, bool now, RowSet *rows)
 {
-	if (z->ref.table || !(now ? serial_kept(z) : zone_serial_managed(z->id, GetActiveSnapshot())))
+	if (z->ref.table || !(now ? zone_serial_kept(z) : zone_serial_managed(z->id, GetActiveSnapshot())))
 		return;
 	for (int i = 0; i < rows->n; i++)
 		rows->rows[i] = soa_row_with_serial(t, &rows->rows[i], 0);
@@ -105,8 +104,7 @@ zone_serial_raise(Store *store, ZoneTouch *z)
 		return;
 	initStringInfo(&key);
 	rows = soa_find(z, t, &key, &one);
-	if (rows.n == 0 || !soa_row_serial(t, &one, &edited) ||
-		!serial_kept(z))
+	if (rows.n == 0 || !soa_row_serial(t, &one, &edited) || !zone_serial_kept(z))
 		return;
 	now = serial_edit(z->ref.state.serial, edited, z->changed && !raised_before(z));
 	if (now != z->ref.state.serial)

@@ -7,6 +7,9 @@
 #include "store/relation.h"
 #include "write/zone_touch.h"
 
+/* Is its serial kept here (store/soa.h)? By the snapshot of the pass. */
+extern bool zone_serial_kept(ZoneTouch *z);
+
 /* The rows of the zone's SOA unit as images have them: with serial 0, unless the zone's serials are its author's affair. */
 extern void zone_serial_hide(ZoneTouch *z, TableDesc *t, bool now, RowSet *rows);
 

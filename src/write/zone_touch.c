@@ -6,7 +6,9 @@
 #include "access/table.h"
 #include "utils/snapmgr.h"
 
+#include "store/metadata.h"
 #include "store/relation.h"
+#include "write/zone_stripe.h"
 #include "write/zone_touch.h"
 
 static void
@@ -42,7 +44,8 @@ touched_add_id(Touched *t, int32 id)
 
 	if (t->nids && t->ids[t->nids - 1].id == id)
 		return;
-	if (!domain_name(GetActiveSnapshot(), id, &ref.name, &ref.name_len))
+	if ((t->again || !stripe_zone_name(id, &ref.name, &ref.name_len)) &&
+		!domain_name(GetActiveSnapshot(), id, &ref.name, &ref.name_len))
 		ref.name = NULL;
 	if (t->nids == t->cap_ids)
 	{
@@ -135,12 +138,13 @@ touched_add_note(Touched *t, const Note *note)
 }
 
 void
-touched_collect(Touched *t)
+touched_collect(Touched *t, bool again)
 {
 	Note		note;
 	bool		all = false;
 
 	t->n = t->nids = 0;
+	t->again = again;
 	while (notes_next(&note))
 	{
 		if (note.kind == NOTE_TABLE && all)
@@ -168,6 +172,15 @@ touched_ids(Touched *t)
 			return false;
 	}
 	return true;
+}
+
+bool
+touch_has_metadata(ZoneTouch *z)
+{
+	if (!z->metadata_known)
+		z->has_metadata = zone_has_metadata(z->id, GetActiveSnapshot());
+	z->metadata_known = true;
+	return z->has_metadata;
 }
 
 static int

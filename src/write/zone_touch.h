@@ -17,6 +17,8 @@ typedef struct ZoneTouch
 	bool		was_live;		/* so it was when this lot of notes began */
 	bool		changed;		/* what is served of it is not what it was */
 	int			level;			/* zone/zone_level.h; -1: not known yet */
+	bool		metadata_known; /* whether domainmetadata has anything of it: */
+	bool		has_metadata;
 	bool		serial_known;	/* whether its serial is kept here: */
 	bool		serial_kept;
 } ZoneTouch;
@@ -36,16 +38,20 @@ typedef struct Touched
 	int			nids,
 				cap_ids;
 	ZoneId	   *ids;			/* sorted by id */
+	bool		again;
 } Touched;
 
-/* Walks the notes; under the active snapshot. */
-extern void touched_collect(Touched *t);
+/* Walks the notes; under the active snapshot. Not again: names may be those that zones had when they were noted. */
+extern void touched_collect(Touched *t, bool again);
 
 /*
  * The ids that the zones have now, under the active snapshot. False if an id has changed hands since
  * touched_collect(): a zone was renamed or made meanwhile.
  */
 extern bool touched_ids(Touched *t);
+
+/* Has the zone rows in domainmetadata at all? By the snapshot of the pass. */
+extern bool touch_has_metadata(ZoneTouch *z);
 
 /* The zone of a note; NULL if it has gone, or for NOTE_TABLE. */
 extern ZoneTouch *touched_find(Touched *t, const Note *note);

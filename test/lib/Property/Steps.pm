@@ -45,6 +45,8 @@ my @write = (
     [ 3, q(SELECT torture.soa('{z}', '{tag}', {r})) ],
     [ 1, q(SELECT torture.soa('{z}', '{tag}', -{r})) ],
     [ 1, q(SELECT torture.soa('{z}', '{tag}', 2000000000)) ],
+    [ 4, q(SELECT torture.serial('{z}', {r})) ],
+    [ 2, q(SELECT torture.serial('{z}', -{r})) ],
     [ 6, q(DELETE FROM domainmetadata WHERE domain_id = torture.id('{z}') AND kind = 'ALSO-NOTIFY';
            INSERT INTO domainmetadata (domain_id, kind, content) SELECT torture.id('{z}'), 'ALSO-NOTIFY', '{tag} ' || i FROM generate_series(1, {k} - 1) i WHERE torture.id('{z}') IS NOT NULL) ],
     [ 5, q(DELETE FROM comments WHERE domain_id = torture.id('{z}') AND name::text = '{n}' AND type::text = '{t}';

@@ -176,6 +176,12 @@ CREATE FUNCTION torture.soa(z text, tag text, ahead bigint) RETURNS void LANGUAG
    WHERE domain_id = torture.id(z) AND type = 'SOA' AND name::text = z
 $$;
 
+-- The serial alone.
+CREATE FUNCTION torture.serial(z text, ahead bigint) RETURNS void LANGUAGE sql AS $$
+  UPDATE records SET content = regexp_replace(content, '^(\S+ \S+) \d+', '\1 ' || ((split_part(content, ' ', 3)::bigint + ahead) & 4294967295))
+   WHERE domain_id = torture.id(z) AND type = 'SOA' AND name::text = z
+$$;
+
 CREATE FUNCTION torture.policy(p_zone text, p_tab text, p_type text, p_resolver text, p_options jsonb) RETURNS void LANGUAGE sql AS $$
   INSERT INTO dnsrepl.policy (zone, tab, type, resolver, options) VALUES (p_zone, p_tab, p_type, p_resolver, p_options)
     ON CONFLICT (scope) DO UPDATE SET resolver = excluded.resolver, options = excluded.options

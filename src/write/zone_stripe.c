@@ -1,0 +1,93 @@
+/*
+ * zone_stripe.c: see zone_stripe.h.
+ */
+#include "postgres.h"
+
+#include "storage/proc.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "store/relation.h"
+#include "store/stripe.h"
+#include "write/zone_stripe.h"
+
+/* By id, or PG_INT32_MIN and a table's number. */
+typedef struct Striped
+{
+	int32		id;
+	uint8	   *name;			/* NULL: none */
+	size_t		name_len;
+} Striped;
+
+static HTAB *striped = NULL;
+static LocalTransactionId striped_by = InvalidLocalTransactionId;
+
+static Striped *
+striped_find(int32 id, HASHACTION action)
+{
+	if (!striped || striped_by != MY_LXID)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(int32), .entrysize = sizeof(Striped), .hcxt = TopTransactionContext};
+
+		striped = hash_create("dnsrepl zones touched", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		striped_by = MY_LXID;
+	}
+	return hash_search(striped, &id, action, NULL);
+}
+
+/* When the stripe is had: the wait for it may have failed, and be tried again. */
+static void
+striped_add(int32 id, const ZoneRef *z)
+{
+	uint8	   *name = z->name ? MemoryContextAlloc(TopTransactionContext, z->name_len + 1) : NULL;
+	Striped    *s;
+
+	if (name)
+		memcpy(name, z->name, z->name_len);
+	s = striped_find(id, HASH_ENTER);
+	s->name = name;
+	s->name_len = z->name_len;
+}
+
+/* A zone that is not there was deleted by this transaction: the trigger on domains has its stripe. */
+void
+stripe_by_id(int32 id)
+{
+	ZoneRef		z = {0};
+	Snapshot	snapshot;
+
+	if (striped_find(id, HASH_FIND))
+		return;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (domain_name(snapshot, id, &z.name, &z.name_len))
+		stripe_share(&z);
+	else
+		z.name = NULL;
+	UnregisterSnapshot(snapshot);
+	striped_add(id, &z);
+}
+
+void
+stripe_by_table(int16 table)
+{
+	ZoneRef		z = {.table = table};
+
+	if (striped_find(PG_INT32_MIN + table, HASH_FIND))
+		return;
+	stripe_share(&z);
+	striped_add(PG_INT32_MIN + table, &z);
+}
+
+bool
+stripe_zone_name(int32 id, uint8 **name, size_t *name_len)
+{
+	const Striped *s = striped_find(id, HASH_FIND);
+
+	if (!s || !s->name)
+		return false;
+	*name = s->name;
+	*name_len = s->name_len;
+	return true;
+}
