@@ -3,8 +3,8 @@
  *
  * In rounds: books are kept (dnsrepl.keep_books()), then all zones are looked at, some thousand units at a time
  * (dnsrepl.check_zones()), each in a transaction of its own. Between two of them it rests, so that it takes a small part of
- * one processor at most; a round begins dnsrepl.check_interval after the last one did, or when that is done, if it took
- * longer. What may be collected is found out at the start of a round; if since one that was completed nothing has been added to
+ * one processor at most, and sees to it that the store is vacuumed (store_vacuum.c); a round begins dnsrepl.check_interval
+ * after the last one did, or when that is done, if it took longer. What may be collected is found out at the start of a round; if since one that was completed nothing has been added to
  * it, nor to the store (a deletion that has been collected may come back from a node that has not heard), nothing is.
  */
 #include "postgres.h"
@@ -24,6 +24,7 @@
 #include "dnsrepl.h"
 #include "ship/checker.h"
 #include "ship/link_state.h"
+#include "ship/store_vacuum.h"
 #include "ship/worker.h"
 #include "store/clock.h"
 #include "store/node.h"
@@ -31,6 +32,7 @@
 #define UNITS_AT_ONCE	5000
 #define REST			99		/* times as long as a step took */
 #define REST_LEAST		10		/* ms */
+#define LOOK			5000	/* ms: so often the store is looked at while this rests */
 #define RETRY_FIRST		1000	/* ms, after an error */
 #define RETRY_MOST		60000
 
@@ -121,6 +123,18 @@ zone_damaged(int32 zone)
 	worker_commit();
 }
 
+static void
+rest(TimestampTz until)
+{
+	TimestampTz now;
+
+	while ((now = GetCurrentTimestamp()) < until)
+	{
+		store_vacuum();
+		(void) worker_wait(0, PGINVALID_SOCKET, Min(until, TimestampTzPlusMilliseconds(now, LOOK)));
+	}
+}
+
 /* Some zones; false when that were all. */
 static bool
 round_step(Checker *c)
@@ -178,7 +192,7 @@ round_do(Checker *c)
 
 			if (!more)
 				break;
-			(void) worker_wait(0, PGINVALID_SOCKET, now + Max((now - step) * REST, REST_LEAST * INT64CONST(1000)));
+			rest(now + Max((now - step) * REST, REST_LEAST * INT64CONST(1000)));
 		}
 		round_end(c);
 	}
@@ -222,6 +236,8 @@ checker_main(Datum arg)
 		PG_TRY();
 		{
 			due = round_do(&c);
+			pgstat_report_activity(STATE_IDLE, NULL);
+			rest(due);
 		}
 		PG_CATCH();
 		{

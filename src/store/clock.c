@@ -82,6 +82,7 @@ clock_shmem_init(void)
 
 			slot->lock = &locks[i + 1].lock;
 			pg_atomic_init_u64(&slot->commits, 1);
+			pg_atomic_init_u64(&slot->replaced, 0);
 			pg_atomic_init_u32(&slot->parked, 0);
 			pg_atomic_init_u32(&slot->greetings, 0);
 			for (int c = 0; c < COUNTS; c++)

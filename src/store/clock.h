@@ -69,6 +69,7 @@ typedef struct NodeSlot
 	int64		drawn;			/* the last that this life has drawn: what is held of it is not more, so it changes with commits only */
 	Waker		wakers[MAX_WAKERS];
 	pg_atomic_uint64 commits;	/* counts commits that changed the store; starts at 1 */
+	pg_atomic_uint64 replaced;	/* counts rows of the store that were replaced or deleted since the slot was made */
 	pg_atomic_uint32 parked;	/* not 0: units wait for their projection */
 	pg_atomic_uint32 greetings; /* counts peers that came: a link that could not reach its own may try again */
 	GuestLife	guests[MAX_GUEST_LIVES];

@@ -66,8 +66,9 @@ origin_from_tuple(HeapTuple tuple, TupleDesc desc, OriginInfo *o)
 	o->own = DatumGetBool(values[ORIGIN_OWN - 1]);
 }
 
+/* Unless it is of this transaction, which may still fail, *lasting. */
 static bool
-origin_lookup(AttrNumber att, RegProcedure equal, Datum value, const char *index, OriginInfo *o)
+origin_lookup(AttrNumber att, RegProcedure equal, Datum value, const char *index, OriginInfo *o, bool *lasting)
 {
 	Relation	rel = table_open(schema_oid("origin"), AccessShareLock);
 	ScanKeyData key;
@@ -79,41 +80,65 @@ origin_lookup(AttrNumber att, RegProcedure equal, Datum value, const char *index
 	scan = systable_beginscan(rel, schema_oid(index), true, snapshot, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
+	{
 		origin_from_tuple(tuple, RelationGetDescr(rel), o);
+		*lasting = !TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 	return HeapTupleIsValid(tuple);
 }
 
+typedef struct OriginNumber
+{
+	pg_uuid_t	id;
+	int32		number;
+} OriginNumber;
+
+static HTAB *infos = NULL;		/* OriginInfo by number */
+static HTAB *numbers = NULL;	/* OriginNumber by id */
+
+/* Numbers are never used twice within one life of the table; whose they are changes only with a new life. */
+static void
+cache_open(void)
+{
+	static Oid	cached_for = InvalidOid;
+	static pg_uuid_t cached_in;
+	HASHCTL		info = {.keysize = sizeof(int32), .entrysize = sizeof(OriginInfo), .hcxt = CacheMemoryContext};
+	HASHCTL		number = {.keysize = sizeof(pg_uuid_t), .entrysize = sizeof(OriginNumber), .hcxt = CacheMemoryContext};
+
+	if (numbers && cached_for == schema_oid("origin") &&
+		(!clock_available() || memcmp(&cached_in, &clock_slot()->life, UUID_LEN) == 0))
+		return;
+	if (infos)
+		hash_destroy(infos);
+	infos = NULL;
+	if (numbers)
+		hash_destroy(numbers);
+	numbers = NULL;
+	infos = hash_create("dnsrepl origins", 64, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	numbers = hash_create("dnsrepl numbers of origins", 64, &number, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	cached_for = schema_oid("origin");
+	if (clock_available())
+		cached_in = clock_slot()->life;
+}
+
 const OriginInfo *
 origin_info(int32 number)
 {
-	static HTAB *cache = NULL;
-	static Oid	cached_for = InvalidOid;
-	static pg_uuid_t cached_in;
 	OriginInfo *o,
 				found;
+	bool		lasting;
 
-	/* numbers are never used twice within one life of the table; whose they are changes only with a new life */
-	if (cached_for != schema_oid("origin") || (clock_available() && memcmp(&cached_in, &clock_slot()->life, UUID_LEN) != 0))
-	{
-		HASHCTL		ctl = {.keysize = sizeof(int32), .entrysize = sizeof(OriginInfo), .hcxt = CacheMemoryContext};
-
-		if (cache)
-			hash_destroy(cache);
-		cache = hash_create("dnsrepl origins", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-		cached_for = schema_oid("origin");
-		if (clock_available())
-			cached_in = clock_slot()->life;
-	}
-	o = hash_search(cache, &number, HASH_FIND, NULL);
+	cache_open();
+	o = hash_search(infos, &number, HASH_FIND, NULL);
 	if (o)
 		return o;
-	if (!origin_lookup(ORIGIN_NO, F_INT4EQ, Int32GetDatum(number), "origin_pkey", &found))
+	if (!origin_lookup(ORIGIN_NO, F_INT4EQ, Int32GetDatum(number), "origin_pkey", &found, &lasting))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("origin %d of a version is not known", number)));
-	o = hash_search(cache, &number, HASH_ENTER, NULL);
+	o = hash_search(infos, &number, HASH_ENTER, NULL);
 	*o = found;
 	return o;
 }
@@ -121,9 +146,22 @@ origin_info(int32 number)
 int32
 origin_find(const pg_uuid_t *id)
 {
-	OriginInfo	o;
+	OriginNumber *n;
+	OriginInfo	found;
+	bool		lasting;
 
-	return origin_lookup(ORIGIN_ID, F_UUID_EQ, UUIDPGetDatum(id), "origin_id_key", &o) ? o.number : 0;
+	cache_open();
+	n = hash_search(numbers, id, HASH_FIND, NULL);
+	if (n)
+		return n->number;
+	if (!origin_lookup(ORIGIN_ID, F_UUID_EQ, UUIDPGetDatum(id), "origin_id_key", &found, &lasting))
+		return 0;
+	if (lasting)
+	{
+		n = hash_search(numbers, id, HASH_ENTER, NULL);
+		n->number = found.number;
+	}
+	return found.number;
 }
 
 static int32

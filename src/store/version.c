@@ -19,6 +19,7 @@
 
 #include "compat.h"
 #include "dnsrepl.h"
+#include "store/clock.h"
 #include "store/pack.h"
 #include "store/relation.h"
 #include "store/run.h"
@@ -36,6 +37,7 @@ store_open(bool write)
 	s->unit_index = index_open(schema_oid("version_unit"), mode);
 	s->dot_index = index_open(schema_oid("version_dot"), mode);
 	s->indstate = write ? CatalogOpenIndexes(s->heap) : NULL;
+	s->replaced = 0;
 	s->tallies = NULL;
 	s->context = CurrentMemoryContext;
 	s->run = write ? run_create(s) : NULL;
@@ -113,6 +115,8 @@ store_close(Store *s)
 	run_flush(s);
 	if (s->tallies)
 		tallies_write(s);
+	if (s->replaced)
+		pg_atomic_fetch_add_u64(&clock_slot()->replaced, s->replaced);
 	if (s->indstate)
 		CatalogCloseIndexes(s->indstate);
 	index_close(s->dot_index, NoLock);

@@ -44,6 +44,7 @@ typedef struct Store
 	Relation	dot_index;		/* (origin, era) */
 	CatalogIndexState indstate; /* NULL if open for reading */
 	struct Run *run;			/* what is being written; NULL if open for reading */
+	uint64		replaced;		/* rows that are dead now */
 	struct HTAB *tallies;		/* by zone: what store_close() adds to its row */
 	MemoryContext context;
 } Store;

@@ -189,6 +189,7 @@ version_row_delete(Store *s, const ItemPointerData *tid, CommandId cid)
 	ItemPointerData old = *tid;
 	TM_FailureData tmfd;
 
+	s->replaced++;
 	row_written(heap_delete(s->heap, &old, cid, InvalidSnapshot, true, &tmfd, false));
 }
 
@@ -198,6 +199,7 @@ version_row_update(Store *s, const ItemPointerData *tid, const VersionRow *row, 
 	ItemPointerData old = *tid;
 	HeapTuple	tuple = row_form(s, row);
 
+	s->replaced++;
 	row_written(compat_heap_update(s->heap, &old, tuple, cid));
 	row_index(s, tuple, true);
 	heap_freetuple(tuple);
