@@ -53,7 +53,7 @@ put_zone(Digest *d, TableDesc *t, const ZoneValue *zone)
 	if (!found)
 	{
 		old = MemoryContextSwitchTo(d->context);
-		z->known = domain_name(GetActiveSnapshot(), zone->id, &z->name, &z->len);
+		z->known = domain_name(GetActiveSnapshot(), zone->id, &z->name, &z->len, NULL);
 		MemoryContextSwitchTo(old);
 	}
 	if (z->known)

@@ -977,7 +977,7 @@ domain_id(Snapshot snapshot, const uint8 *name, size_t name_len)
 }
 
 bool
-domain_name(Snapshot snapshot, int32 id, uint8 **name, size_t *name_len)
+domain_name(Snapshot snapshot, int32 id, uint8 **name, size_t *name_len, ItemPointer tid)
 {
 	TableDesc  *t = table_domains();
 	Relation	rel = table_open(t->relid, AccessShareLock);
@@ -1004,10 +1004,30 @@ domain_name(Snapshot snapshot, int32 id, uint8 **name, size_t *name_len)
 		*name = palloc(Max(zone.name_len, 1));
 		memcpy(*name, zone.name, zone.name_len);
 		*name_len = zone.name_len;
+		if (tid)
+			*tid = slot->tts_tid;
 	}
 	index_endscan(scan);
 	index_close(index, AccessShareLock);
 	ExecDropSingleTupleTableSlot(slot);
-	table_close(rel, AccessShareLock);
+	table_close(rel, NoLock);	/* where it is may be asked later: domain_stands() */
 	return found;
+}
+
+bool
+domain_stands(Snapshot snapshot, const ItemPointerData *tid, int32 id, const uint8 *name, size_t name_len)
+{
+	TableDesc  *t = table_domains();
+	Relation	rel = table_open(t->relid, AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	ItemPointerData at = *tid;
+	ZoneValue	zone;
+	bool		isnull;
+	bool		stands = table_tuple_fetch_row_version(rel, &at, snapshot, slot) && zone_value(t, slot, &zone) &&
+		DatumGetInt32(slot_getattr(slot, t->id_att, &isnull)) == id && zone.name_len == name_len &&
+		memcmp(zone.name, name, name_len) == 0;
+
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, AccessShareLock);
+	return stands;
 }

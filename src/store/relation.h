@@ -222,6 +222,9 @@ extern Oid	name_type(void);
 extern int32 domain_id(Snapshot snapshot, const uint8 *name, size_t name_len);
 
 /* The zone of a domains row by id; false if there is none under the snapshot. name: in the current context. */
-extern bool domain_name(Snapshot snapshot, int32 id, uint8 **name, size_t *name_len);
+extern bool domain_name(Snapshot snapshot, int32 id, uint8 **name, size_t *name_len, ItemPointer tid);
+
+/* Is the row of domains at this place of that zone? */
+extern bool domain_stands(Snapshot snapshot, const ItemPointerData *tid, int32 id, const uint8 *name, size_t name_len);
 
 #endif

@@ -67,7 +67,7 @@ same_group(const uint8 *a, size_t a_len, const uint8 *b, size_t b_len)
 {
 	size_t		len = group_prefix(a, a_len);
 
-	return group_prefix(b, b_len) == len && memcmp(a, b, len) == 0;
+	return key_begins(b, b_len, a, len) && group_prefix(b, b_len) == len;
 }
 
 static const uint8 *

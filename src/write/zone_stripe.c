@@ -19,6 +19,7 @@ typedef struct Striped
 	int32		id;
 	uint8	   *name;			/* NULL: none */
 	size_t		name_len;
+	ItemPointerData row;
 } Striped;
 
 static HTAB *striped = NULL;
@@ -39,7 +40,7 @@ striped_find(int32 id, HASHACTION action)
 
 /* When the stripe is had: the wait for it may have failed, and be tried again. */
 static void
-striped_add(int32 id, const ZoneRef *z)
+striped_add(int32 id, const ZoneRef *z, const ItemPointerData *row)
 {
 	uint8	   *name = z->name ? MemoryContextAlloc(TopTransactionContext, z->name_len + 1) : NULL;
 	Striped    *s;
@@ -49,6 +50,7 @@ striped_add(int32 id, const ZoneRef *z)
 	s = striped_find(id, HASH_ENTER);
 	s->name = name;
 	s->name_len = z->name_len;
+	s->row = *row;
 }
 
 /* A zone that is not there was deleted by this transaction: the trigger on domains has its stripe. */
@@ -56,32 +58,36 @@ void
 stripe_by_id(int32 id)
 {
 	ZoneRef		z = {0};
+	ItemPointerData row;
 	Snapshot	snapshot;
 
 	if (striped_find(id, HASH_FIND))
 		return;
+	ItemPointerSetInvalid(&row);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	if (domain_name(snapshot, id, &z.name, &z.name_len))
+	if (domain_name(snapshot, id, &z.name, &z.name_len, &row))
 		stripe_share(&z);
 	else
 		z.name = NULL;
 	UnregisterSnapshot(snapshot);
-	striped_add(id, &z);
+	striped_add(id, &z, &row);
 }
 
 void
 stripe_by_table(int16 table)
 {
 	ZoneRef		z = {.table = table};
+	ItemPointerData none;
 
 	if (striped_find(PG_INT32_MIN + table, HASH_FIND))
 		return;
 	stripe_share(&z);
-	striped_add(PG_INT32_MIN + table, &z);
+	ItemPointerSetInvalid(&none);
+	striped_add(PG_INT32_MIN + table, &z, &none);
 }
 
 bool
-stripe_zone_name(int32 id, uint8 **name, size_t *name_len)
+stripe_zone_name(int32 id, uint8 **name, size_t *name_len, ItemPointer row)
 {
 	const Striped *s = striped_find(id, HASH_FIND);
 
@@ -89,5 +95,6 @@ stripe_zone_name(int32 id, uint8 **name, size_t *name_len)
 		return false;
 	*name = s->name;
 	*name_len = s->name_len;
+	*row = s->row;
 	return true;
 }

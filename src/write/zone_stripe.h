@@ -6,11 +6,16 @@
 
 #include "postgres.h"
 
+#include "storage/itemptr.h"
+
 /* Takes the stripe of a zone, or of a table that has none, with its first note. */
 extern void stripe_by_id(int32 id);
 extern void stripe_by_table(int16 table);
 
-/* The name that a zone whose stripe was taken by id had then; false if none. Lasts until the end of the transaction. */
-extern bool stripe_zone_name(int32 id, uint8 **name, size_t *name_len);
+/*
+ * The name that a zone whose stripe was taken by id had then, and where its row was; false if none. Lasts until the end of the
+ * transaction.
+ */
+extern bool stripe_zone_name(int32 id, uint8 **name, size_t *name_len, ItemPointer row);
 
 #endif

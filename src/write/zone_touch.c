@@ -41,11 +41,13 @@ static void
 touched_add_id(Touched *t, int32 id)
 {
 	ZoneRef		ref = {0};
+	ItemPointerData row;
 
 	if (t->nids && t->ids[t->nids - 1].id == id)
 		return;
-	if ((t->again || !stripe_zone_name(id, &ref.name, &ref.name_len)) &&
-		!domain_name(GetActiveSnapshot(), id, &ref.name, &ref.name_len))
+	ItemPointerSetInvalid(&row);
+	if ((t->again || !stripe_zone_name(id, &ref.name, &ref.name_len, &row)) &&
+		!domain_name(GetActiveSnapshot(), id, &ref.name, &ref.name_len, &row))
 		ref.name = NULL;
 	if (t->nids == t->cap_ids)
 	{
@@ -53,7 +55,7 @@ touched_add_id(Touched *t, int32 id)
 		t->ids = t->ids ? repalloc_huge(t->ids, sizeof(ZoneId) * (size_t) t->cap_ids)
 			: palloc(sizeof(ZoneId) * (size_t) t->cap_ids);
 	}
-	t->ids[t->nids++] = (ZoneId) {.id = id, .zone = -1, .ref = ref};
+	t->ids[t->nids++] = (ZoneId) {.id = id, .zone = -1, .ref = ref, .row = row};
 	if (ref.name)
 		touched_add(t, ref);
 }
@@ -158,8 +160,15 @@ touched_collect(Touched *t, bool again)
 bool
 touched_ids(Touched *t)
 {
+	for (int i = 0; i < t->nids; i++)
+	{
+		const ZoneId *z = &t->ids[i];
+
+		if (z->zone >= 0 && domain_stands(GetActiveSnapshot(), &z->row, z->id, z->ref.name, z->ref.name_len))
+			t->zones[z->zone].id = z->id;
+	}
 	for (int i = 0; i < t->n; i++)
-		if (!t->zones[i].ref.table)
+		if (!t->zones[i].ref.table && !t->zones[i].id)
 			t->zones[i].id = domain_id(GetActiveSnapshot(), t->zones[i].ref.name, t->zones[i].ref.name_len);
 	for (int i = 0; i < t->nids; i++)
 	{
@@ -168,7 +177,7 @@ touched_ids(Touched *t)
 		size_t		len;
 
 		if (z->zone >= 0 ? t->zones[z->zone].id != z->id
-			: domain_name(GetActiveSnapshot(), z->id, &name, &len))
+			: domain_name(GetActiveSnapshot(), z->id, &name, &len, NULL))
 			return false;
 	}
 	return true;

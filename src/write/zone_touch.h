@@ -28,6 +28,7 @@ typedef struct ZoneId
 	int32		id;
 	int			zone;			/* in zones[] once they are sorted */
 	ZoneRef		ref;
+	ItemPointerData row;		/* of domains, in which it was found */
 } ZoneId;
 
 typedef struct Touched
