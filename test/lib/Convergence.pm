@@ -319,17 +319,23 @@ sub misserved
 {
     my ($node) = @_;
     return $node->sql(<<'END');
-WITH last AS (
-  SELECT DISTINCT ON (v.zone, v.key) v.* FROM dnsrepl.stored_version v JOIN dnsrepl.origin o ON o.no = v.origin JOIN dnsrepl.zone z ON z.no = v.zone
-   WHERE substr(v.key, 1, 2) <> '\x0009' AND (z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live))
-   ORDER BY v.zone, v.key, v.stamp DESC, o.id DESC),
+WITH lives AS (
+  SELECT v.* FROM dnsrepl.stored_version v JOIN dnsrepl.zone z ON z.no = v.zone
+   WHERE substr(v.key, 1, 2) <> '\x0009' AND (z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live))),
+last AS (
+  SELECT DISTINCT ON (v.zone, v.key) v.* FROM lives v JOIN dnsrepl.origin o ON o.no = v.origin ORDER BY v.zone, v.key, v.stamp DESC, o.id DESC),
+-- of a key that two have edited at once: active, and published, if it is for one of them
+flags AS (
+  SELECT v.zone, v.key, jsonb_build_object('active', bool_or((r.value ->> 'active')::bool), 'published', bool_or((r.value ->> 'published')::bool)) AS flags
+    FROM lives v, dnsrepl.image_rows(v.key, v.image) i (rows), jsonb_array_elements(i.rows) r
+   WHERE r.value ? 'active' AND r.value ? 'published' GROUP BY v.zone, v.key),
 winner AS (
-  SELECT t.name AS tab, z.name AS zone, r.rows,
+  SELECT t.name AS tab, z.name AS zone, r.rows, (SELECT f.flags FROM flags f WHERE t.name = 'cryptokeys' AND f.zone = v.zone AND f.key = v.key) AS flags,
          dnsrepl.key_columns(v.key) || CASE WHEN t.name = 'cryptokeys' THEN jsonb_build_object('content', r.rows -> 0 -> 'content') ELSE '{}' END AS key
     FROM last v JOIN dnsrepl.zone z ON z.no = v.zone JOIN dnsrepl.tab t ON t.no = get_byte(v.key, 0) * 256 + get_byte(v.key, 1),
          dnsrepl.image_rows(v.key, v.image) r (rows)),
 expected AS (
-  SELECT w.tab, w.zone::text AS zone, w.key, r.value AS row FROM winner w CROSS JOIN LATERAL jsonb_array_elements(w.rows) r
+  SELECT w.tab, w.zone::text AS zone, w.key, r.value || coalesce(w.flags, '{}') AS row FROM winner w CROSS JOIN LATERAL jsonb_array_elements(w.rows) r
    WHERE w.zone IS NULL OR EXISTS (SELECT FROM winner d WHERE d.tab = 'domains' AND d.zone = w.zone AND d.rows IS NOT NULL)),
 served AS (
   SELECT 'domains' AS tab, name::text AS zone, '{}'::jsonb AS key, jsonb_build_object('type', type, 'master', master, 'account', account, 'options', options, 'catalog', catalog) AS row FROM domains
