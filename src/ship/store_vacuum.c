@@ -25,7 +25,7 @@
 #define DEAD_LEAST		10000	/* rows, or ... */
 #define DEAD_PART		20		/* one of so many: VACUUM reads the indexes whole */
 
-static const char vacuum[] = "VACUUM (SKIP_LOCKED, INDEX_CLEANUP on, TRUNCATE off) dnsrepl.version_store";
+static const char vacuum[] = "VACUUM (SKIP_LOCKED, INDEX_CLEANUP on, TRUNCATE off, PARALLEL 0) dnsrepl.version_store";
 
 /* 0: there is no store. */
 static uint64

@@ -1010,7 +1010,7 @@ domain_name(Snapshot snapshot, int32 id, uint8 **name, size_t *name_len, ItemPoi
 	index_endscan(scan);
 	index_close(index, AccessShareLock);
 	ExecDropSingleTupleTableSlot(slot);
-	table_close(rel, NoLock);	/* where it is may be asked later: domain_stands() */
+	table_close(rel, AccessShareLock);
 	return found;
 }
 
@@ -1023,7 +1023,8 @@ domain_stands(Snapshot snapshot, const ItemPointerData *tid, int32 id, const uin
 	ItemPointerData at = *tid;
 	ZoneValue	zone;
 	bool		isnull;
-	bool		stands = table_tuple_fetch_row_version(rel, &at, snapshot, slot) && zone_value(t, slot, &zone) &&
+	bool		stands = ItemPointerGetBlockNumber(tid) < RelationGetNumberOfBlocks(rel) &&
+		table_tuple_fetch_row_version(rel, &at, snapshot, slot) && zone_value(t, slot, &zone) &&
 		DatumGetInt32(slot_getattr(slot, t->id_att, &isnull)) == id && zone.name_len == name_len &&
 		memcmp(zone.name, name, name_len) == 0;
 

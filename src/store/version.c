@@ -38,6 +38,7 @@ store_open(bool write)
 	s->dot_index = index_open(schema_oid("version_dot"), mode);
 	s->indstate = write ? CatalogOpenIndexes(s->heap) : NULL;
 	s->replaced = 0;
+	memset(s->gaps, 0, sizeof(s->gaps));
 	s->tallies = NULL;
 	s->context = CurrentMemoryContext;
 	s->run = write ? run_create(s) : NULL;
@@ -176,25 +177,99 @@ row_units(const VersionRow *row, const RowPart *part, UnitOfRow fn, void *arg)
 	return more;
 }
 
+/*
+ * A stretch of a zone in which a snapshot shows no row. What a piece of work has written is in the way of its own snapshot,
+ * which does not see it: that is passed over once, not for each name that is looked at before it.
+ */
+typedef struct Gap
+{
+	CommandId	curcid;			/* which snapshot */
+	TransactionId xmin,
+				xmax;
+	uint32		xcnt;
+	int32		zone;
+	bool		end;			/* of the zone; else there is a row at `until` */
+	size_t		from_len,
+				until_len;
+	uint8		from[MAX_KEY_SIZE],
+				until[MAX_KEY_SIZE];
+} Gap;
+
+static Gap *
+gap_find(Store *s, Snapshot snapshot, int32 zone, const uint8 *key, size_t key_len)
+{
+	for (int i = 0; i < (int) lengthof(s->gaps) && s->gaps[i]; i++)
+	{
+		Gap		   *g = s->gaps[i];
+
+		if (g->zone != zone || g->curcid != snapshot->curcid || g->xmin != snapshot->xmin || g->xmax != snapshot->xmax ||
+			g->xcnt != snapshot->xcnt || key_compare(key, key_len, g->from, g->from_len) < 0 ||
+			(!g->end && key_compare(key, key_len, g->until, g->until_len) > 0))
+			continue;
+		memmove(&s->gaps[1], &s->gaps[0], sizeof(Gap *) * (size_t) i);
+		s->gaps[0] = g;
+		return g;
+	}
+	return NULL;
+}
+
+/* until: NULL: up to the end. */
+static void
+gap_add(Store *s, Snapshot snapshot, int32 zone, const uint8 *from, size_t from_len, const uint8 *until, size_t until_len)
+{
+	int			last = lengthof(s->gaps) - 1;
+	Gap		   *g = s->gaps[last];
+
+	if (snapshot->snapshot_type != SNAPSHOT_MVCC || from_len > MAX_KEY_SIZE || until_len > MAX_KEY_SIZE)
+		return;
+	if (!g)
+		g = MemoryContextAlloc(s->context, sizeof(Gap));
+	g->curcid = snapshot->curcid;
+	g->xmin = snapshot->xmin;
+	g->xmax = snapshot->xmax;
+	g->xcnt = snapshot->xcnt;
+	g->zone = zone;
+	g->end = !until;
+	g->from_len = from_len;
+	memcpy(g->from, from, from_len);
+	g->until_len = until_len;
+	if (until)
+		memcpy(g->until, until, until_len);
+	memmove(&s->gaps[1], &s->gaps[0], sizeof(Gap *) * (size_t) last);
+	s->gaps[0] = g;
+}
+
 /* Calls fn for each unit of a zone that is wanted, in order of key. */
 static void
 units_walk(Store *s, Snapshot snapshot, int32 zone, const RowPart *part, bool images, UnitOfRow fn, void *arg)
 {
-	TupleTableSlot *slot = table_slot_create(s->heap, NULL);
+	const uint8 *from = part->after_len ? part->after : part->prefix;
+	size_t		from_len = part->after_len ? part->after_len : part->prefix_len;
+	TupleTableSlot *slot;
 	IndexScanDesc scan;
-	bool		more = true;
+	const Gap  *gap;
+	bool		more = true,
+				first = s->run != NULL;
 
 	run_settle(s, snapshot);
-	scan = version_row_scan(s, snapshot, zone, part->after_len ? part->after : part->prefix,
-							part->after_len ? part->after_len : part->prefix_len);
+	gap = s->run ? gap_find(s, snapshot, zone, from, from_len) : NULL;
+	if (gap && gap->end)
+		return;
+	slot = table_slot_create(s->heap, NULL);
+	scan = version_row_scan(s, snapshot, zone, gap ? gap->until : from, gap ? gap->until_len : from_len);
 	while (more && index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
 		VersionRow	row = version_row(slot, images);
 
+		if (first && !gap)
+			gap_add(s, snapshot, zone, from, from_len, row.key, row.key_len);
+		first = false;
 		/* a pack that ends after what is wanted may begin with it */
 		more = row_units(&row, part, fn, arg) && !part_over(part, row.key, row.key_len);
 		CHECK_FOR_INTERRUPTS();
 	}
+	if (first && !gap)
+		gap_add(s, snapshot, zone, from, from_len, NULL, 0);
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 }

@@ -45,6 +45,7 @@ typedef struct Store
 	CatalogIndexState indstate; /* NULL if open for reading */
 	struct Run *run;			/* what is being written; NULL if open for reading */
 	uint64		replaced;		/* rows that are dead now */
+	struct Gap *gaps[8];		/* the last one used first; NULL: none */
 	struct HTAB *tallies;		/* by zone: what store_close() adds to its row */
 	MemoryContext context;
 } Store;

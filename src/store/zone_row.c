@@ -168,7 +168,10 @@ zone_row(Relation rel, Snapshot snapshot, int32 number)
 	{
 		TupleTableSlot *slot = table_slot_create(rel, NULL);
 
-		if (table_tuple_fetch_row_version(rel, &locked.tid, snapshot, slot))	/* else it has been written since */
+		bool		isnull;
+
+		if (table_tuple_fetch_row_version(rel, &locked.tid, snapshot, slot) &&	/* else it has been written since */
+			DatumGetInt32(slot_getattr(slot, ZONE_NO, &isnull)) == number)
 			tuple = ExecCopySlotHeapTuple(slot);
 		ExecDropSingleTupleTableSlot(slot);
 		if (tuple)

@@ -35,6 +35,7 @@
 #include "store/policy.h"
 #include "store/rejection.h"
 #include "store/schema.h"
+#include "store/soa.h"
 #include "write/capture.h"
 #include "write/name_shown.h"
 #include "write/note.h"
@@ -244,6 +245,24 @@ unit_image(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows, StringInf
 
 /* ---------- units ---------- */
 
+/* Whether the serial is content of the SOA record has changed, perhaps: it is looked at when this can be seen, in the next lot. */
+static void
+soa_later(const Capture *c, const GroupUnit *u)
+{
+	StringInfoData key;
+
+	initStringInfo(&key);
+	wire_put_u16(&key, TABLE_METADATA);
+	wire_put_string(&key, SERIAL_METADATA, strlen(SERIAL_METADATA));
+	if (c->zone->id && u->key_len == (size_t) key.len && memcmp(u->key, key.data, u->key_len) == 0)
+	{
+		resetStringInfo(&key);
+		record_key(&key, c->zone->ref.name, c->zone->ref.name_len, TYPE_SOA);
+		note_add(&(Note) {.kind = NOTE_UNIT, .id = c->zone->id, .key = (uint8 *) key.data, .key_len = (size_t) key.len});
+	}
+	pfree(key.data);
+}
+
 static void
 unit_write(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows)
 {
@@ -265,6 +284,7 @@ unit_write(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows)
 	u->served = now;
 	u->served.rank = left.v[left.n - 1].dot;
 	c->written = true;
+	soa_later(c, u);
 	/* a zone that goes has taken all of its sums along: tally_live() */
 	if (now.live || t->zone != ZONE_SELF)
 		tally_served(c->store, c->zone->ref.number, u->key, u->key_len, now_hash - was_hash);

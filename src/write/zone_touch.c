@@ -176,9 +176,11 @@ touched_ids(Touched *t)
 		uint8	   *name;
 		size_t		len;
 
-		if (z->zone >= 0 ? t->zones[z->zone].id != z->id
-			: domain_name(GetActiveSnapshot(), z->id, &name, &len, NULL))
+		if (z->zone >= 0 && t->zones[z->zone].id == z->id)
+			continue;
+		if (domain_name(GetActiveSnapshot(), z->id, &name, &len, NULL))
 			return false;
+		z->zone = -1;			/* it has gone since it was noted */
 	}
 	return true;
 }
