@@ -45,7 +45,7 @@ relation_find(const char *name)
 static Oid
 function_find(const char *name)
 {
-	return LookupFuncName(list_make2(makeString("dnsrepl"), makeString(unconstify(char *, name))), 0, NULL, true);
+	return LookupFuncName(list_make2(makeString(pstrdup("dnsrepl")), makeString(pstrdup(name))), 0, NULL, true);
 }
 
 static Oid

@@ -316,14 +316,13 @@ slot_set_found(Writer *w)
 	memcpy(w->row->tts_isnull, w->found->tts_isnull, sizeof(bool) * (size_t) natts);
 }
 
-void
-writer_update(Writer *w, const Row *old, const Row *new)
+/* The row that was found. */
+static void
+found_update(Writer *w, const Row *new)
 {
 	bool		triggers = w->rel->trigdesc && w->rel->trigdesc->trig_update_before_row;
 	StringInfoData key = {0};
 
-	ResetPerTupleExprContext(w->estate);
-	row_lock(w, &old->tid);
 	slot_set_found(w);
 	if (triggers)
 	{
@@ -334,6 +333,14 @@ writer_update(Writer *w, const Row *old, const Row *new)
 	ExecStoreVirtualTuple(w->row);
 	ExecSimpleRelationUpdate(w->result, w->estate, &w->epq, w->found, w->row);
 	row_as_meant(w, (uint8 *) key.data, (size_t) key.len, new, triggers);
+}
+
+void
+writer_update(Writer *w, const Row *old, const Row *new)
+{
+	ResetPerTupleExprContext(w->estate);
+	row_lock(w, &old->tid);
+	found_update(w, new);
 }
 
 void
@@ -442,9 +449,13 @@ overwrite(void *arg)
 	Overwrite  *o = arg;
 	Writer	   *w = writer_open(o->t);
 
-	o->done = row_lock_as(w, &o->row->tid, LockWaitSkip);
+	ItemPointerData at = o->row->tid;
+
+	/* nobody else can have locked what this transaction has written */
+	o->done = o->row->ours ? table_tuple_fetch_row_version(w->rel, &at, w->estate->es_snapshot, w->found)
+		: row_lock_as(w, &o->row->tid, LockWaitSkip);
 	if (o->done)
-		writer_update(w, o->row, o->new);
+		found_update(w, o->new);
 	writer_close(w);
 }
 
