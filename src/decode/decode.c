@@ -424,7 +424,7 @@ changes_sum(Decoding *d)
 	d->nchanges = n;
 }
 
-typedef struct Block
+typedef struct ZoneBlock
 {
 	LogicalDecodingContext *ctx;
 	const DecodedZone *zone;
@@ -432,10 +432,10 @@ typedef struct Block
 	StringInfoData lines;
 	size_t		octets,			/* of the message that the block becomes */
 				name_octets;
-} Block;
+} ZoneBlock;
 
 static void
-block_send(Block *b)
+block_send(ZoneBlock *b)
 {
 	char		name[NAME_TEXT_MAX];
 
@@ -450,7 +450,7 @@ block_send(Block *b)
 }
 
 static void
-line_put(Block *b, const Changed *c)
+line_put(ZoneBlock *b, const Changed *c)
 {
 	char		name[NAME_TEXT_MAX],
 				type[RRTYPE_TEXT_MAX];
@@ -467,7 +467,7 @@ line_put(Block *b, const Changed *c)
 
 /* The lines of a name. */
 static void
-name_put(Block *b, const Changed *changes, int n)
+name_put(ZoneBlock *b, const Changed *changes, int n)
 {
 	bool		apex = changes[0].name_len == b->zone->name_len;
 
@@ -490,7 +490,7 @@ name_put(Block *b, const Changed *changes, int n)
 
 /* The changes of one zone, in order of names. */
 static void
-zone_put(Block *b, const Changed *changes, int n)
+zone_put(ZoneBlock *b, const Changed *changes, int n)
 {
 	for (int pass = 0; pass < 2; pass++)
 		for (int i = 0, next; i < n; i = next)
@@ -510,7 +510,7 @@ decode_commit(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr com
 {
 	Decoding   *d = ctx->output_plugin_private;
 	MemoryContext old = MemoryContextSwitchTo(d->transaction);
-	Block		b = {.ctx = ctx};
+	ZoneBlock	b = {.ctx = ctx};
 
 	initStringInfo(&b.text);
 	initStringInfo(&b.lines);
