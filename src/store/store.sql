@@ -75,7 +75,7 @@ CREATE TABLE dnsrepl.zone (
   live   int8[],
   ordered int8 NOT NULL DEFAULT 0,
   CHECK ((name IS NULL) <> (tab IS NULL))
-) WITH (fillfactor = 70);
+);
 CREATE SEQUENCE dnsrepl.zone_no AS int4 OWNED BY dnsrepl.zone.no;
 ALTER TABLE dnsrepl.zone ALTER no SET DEFAULT nextval('dnsrepl.zone_no');
 COMMENT ON TABLE dnsrepl.zone IS 'a row per zone, and per table without zones: locked by whoever changes units in it';
@@ -100,7 +100,7 @@ CREATE TABLE dnsrepl.version_store (
   image  bytea NOT NULL,
   over   bytea,
   more   bytea
-);
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);
 ALTER TABLE dnsrepl.version_store ALTER key SET STORAGE PLAIN;
 CREATE INDEX version_unit ON dnsrepl.version_store (zone, key);
 CREATE INDEX version_dot ON dnsrepl.version_store (origin, era);
@@ -108,7 +108,7 @@ COMMENT ON TABLE dnsrepl.version_store IS 'the store: every version of every uni
 COMMENT ON COLUMN dnsrepl.version_store.low IS 'own versions: the head of this origin when the stamp was drawn';
 COMMENT ON COLUMN dnsrepl.version_store.over IS 'own versions: stamps of this origin beyond low that were superseded here';
 COMMENT ON COLUMN dnsrepl.version_store.era IS 'stamp >> 26: by the 16 milliseconds, so that the index is small';
-COMMENT ON COLUMN dnsrepl.version_store.more IS 'the units that follow this one, each with one version of the same write: dnsrepl.pack_units()';
+COMMENT ON COLUMN dnsrepl.version_store.more IS 'the units before this one, each with one version of the same write: dnsrepl.pack_units()';
 
 CREATE FUNCTION dnsrepl.pack_units(INOUT key bytea, INOUT image bytea, more bytea) RETURNS SETOF record
   LANGUAGE C IMMUTABLE ROWS 10 AS 'MODULE_PATHNAME', 'dnsrepl_pack_units' SET search_path = pg_catalog, pg_temp;
