@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -71,6 +72,27 @@ zone_refuse(ZoneFeed *z, const char *why)
 
 /* ---------- asking ---------- */
 
+HTAB *
+feed_settled_make(MemoryContext context)
+{
+	HASHCTL		ctl = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64), .hcxt = context};
+
+	return hash_create("dnsrepl settled zones", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Within a session one UPDATE is under way at a time: once is enough. Where a zone takes none, nothing is under way. */
+void
+feed_settle(Feed *feed, const uint8 *zone, size_t zone_len)
+{
+	uint64		key = hash_bytes_extended(zone, (int) zone_len, 0);
+
+	if (hash_search(feed->settled, &key, HASH_FIND, NULL))
+		return;
+	(void) dns_exchange(feed->conn, update_begin(zone, zone_len));
+	dns_finish(feed->conn);
+	(void) hash_search(feed->settled, &key, HASH_ENTER, NULL);
+}
+
 bool
 feed_query(Feed *feed, const uint8 *zone, size_t zone_len, uint16 type, UpdateSet *set)
 {
@@ -115,6 +137,7 @@ apex_read(ZoneFeed *z, const UpdateItem *item)
 		asks |= item->sets[i].type == TYPE_NS || item->sets[i].type == TYPE_SOA;
 	if (item->name_len != z->zone_len || !asks || z->apex_known)
 		return true;
+	feed_settle(z->feed, z->zone, z->zone_len);
 	if (!feed_query(z->feed, z->zone, z->zone_len, TYPE_NS, &z->apex.ns) ||
 		!feed_query(z->feed, z->zone, z->zone_len, TYPE_SOA, &z->apex.soa) || z->apex.soa.n != 1)
 	{

@@ -5,6 +5,7 @@
 #define DNSREPL_FEED_H
 
 #include "nodes/pg_list.h"
+#include "utils/hsearch.h"
 
 #include "ship/dns_conn.h"
 #include "ship/server_row.h"
@@ -26,6 +27,7 @@ typedef struct Feed
 {
 	const ServerRow *server;
 	DnsConn    *conn;
+	HTAB	   *settled;		/* of the session: hashes of the zones that feed_settle() has settled */
 	bool		splits_servfail;	/* SERVFAIL counts as a refusal: it came too often for something that passes */
 	List	   *refusals;		/* to be kept by the caller */
 	void		(*progress) (void);	/* called after each message; may be NULL */
@@ -37,6 +39,16 @@ typedef struct Feed
  * what dns_exchange() raises, and 08006 for an answer that means "try later".
  */
 extern void feed_spool(Feed *feed, Spool *spool);
+
+/* For Feed.settled, in this context. */
+extern HTAB *feed_settled_make(MemoryContext context);
+
+/*
+ * To be called before anything that a zone has at the server is read. Returns when all UPDATEs of the zone that it had received before
+ * are done: an earlier session, this worker's or one before a crash, may have ended while one stood in its queue, and a server answers
+ * questions past that (knotd does). An UPDATE that changes nothing goes through the same queue. Raises what dns_exchange() raises.
+ */
+extern void feed_settle(Feed *feed, const uint8 *zone, size_t zone_len);
 
 /* The records of an RRset that the server answers with, in the current context; false: it is not authoritative for the zone. */
 extern bool feed_query(Feed *feed, const uint8 *zone, size_t zone_len, uint16 type, UpdateSet *set);

@@ -9,7 +9,8 @@
  * all that was told; what was refused is in dnsrepl.server_work, and tried again. Zones that are new, or of which it is not known what
  * has changed, go there too: they are fetched, compared, and told what differs. So is everything, once, by each life of this node: its
  * server may have been restored from a backup.
- * No transaction is open while the server is waited for, and this worker alone tells it anything: what is told later was read later.
+ * No transaction is open while the server is waited for, and this worker alone tells it anything: what is told later was read later,
+ * and what is there is read after what an earlier worker may have told (feed_settle()).
  */
 #include "postgres.h"
 
@@ -67,6 +68,7 @@ typedef struct Server
 	MemoryContext work;
 	ServerRow  *row;
 	DnsConn    *conn;
+	HTAB	   *settled;		/* see feed.h */
 	Spool	   *spool,			/* to be told */
 			   *fetched;
 	bool		begun;			/* the vector is known, and dnsrepl.server_state is of this life and of what dnsrepl.server says */
@@ -378,7 +380,7 @@ heard(void)
 static Feed
 feed_begin(Server *s)
 {
-	return (Feed) {.server = s->row, .conn = s->conn, .splits_servfail = s->servfails >= MAX_SERVFAILS, .progress = heard};
+	return (Feed) {.server = s->row, .conn = s->conn, .settled = s->settled, .splits_servfail = s->servfails >= MAX_SERVFAILS, .progress = heard};
 }
 
 static void
@@ -548,6 +550,7 @@ todo_do(Server *s, Todo *t)
 	s->spool = spool_open();
 	if (!t->name && t->number)
 	{
+		feed_settle(&feed, t->zone, t->zone_len);
 		s->fetched = spool_open();
 		why = zone_fetch(s->conn, t->zone, t->zone_len, s->fetched);
 		heard();
@@ -672,6 +675,7 @@ server_prepare(Server *s)
 		proc_exit(0);			/* dropped: the manager will find out too */
 	MemoryContextSwitchTo(s->session);
 	s->conn = dns_open(s->row->address, s->row->key);
+	s->settled = feed_settled_make(s->session);
 	s->todo = s->refused = true;	/* perhaps: an earlier session may have left something */
 	backoff_init(&s->retry, REFUSED_RETRY_FIRST, REFUSED_RETRY_MOST);
 }
@@ -720,6 +724,7 @@ server_clean(Server *s)
 	s->fetched = NULL;
 	dns_close(s->conn);
 	s->conn = NULL;
+	s->settled = NULL;
 	s->row = NULL;
 	s->begun = false;
 	s->vector = NULL;

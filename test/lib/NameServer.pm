@@ -104,7 +104,7 @@ server:
     listen: 127.0.0.1\@$port
     udp-workers: 1
     tcp-workers: 1
-    background-workers: 1
+    background-workers: @{[ $self->{workers} // 1 ]}
     tcp-idle-timeout: 60
 database:
     storage: $dir/db
@@ -177,6 +177,18 @@ sub kill
     my $pid = delete $self->{pid} or return;
     CORE::kill 'KILL', $pid;
     Dnsrepl::finish($pid);
+    return;
+}
+
+# Knot: what it is told of a zone waits in its queue, and is done whether or not he who told it is still there; it answers meanwhile.
+sub hold { return $_[0]->_knotc('zone-begin', $_[1]) }
+sub release { return $_[0]->_knotc('zone-abort', $_[1]) }
+
+sub _knotc
+{
+    my ($self, @command) = @_;
+    my $out;
+    IPC::Run::run([ 'knotc', '-s', "$self->{dir}/knot.sock", @command ], '>', \$out, '2>&1') or die "knotc @command: $out";
     return;
 }
 

@@ -10,7 +10,7 @@ my $key = [ 'transfer', 'hmac-sha384', 'c2VjcmV0LXNlY3JldC1zZWNyZXQ=' ];
 my $node = Dnsrepl->new('seattle', conf => "dnsrepl.keepalive = '1s'");
 my $policy = 'update-policy { deny transfer name refused.zone2.example; deny transfer name alsorefused.zone2.example TXT; grant transfer zonesub ANY; };';
 my $bind = NameServer->bind('bind', key => $key, zones => { $zone[0] => { update => 1 }, $zone[1] => { update => 1, options => $policy } });
-my $knot = NameServer->knot('knot', key => $key, zones => { map { $_ => { update => 1 } } @zone });
+my $knot = NameServer->knot('knot', workers => 2, key => $key, zones => { map { $_ => { update => 1 } } @zone });
 my @server = ($bind, $knot);
 my $secret = "hmac-sha384:transfer:$key->[2]";
 
@@ -214,6 +214,28 @@ answers("away.$zone[0]", 'A', '192.0.2.1', 'it is told');
 $node->cluster->restart;
 ok($node->poll("SELECT count(*) FROM dnsrepl.status WHERE state = 'streaming'", 2), 'after a restart of the database');
 told('all is compared');
+
+# ---------------------------------------------------------------- an UPDATE that waits at the server when the database crashes
+sub waits
+{
+    my ($what) = @_;
+    ok($node->poll("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'dnsrepl server' AND state = 'active' AND wait_event IS NOT NULL AND state_change < clock_timestamp() - interval '0.3 s'", 1), $what)
+        or diag $node->sql("SELECT * FROM pg_stat_activity WHERE backend_type = 'dnsrepl server'");
+    return;
+}
+
+$knot->hold($zone[0]);
+$node->sql(insert("queued.$zone[0]", 'TXT', '"one"'));
+waits('an UPDATE waits');
+$node->sql("SELECT dnsrepl.pause('knot')");
+$node->cluster->stop('immediate');
+$node->cluster->start;
+$node->sql("BEGIN; DELETE FROM records WHERE name = 'queued.$zone[0]'; " . insert("queued.$zone[0]", 'CNAME', "www.$zone[0]") . '; COMMIT');
+$node->sql("SELECT dnsrepl.resume('knot')");
+waits('so does the next worker');
+$knot->release($zone[0]);
+told('what waited is done first, and what it did is seen');
+answers("queued.$zone[0]", 'CNAME', "www.$zone[0].", 'the last edit');
 
 # ---------------------------------------------------------------- serials, keys, clocks
 $node->sql("SELECT dnsrepl.add_server('bind', '127.0.0.1:" . $bind->port . "', '{*.example}', 'transfer', 'ours')");
