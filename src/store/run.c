@@ -29,6 +29,7 @@ typedef struct RunUnit
 	const uint8 *key;
 	size_t		key_len;
 	Version		v;
+	int			at;				/* where it begins among the octets of the pack at hand */
 } RunUnit;
 
 struct Run
@@ -151,16 +152,17 @@ unit_put(Store *s, const RunUnit *u)
 
 /* Appends unit i, by how it differs from unit b. */
 static void
-pack_append(const Run *r, int b, int i, StringInfo out)
+pack_append(Run *r, int b, int i, StringInfo out)
 {
-	const RunUnit *before = &r->units[b],
-			   *u = &r->units[i];
+	const RunUnit *before = &r->units[b];
+	RunUnit    *u = &r->units[i];
 
+	u->at = out->len;
 	pack_put(out, before->key, before->key_len, u->key, u->key_len);
 	pack_put(out, before->v.image, before->v.image_len, u->v.image, u->v.image_len);
 }
 
-/* Units from..upto - 1, whole groups that may be in one pack. */
+/* Units from..upto - 1, whole groups that may be in one pack. `more` has all but the first, each after the one before it. */
 static void
 pack_flush(Store *s, int from, int upto, StringInfo more)
 {
@@ -168,19 +170,22 @@ pack_flush(Store *s, int from, int upto, StringInfo more)
 	const RunUnit *last = &r->units[upto - 1];
 	VersionRow	row = {.key = last->key, .key_len = last->key_len, .v = last->v};
 
-	resetStringInfo(more);
 	if (upto - from < PACK_LEAST)
 		for (int i = from; i < upto; i++)
 			unit_put(s, &r->units[i]);
 	else
 	{
-		for (int i = from; i < upto - 1; i++)
-			pack_append(r, i > from ? i - 1 : upto - 1, i, more);
-		row.more = (uint8 *) more->data;
-		row.more_len = (size_t) more->len;
+		StringInfoData octets;
+
+		initStringInfo(&octets);
+		pack_append(r, upto - 1, from, &octets);
+		appendBinaryStringInfo(&octets, more->data, r->units[upto - 1].at);
+		row.more = (uint8 *) octets.data;
+		row.more_len = (size_t) octets.len;
 		row_put(s, &row);
-		resetStringInfo(more);
+		pfree(octets.data);
 	}
+	resetStringInfo(more);
 }
 
 /* Writes the first n units, which are whole groups. */
@@ -188,7 +193,7 @@ static void
 units_write(Store *s, int n)
 {
 	Run		   *r = s->run;
-	StringInfoData more;		/* as large as that of the pack at hand will be, nearly */
+	StringInfoData more;		/* what the pack at hand would have, its first unit apart */
 	int			from = 0;		/* which is units from..i - 1 */
 
 	initStringInfo(&more);

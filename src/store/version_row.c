@@ -133,16 +133,15 @@ row_form(Store *s, const VersionRow *row)
 	return heap_form_tuple(RelationGetDescr(s->heap), values, nulls);
 }
 
-/* As CatalogIndexInsert() does it, but an index whose columns have not changed is told so: then it removes what is dead first. */
-static void
-row_index(Store *s, HeapTuple tuple, bool same_key)
+void
+row_index(ResultRelInfo *all, HeapTuple tuple, Oid same_key)
 {
-	ResultRelInfo *all = s->indstate;
+	Relation	heap = all->ri_RelationDesc;
 	TupleTableSlot *slot;
 
 	if (HeapTupleIsHeapOnly(tuple))
 		return;
-	slot = MakeSingleTupleTableSlot(RelationGetDescr(s->heap), &TTSOpsHeapTuple);
+	slot = MakeSingleTupleTableSlot(RelationGetDescr(heap), &TTSOpsHeapTuple);
 	ExecStoreHeapTuple(tuple, slot, false);
 	for (int i = 0; i < all->ri_NumIndices; i++)
 	{
@@ -156,12 +155,12 @@ row_index(Store *s, HeapTuple tuple, bool same_key)
 		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("index \"%s\" of dnsrepl.version_store has an expression or a predicate",
-							RelationGetRelationName(index)),
+					 errmsg("index \"%s\" of dnsrepl.%s has an expression or a predicate",
+							RelationGetRelationName(index), RelationGetRelationName(heap)),
 					 errhint("Drop it: the store cannot keep such an index up to date.")));
 		FormIndexDatum(info, slot, NULL, values, isnull);
-		index_insert(index, values, isnull, &tuple->t_self, s->heap, info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
-					 same_key && RelationGetRelid(index) == RelationGetRelid(s->unit_index), info);
+		index_insert(index, values, isnull, &tuple->t_self, heap, info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+					 RelationGetRelid(index) == same_key, info);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 }
@@ -172,7 +171,7 @@ version_row_insert(Store *s, const VersionRow *row, CommandId cid)
 	HeapTuple	tuple = row_form(s, row);
 
 	heap_insert(s->heap, tuple, cid, 0, NULL);
-	row_index(s, tuple, false);
+	row_index(s->indstate, tuple, InvalidOid);
 	heap_freetuple(tuple);
 }
 
@@ -201,6 +200,6 @@ version_row_update(Store *s, const ItemPointerData *tid, const VersionRow *row, 
 
 	s->replaced++;
 	row_written(compat_heap_update(s->heap, &old, tuple, cid));
-	row_index(s, tuple, true);
+	row_index(s->indstate, tuple, RelationGetRelid(s->unit_index));
 	heap_freetuple(tuple);
 }

@@ -28,7 +28,7 @@
 #include "compat.h"
 #include "store/live.h"
 #include "store/schema.h"
-#include "store/version.h"
+#include "store/version_row.h"
 #include "store/wire.h"
 
 enum
@@ -187,6 +187,21 @@ zone_row(Relation rel, Snapshot snapshot, int32 number)
 	return tuple;
 }
 
+/* Nearly always a heap-only tuple: then no index is opened. The row is locked. */
+static void
+zone_row_update(Relation rel, ItemPointerData tid, HeapTuple new)
+{
+	CatalogIndexState indexes;
+
+	if (compat_heap_update(rel, &tid, new, GetCurrentCommandId(true)) != TM_Ok)
+		elog(ERROR, "the row of a zone was changed by somebody else");
+	if (HeapTupleIsHeapOnly(new))
+		return;
+	indexes = CatalogOpenIndexes(rel);
+	row_index(indexes, new, InvalidOid);
+	CatalogCloseIndexes(indexes);
+}
+
 void
 zone_state_write(const ZoneTally *t)
 {
@@ -226,7 +241,7 @@ zone_state_write(const ZoneTally *t)
 		values[ZONE_ORDERED - 1] = Int64GetDatum((int64) t->ordered);
 		replace[ZONE_ORDERED - 1] = true;
 	}
-	CatalogTupleUpdate(rel, &old->t_self, heap_modify_tuple(old, RelationGetDescr(rel), values, nulls, replace));
+	zone_row_update(rel, old->t_self, heap_modify_tuple(old, RelationGetDescr(rel), values, nulls, replace));
 	heap_freetuple(old);
 	UnregisterSnapshot(snapshot);
 	table_close(rel, NoLock);

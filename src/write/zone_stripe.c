@@ -1,5 +1,8 @@
 /*
  * zone_stripe.c: see zone_stripe.h.
+ *
+ * What a zone's id was last is remembered from one transaction to the next, with the place of its row: whether it is still that, the row
+ * itself tells, without an index.
  */
 #include "postgres.h"
 
@@ -9,6 +12,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "dns/name.h"
 #include "store/relation.h"
 #include "store/stripe.h"
 #include "write/zone_stripe.h"
@@ -22,6 +26,17 @@ typedef struct Striped
 	ItemPointerData row;
 } Striped;
 
+#define MAX_REMEMBERED 2048		/* zones; then all are forgotten */
+
+typedef struct Remembered
+{
+	int32		id;
+	ItemPointerData row;
+	size_t		name_len;
+	uint8		name[NAME_STORED_MAX];
+} Remembered;
+
+static HTAB *remembered = NULL;
 static HTAB *striped = NULL;
 static LocalTransactionId striped_by = InvalidLocalTransactionId;
 
@@ -36,6 +51,40 @@ striped_find(int32 id, HASHACTION action)
 		striped_by = MY_LXID;
 	}
 	return hash_search(striped, &id, action, NULL);
+}
+
+/* As domain_name(). */
+static bool
+zone_of_id(Snapshot snapshot, int32 id, ZoneRef *z, ItemPointer row)
+{
+	Remembered *r = remembered ? hash_search(remembered, &id, HASH_FIND, NULL) : NULL;
+
+	if (!r || !domain_stands(snapshot, &r->row, id, r->name, r->name_len))
+		return domain_name(snapshot, id, &z->name, &z->name_len, row);
+	z->name = r->name;
+	z->name_len = r->name_len;
+	*row = r->row;
+	return true;
+}
+
+static void
+zone_remember(int32 id, const ZoneRef *z, const ItemPointerData *row)
+{
+	HASHCTL		ctl = {.keysize = sizeof(int32), .entrysize = sizeof(Remembered)};
+	Remembered *r = remembered ? hash_search(remembered, &id, HASH_FIND, NULL) : NULL;
+
+	if (!r && remembered && hash_get_num_entries(remembered) >= MAX_REMEMBERED)
+	{
+		hash_destroy(remembered);
+		remembered = NULL;
+	}
+	if (!remembered)
+		remembered = hash_create("dnsrepl zones by id", 64, &ctl, HASH_ELEM | HASH_BLOBS);
+	if (!r)
+		r = hash_search(remembered, &id, HASH_ENTER, NULL);
+	r->row = *row;
+	r->name_len = Min(z->name_len, sizeof(r->name));
+	memmove(r->name, z->name, r->name_len);
 }
 
 /* When the stripe is had: the wait for it may have failed, and be tried again. */
@@ -65,8 +114,11 @@ stripe_by_id(int32 id)
 		return;
 	ItemPointerSetInvalid(&row);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	if (domain_name(snapshot, id, &z.name, &z.name_len, &row))
+	if (zone_of_id(snapshot, id, &z, &row))
+	{
 		stripe_share(&z);
+		zone_remember(id, &z, &row);
+	}
 	else
 		z.name = NULL;
 	UnregisterSnapshot(snapshot);
