@@ -149,7 +149,7 @@ ok($a->wait_for_peers && Dnsrepl::same($a, $b, $c), 'all are equal again');
 $a->cut($b, $c);
 my $id = $a->sql("SELECT id FROM domains WHERE name = 'example.org'");
 my $large = Dnsrepl::spawn('psql', undef, 'psql', '-X', '-q', '-d', $a->cluster->connstr($a->db) . ' application_name=large', '-c',
-    "BEGIN; INSERT INTO domains (id, name, type) VALUES (777, 'large.example', 'NATIVE'); INSERT INTO records (domain_id, name, type, content, ttl) SELECT 777, 'h' || i || '.large.example', 'A', '192.0.2.1', 300 FROM generate_series(1, 200000) i; COMMIT");
+    "BEGIN; INSERT INTO domains (id, name, type) VALUES (777, 'large.example', 'NATIVE'); INSERT INTO records (domain_id, name, type, content, ttl) SELECT 777, 'h' || i || '.large.example', 'A', '192.0.2.1', 300 FROM generate_series(1, 600000) i; COMMIT");
 ok($a->poll("SELECT state = 'active' AND query LIKE '%COMMIT%' AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = s.pid AND l.relation = 'dnsrepl.version_store'::regclass AND mode = 'RowExclusiveLock') FROM pg_stat_activity s WHERE application_name = 'large'", 't'),
     'a large commit is under way');
 # While it holds its stamp, others commit; in zones of their own.
