@@ -86,7 +86,9 @@ EXPLAIN (COSTS OFF) SELECT id FROM host WHERE 'h5.z5.example.org' >> name;
 EXPLAIN (COSTS OFF) SELECT id FROM host WHERE name <<= 'z5.example.org'::text;
 EXPLAIN (COSTS OFF) SELECT id FROM host WHERE name << '.';
 EXPLAIN (COSTS OFF) SELECT count(*) FROM zone z JOIN host h ON h.name <<= z.name WHERE z.name = 'z7.example.org';
-EXPLAIN (COSTS OFF) SELECT max(name) FROM host;
+-- (how an InitPlan is printed differs between versions)
+CREATE FUNCTION plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN (COSTS OFF) ' || query; END $$;
+SELECT line FROM plan_of('SELECT max(name) FROM host') line WHERE line LIKE '%Scan%';
 PREPARE below (dnsname) AS SELECT count(*) FROM host WHERE name <<= $1;
 SET plan_cache_mode = force_generic_plan;
 EXPLAIN (COSTS OFF) EXECUTE below('z5.example.org');
