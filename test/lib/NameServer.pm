@@ -8,6 +8,7 @@ package NameServer;
 
 use strict;
 use warnings;
+use Cwd ();
 use Dnsrepl;
 use File::Copy ();
 use IPC::Run;
@@ -17,7 +18,7 @@ use Test::More;
 sub _new
 {
     my ($class, $kind, $name, %option) = @_;
-    my $self = bless { kind => $kind, name => $name, port => Dnsrepl::free_port(), dir => PostgreSQL::Test::Utils::tempdir($name), zones => {}, %option }, $class;
+    my $self = bless { kind => $kind, name => $name, port => Dnsrepl::free_port(), dir => Cwd::abs_path(PostgreSQL::Test::Utils::tempdir($name)), zones => {}, %option }, $class;
     mkdir "$self->{dir}/db";    # Knot's journals
     $self->configure(%{ $self->{zones} });
     $self->start;
