@@ -61,13 +61,13 @@ extern void version_row_lacking(Store *store, Snapshot snapshot, const Vector *h
 extern void version_row_insert(Store *store, const VersionRow *row, CommandId cid);
 extern void version_row_delete(Store *store, const ItemPointerData *tid, CommandId cid);
 
+/* Its place is kept: zone and key are those of the row that was there. */
+extern void version_row_update(Store *store, const ItemPointerData *tid, const VersionRow *row, CommandId cid);
+
 /*
  * As CatalogIndexInsert() does it, for a row that was written into a table of dnsrepl's. The index `same_key`, if any, is told that its
  * columns have not changed: then it removes what is dead first.
  */
 extern void row_index(CatalogIndexState indexes, HeapTuple tuple, Oid same_key);
-
-/* Its place is kept: zone and key are those of the row that was there. */
-extern void version_row_update(Store *store, const ItemPointerData *tid, const VersionRow *row, CommandId cid);
 
 #endif

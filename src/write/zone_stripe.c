@@ -53,38 +53,42 @@ striped_find(int32 id, HASHACTION action)
 	return hash_search(striped, &id, action, NULL);
 }
 
-/* As domain_name(). */
-static bool
-zone_of_id(Snapshot snapshot, int32 id, ZoneRef *z, ItemPointer row)
-{
-	Remembered *r = remembered ? hash_search(remembered, &id, HASH_FIND, NULL) : NULL;
-
-	if (!r || !domain_stands(snapshot, &r->row, id, r->name, r->name_len))
-		return domain_name(snapshot, id, &z->name, &z->name_len, row);
-	z->name = r->name;
-	z->name_len = r->name_len;
-	*row = r->row;
-	return true;
-}
-
 static void
 zone_remember(int32 id, const ZoneRef *z, const ItemPointerData *row)
 {
 	HASHCTL		ctl = {.keysize = sizeof(int32), .entrysize = sizeof(Remembered)};
-	Remembered *r = remembered ? hash_search(remembered, &id, HASH_FIND, NULL) : NULL;
+	Remembered *r;
 
-	if (!r && remembered && hash_get_num_entries(remembered) >= MAX_REMEMBERED)
+	if (remembered && hash_get_num_entries(remembered) >= MAX_REMEMBERED)
 	{
 		hash_destroy(remembered);
 		remembered = NULL;
 	}
 	if (!remembered)
 		remembered = hash_create("dnsrepl zones by id", 64, &ctl, HASH_ELEM | HASH_BLOBS);
-	if (!r)
-		r = hash_search(remembered, &id, HASH_ENTER, NULL);
+	r = hash_search(remembered, &id, HASH_ENTER, NULL);
 	r->row = *row;
 	r->name_len = Min(z->name_len, sizeof(r->name));
-	memmove(r->name, z->name, r->name_len);
+	memcpy(r->name, z->name, r->name_len);
+}
+
+/* As domain_name(). */
+static bool
+zone_of_id(Snapshot snapshot, int32 id, ZoneRef *z, ItemPointer row)
+{
+	Remembered *r = remembered ? hash_search(remembered, &id, HASH_FIND, NULL) : NULL;
+
+	if (r && domain_stands(snapshot, &r->row, id, r->name, r->name_len))
+	{
+		z->name = r->name;
+		z->name_len = r->name_len;
+		*row = r->row;
+		return true;
+	}
+	if (!domain_name(snapshot, id, &z->name, &z->name_len, row))
+		return false;
+	zone_remember(id, z, row);
+	return true;
 }
 
 /* When the stripe is had: the wait for it may have failed, and be tried again. */
@@ -115,10 +119,7 @@ stripe_by_id(int32 id)
 	ItemPointerSetInvalid(&row);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (zone_of_id(snapshot, id, &z, &row))
-	{
 		stripe_share(&z);
-		zone_remember(id, &z, &row);
-	}
 	else
 		z.name = NULL;
 	UnregisterSnapshot(snapshot);
