@@ -24,7 +24,7 @@
 #include "store/relation.h"
 #include "store/schema.h"
 #include "store/stripe.h"
-#include "store/version.h"
+#include "store/version_row.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_project_parked);
 
@@ -36,7 +36,8 @@ typedef struct ParkedUnit
 	bytea	   *key;			/* empty: all units of the zone */
 	bool		patient;		/* has waited long: authors are made to wait for it */
 	int32		tries;
-	bytea	   *after;			/* where to go on in a zone */
+	bytea	   *after,			/* of a zone as a whole: where to go on, and where it has been looked at all round; empty: at its end */
+			   *until;
 	bool		goes_on;		/* there is more of it */
 } ParkedUnit;
 
@@ -49,7 +50,7 @@ parked_read(int *n)
 
 	SPI_connect();
 	/* what fails for good does not keep the rest from its turn */
-	SPI_execute("SELECT zone, key, since < now() - interval '1 second', tries, coalesce(after, '')"
+	SPI_execute("SELECT zone, key, since < now() - interval '1 second', tries, coalesce(after, ''), coalesce(until, '')"
 				" FROM (SELECT * FROM dnsrepl.parked ORDER BY tries, since LIMIT 1000) p ORDER BY zone, key", true, 0);
 	*n = (int) SPI_processed;
 	units = MemoryContextAllocZero(caller, sizeof(ParkedUnit) * (size_t) (*n + 1));
@@ -61,6 +62,7 @@ parked_read(int *n)
 		units[i].zone = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 		units[i].key = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
 		units[i].after = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 5, &isnull));
+		units[i].until = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 6, &isnull));
 		MemoryContextSwitchTo(old);
 		units[i].patient = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull));
 		units[i].tries = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &isnull));
@@ -74,36 +76,54 @@ parked_read(int *n)
 static void
 parked_delete(const ParkedUnit *u)
 {
-	Oid			types[3] = {INT4OID, BYTEAOID, INT4OID};
-	Datum		values[3] = {Int32GetDatum(u->zone), PointerGetDatum(u->key), Int32GetDatum(u->tries)};
+	Oid			types[4] = {INT4OID, BYTEAOID, INT4OID, BYTEAOID};
+	Datum		values[4] = {Int32GetDatum(u->zone), PointerGetDatum(u->key), Int32GetDatum(u->tries), PointerGetDatum(u->after)};
 
-	parked_execute("DELETE FROM dnsrepl.parked WHERE zone = $1 AND key = $2 AND tries = $3", 3, types, values);
+	parked_execute("DELETE FROM dnsrepl.parked WHERE zone = $1 AND key = $2 AND tries = $3 AND coalesce(after, '') = $4", 4, types, values);
 }
 
-/* The rest of a large zone is for the next time, soon. */
+/*
+ * The rest of a large zone is for the next time, soon. If it has been parked again since it was read (by a merge; by what was locked in
+ * this step; because of a policy), what this step has looked at is looked at again: once round, from here to here.
+ */
 static void
-parked_go_on(const ParkedUnit *u, StringInfo last)
+parked_go_on(const ParkedUnit *u, const uint8 *last, size_t len)
 {
-	Oid			types[2] = {INT4OID, BYTEAOID};
-	Datum		values[2] = {Int32GetDatum(u->zone), PointerGetDatum(varlena_make(last->data, (size_t) last->len))};
+	Oid			types[4] = {INT4OID, BYTEAOID, INT4OID, BYTEAOID};
+	Datum		values[4] = {Int32GetDatum(u->zone), PointerGetDatum(varlena_make(last, len)), Int32GetDatum(u->tries), PointerGetDatum(u->after)};
 
-	parked_execute("UPDATE dnsrepl.parked SET after = $2, tries = 0 WHERE zone = $1 AND key = ''", 2, types, values);
+	parked_execute("UPDATE dnsrepl.parked"
+				   " SET until = CASE WHEN tries = $3 AND coalesce(after, '') = $4 THEN until ELSE $2 END, after = $2, tries = 0"
+				   " WHERE zone = $1 AND key = ''", 4, types, values);
 }
 
 #define RETRY_GROUPS 5000		/* of a zone that is parked as a whole, in one transaction */
 
-/* All of a zone, or as much of it as one transaction takes; one with DNAMEs at once, since one name depends on another. */
+/*
+ * All of a zone, or as much of it as one transaction takes; one with DNAMEs at once, since one name depends on another. What was parked
+ * again on the way does not begin it anew: a zone that is always edited somewhere would never come to its end.
+ */
 static void
 retry_zone(Work *w, ZoneWork *z, ParkedUnit *u)
 {
+	const uint8 *after = (const uint8 *) VARDATA_ANY(u->after),
+			   *until = (const uint8 *) VARDATA_ANY(u->until);
+	size_t		after_len = VARSIZE_ANY_EXHDR(u->after),
+				until_len = VARSIZE_ANY_EXHDR(u->until);
+	bool		once_more = until_len > 0 && key_compare(after, after_len, until, until_len) >= 0;
 	StringInfoData last;
 
 	initStringInfo(&last);
 	z->whole = true;
-	u->goes_on = work_prefix(w, z, (const uint8 *) "", 0, (const uint8 *) VARDATA_ANY(u->after),
-							 VARSIZE_ANY_EXHDR(u->after), z->ref->state.dnames > 0 ? 0 : RETRY_GROUPS, &last);
+	if (work_prefix(w, z, (const uint8 *) "", 0, after, after_len, z->ref->state.dnames > 0 ? 0 : RETRY_GROUPS, &last))
+		u->goes_on = until_len == 0 || once_more || key_compare((uint8 *) last.data, (size_t) last.len, until, until_len) < 0;
+	else
+	{
+		u->goes_on = once_more;
+		resetStringInfo(&last);
+	}
 	if (u->goes_on)
-		parked_go_on(u, &last);
+		parked_go_on(u, (uint8 *) last.data, (size_t) last.len);
 	else
 		z->count_anew = true;
 }

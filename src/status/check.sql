@@ -30,7 +30,7 @@ BEGIN
        WHERE z.no = d.zone_no;
     ELSIF repair = 'tables' THEN
       INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error) VALUES (d.zone_no, d.key, now(), 0, 'the tables are made to follow the store')
-        ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET tries = 0;
+        ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET tries = p.tries + 1;
     ELSIF repair = 'store' THEN
       PERFORM dnsrepl.note_unit(d.zone_no, d.key);
     END IF;

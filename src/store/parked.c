@@ -53,7 +53,7 @@ unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *err
 
 	parked_execute("INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error)"
 				   " VALUES ($1, $2, now(), 1, $3)"
-				   " ON CONFLICT (zone, key) DO UPDATE SET tries = p.tries + 1, error = excluded.error",
+				   " ON CONFLICT (zone, key) DO UPDATE SET tries = p.tries + 1, error = excluded.error, until = p.after",
 				   3, types, values);
 	clock_units_parked();		/* the manager comes and tries again */
 }

@@ -11,7 +11,10 @@
 /* Writes dnsrepl.parked; does not wait long for whoever else does: an error then. */
 extern void parked_execute(const char *sql, int n, Oid *types, Datum *values);
 
-/* Parks a unit, or (no key) all units of a zone. The manager tries them again. */
+/*
+ * Parks a unit, or (no key) all units of a zone. The manager tries them again; those of a zone in steps: if it is on its way through them,
+ * it goes round once more, to where it is now.
+ */
 extern void unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *error);
 
 /* What of a zone waits for its projection: keys (bytea); an empty one stands for all of it. Under a snapshot. */

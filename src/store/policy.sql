@@ -59,7 +59,7 @@ CREATE FUNCTION dnsrepl.park_zones(above @extschema@.dnsname, reason text) RETUR
   INSERT INTO dnsrepl.parked AS q (zone, key, since, tries, error)
     SELECT z.no, '', now(), 0, reason FROM dnsrepl.zone z
      WHERE above IS NULL OR z.name OPERATOR(@extschema@.<<=) above
-    ON CONFLICT (zone, key) DO UPDATE SET after = NULL, tries = 0
+    ON CONFLICT (zone, key) DO UPDATE SET after = NULL, until = NULL, tries = q.tries + 1
 $$;
 COMMENT ON FUNCTION dnsrepl.park_zones(@extschema@.dnsname, text) IS 'has all zones at and below a name (null: all) projected again, in bounded steps, by the manager';
 

@@ -137,9 +137,11 @@ CREATE TABLE dnsrepl.parked (
   tries int4 NOT NULL,
   error text NOT NULL,
   after bytea,
+  until bytea,
   PRIMARY KEY (zone, key)
 );
 COMMENT ON COLUMN dnsrepl.parked.after IS 'a zone as a whole: how far it has been looked at';
+COMMENT ON COLUMN dnsrepl.parked.until IS 'a zone that was parked again when it had been looked at so far: from its end it goes on at its beginning, until here';
 COMMENT ON TABLE dnsrepl.parked IS 'units whose versions are in the store and not yet in the serving tables; dnsrepl.problem shows them';
 
 CREATE TABLE dnsrepl.check_problem (

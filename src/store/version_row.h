@@ -10,6 +10,7 @@
 #ifndef DNSREPL_VERSION_ROW_H
 #define DNSREPL_VERSION_ROW_H
 
+#include "access/genam.h"
 #include "access/relscan.h"
 #include "executor/tuptable.h"
 

@@ -181,7 +181,7 @@ sub same
     {
         diag("digest of $node[$_]{name}: $digest[$_]") for 0 .. $#node;
         $_->diag_status for @node;
-        return 0;
+        return 0 if grep { $_ eq 'down' } @digest;
     }
     my @rows = map { $_->serving } @node;
     for my $i (1 .. $#node)
@@ -191,7 +191,7 @@ sub same
         diag(difference($rows[0], $rows[$i]));
         return 0;
     }
-    return 1;
+    return $equal;
 }
 
 # What a node serves, without what is local: one row a line, sorted.

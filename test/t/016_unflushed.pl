@@ -181,9 +181,10 @@ ok($a->wait_for_peers && Dnsrepl::same($a, $b, $c), 'all are equal again');
 # ---------------------------------------------------------------- an own write that a peer has replaced does not come back by way of a third
 sub same_store
 {
+    my @node = @_;
     my $sql = "SELECT format('%s %s %s %s %s %s', tab, zone, key, origin, stamp, rows) FROM dnsrepl.version ORDER BY 1";
     my @store;
-    my $equal = Dnsrepl::wait_until(sub { @store = map { $_->sql($sql) } @_; return !grep { $_ ne $store[0] } @store }, 10);
+    my $equal = Dnsrepl::wait_until(sub { @store = map { $_->sql($sql) } @node; return !grep { $_ ne $store[0] } @store }, 10);
     diag(Dnsrepl::difference($store[0], $store[$_])) for $equal ? () : 1 .. $#store;
     return $equal;
 }

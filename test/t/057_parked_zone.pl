@@ -94,4 +94,31 @@ ok(problems($tacoma, 1), 'a row of a zone that is refused: it waits');
 check($tacoma, 'a row of a zone that is refused');
 $tacoma->sql('ALTER TABLE domains DROP CONSTRAINT no_master');
 same_and_checked('a row of a zone that is refused', 'third');
+
+# ---------------------------------------------------------------- a large zone, which is looked at in steps while names of it are locked
+$seattle->sql('DELETE FROM domains');
+make_zone($seattle, map { sprintf 'h%05d', $_ } 1 .. 12_000);
+ok(Dnsrepl::same(@node), 'a large zone is everywhere');
+my %hold = map { $_ => $tacoma->session } qw(00010 07000 11990);
+$hold{$_}->query_safe("BEGIN; SELECT FROM records WHERE name = 'h$_.example.org' FOR UPDATE") for keys %hold;
+$seattle->sql("UPDATE records SET content = '192.0.2.2' WHERE type = 'A'");
+ok(problems($tacoma, 1), 'locked names of a large zone: they wait');
+ok($tacoma->poll("SELECT bool_and(EXISTS (SELECT FROM records WHERE name = ('h' || n || '.example.org')::dnsname AND content = '192.0.2.2')) FROM unnest('{01500,05500,09500}'::text[]) n", 't'),
+    'locked names of a large zone: the rest of it comes meanwhile, from its beginning to its end');
+# More comes, wherever it is on its way through the zone.
+for my $round (1 .. 6)
+{
+    my $where = "SELECT coalesce(after::text, '') FROM dnsrepl.parked WHERE key = ''";
+    my $was = $tacoma->sql($where);
+    ok(Dnsrepl::wait_until(sub { $tacoma->sql($where) ne $was }), "locked names of a large zone: it goes on, $round");
+    $seattle->sql("UPDATE records SET content = '192.0.3.$round' WHERE name IN ('h$_.example.org', 'h00020.example.org', 'h11980.example.org')") for keys %hold;
+}
+ok(problems($tacoma, 1), 'locked names of a large zone: they wait still');
+for my $name (sort keys %hold)
+{
+    $hold{$name}->query_safe('ROLLBACK');
+    $hold{$name}->quit;
+}
+ok(problems($tacoma, 0) && Dnsrepl::same(@node), 'locked names of a large zone: they come when they are free');
+check($_, 'locked names of a large zone: ' . $_->name) for @node;
 done_testing();
