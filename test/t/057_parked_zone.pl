@@ -69,7 +69,7 @@ $author->quit;
 $seattle->sql("UPDATE records SET ttl = 301 WHERE name = 'newer.example.org'");
 ok($tacoma->poll("SELECT count(*) FROM records WHERE ttl = 301", 1), 'made anew, and edited: the edit comes');
 is(names($tacoma), 'new,newer', 'made anew, and edited: and with it the new zone');
-$tacoma->sql('ALTER TABLE dnsrepl.parked_away RENAME TO parked');
+$tacoma->sql('ALTER TABLE dnsrepl.parked_away RENAME TO parked; SELECT dnsrepl.policy_changed()');    # which wakes whoever projects
 check($tacoma, 'made anew, and edited');
 same_and_checked('made anew, and edited', 'new,newer');
 
