@@ -49,9 +49,10 @@ parked_read(int *n)
 	ParkedUnit *units;
 
 	SPI_connect();
-	/* what fails for good does not keep the rest from its turn */
+	/* what fails for good does not keep the rest from its turn, nor do zones that are being edited keep others */
 	SPI_execute("SELECT zone, key, since < now() - interval '1 second', tries, coalesce(after, ''), coalesce(until, '')"
-				" FROM (SELECT * FROM dnsrepl.parked ORDER BY tries, since LIMIT 1000) p ORDER BY zone, key", true, 0);
+				" FROM (SELECT *, row_number() OVER (PARTITION BY zone ORDER BY tries, since) AS turn FROM dnsrepl.parked"
+				"       ORDER BY turn, tries, since LIMIT 1000) p ORDER BY zone, key", true, 0);
 	*n = (int) SPI_processed;
 	units = MemoryContextAllocZero(caller, sizeof(ParkedUnit) * (size_t) (*n + 1));
 	for (int i = 0; i < *n; i++)
@@ -123,7 +124,10 @@ retry_zone(Work *w, ZoneWork *z, ParkedUnit *u)
 		resetStringInfo(&last);
 	}
 	if (u->goes_on)
+	{
 		parked_go_on(u, (uint8 *) last.data, (size_t) last.len);
+		parked_came_on |= until_len == 0;
+	}
 	else
 		z->count_anew = true;
 }
@@ -155,8 +159,11 @@ static void
 retry_units(Work *w, ZoneWork *z, ParkedUnit *units, int n)
 {
 	z->walk = retry_at_once(z, units);
-	for (int i = 0; i < n && !z->walk; i++)
-		retry_parked(w, z, &units[i]);
+	for (int i = 0; i < n; i++)
+		if (!z->walk)
+			retry_parked(w, z, &units[i]);
+		else if (VARSIZE_ANY_EXHDR(units[i].key) > 0)
+			work_absent(w, z, (const uint8 *) VARDATA_ANY(units[i].key), VARSIZE_ANY_EXHDR(units[i].key));
 }
 
 static int64

@@ -364,6 +364,15 @@ zone_row_came(ZoneWork *z, const UnitGroup *domains)
 	z->walk = z->now.n > 0 && z->ref->state.held != 0 && !live_same(&z->was, &z->now);
 }
 
+/* What was put off, the store shows when it is looked at again; but not units of which nothing is left. */
+static void
+remember_absent(Work *w, ZoneWork *z, const UnitGroup *after)
+{
+	for (int i = 0; i < after->n; i++)
+		if (after->units[i].set.n == 0)
+			work_absent(w, z, after->units[i].key, after->units[i].key_len);
+}
+
 /*
  * Has a name what rectification would give it, once it is projected? In a zone that came with this transaction, and so has no
  * empty non-terminals yet, one with records has, if it is no delegation and nothing is between it and the apex.
@@ -423,7 +432,10 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 		gone = false;
 	}
 	else if (group_is_early(w, z, after))
+	{
+		remember_absent(w, z, after);
 		return;
+	}
 	/* if its row has to wait, so have these, even those that stay what they are: so they are given too */
 	other_life = !live_same(&z->was, &z->now) && !(gone && z->walking);
 	group_room(w, after);
@@ -533,11 +545,62 @@ work_prefix(Work *w, ZoneWork *z, const uint8 *prefix, size_t len, const uint8 *
 }
 
 void
+work_absent(Work *w, ZoneWork *z, const uint8 *key, size_t key_len)
+{
+	MemoryContext old = MemoryContextSwitchTo(w->context);
+
+	z->absent = lappend(z->absent, varlena_make(key, key_len));
+	MemoryContextSwitchTo(old);
+}
+
+/* If the store has nothing of a unit, no group shows it: its rows go, and with them what is counted of it. */
+static void
+unit_absent(Work *w, ZoneWork *z, const uint8 *key, size_t key_len)
+{
+	size_t		len = group_prefix(key, key_len);
+	UnitGroup  *group = group_read(w->store, w->before, z->ref, key, len),
+			   *before = group_none(z->ref, key, len),
+			   *after = group_none(z->ref, key, len);
+	bool		there;
+
+	snapshot_now();
+	there = version_read(w->store, GetActiveSnapshot(), z->ref->number, key, key_len).n > 0;
+	PopActiveSnapshot();
+	if (there || !key_table(key, key_len))
+		return;
+	group_judge(group, &z->was, true, w->store, w->before);
+	for (int i = 0; i < group->n; i++)
+		if (group->units[i].key_len == key_len && memcmp(group->units[i].key, key, key_len) == 0)
+			*group_unit(before, key, key_len) = group->units[i];
+	(void) group_unit(after, key, key_len);
+	z->walking = true;
+	work_group(w, z, before, after);
+	z->walking = false;
+}
+
+static void
+absent_units(Work *w, ZoneWork *z)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl absent units", ALLOCSET_DEFAULT_SIZES),
+				old = MemoryContextSwitchTo(scratch);
+	ListCell   *lc;
+
+	foreach(lc, z->absent)
+	{
+		const bytea *key = lfirst(lc);
+
+		unit_absent(w, z, (const uint8 *) VARDATA(key), VARSIZE(key) - VARHDRSZ);
+		MemoryContextReset(scratch);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+}
+
+void
 work_unit(Work *w, ZoneWork *z, const uint8 *key, size_t key_len)
 {
 	size_t		len = group_prefix(key, key_len);
 	UnitGroup	none = {.zone = z->ref, .prefix = key, .prefix_len = len};
-	UnitGroup  *empty = group_copy(&none);
 
 	(void) remember_dnames(w, z, &none);
 	if (record_type(key, key_len) == TYPE_DNAME)	/* which may be in the store no more */
@@ -547,15 +610,7 @@ work_unit(Work *w, ZoneWork *z, const uint8 *key, size_t key_len)
 		remember_subtree(key + 2, len - 3, z);
 		MemoryContextSwitchTo(old);
 	}
-	snapshot_now();
-	if (version_read(w->store, GetActiveSnapshot(), z->ref->number, key, key_len).n == 0 && key_table(key, key_len))
-	{
-		(void) group_unit(empty, key, key_len);
-		z->walking = true;
-		work_group(w, z, &none, empty);
-		z->walking = false;
-	}
-	PopActiveSnapshot();
+	unit_absent(w, z, key, key_len);
 	(void) work_prefix(w, z, key, len, NULL, 0, 0, NULL);
 }
 
@@ -565,6 +620,7 @@ work_zone_end(Work *w, ZoneWork *z)
 	ListCell   *lc;
 	MemoryContext old;
 
+	absent_units(w, z);
 	if (z->walk)
 		(void) work_prefix(w, z, (const uint8 *) "", 0, NULL, 0, 0, NULL);
 	else

@@ -27,6 +27,7 @@ typedef struct ZoneWork
 	struct HTAB *looked;		/* late: groups (by hash of the prefix) that have been looked at: each counts once */
 	List	   *subtrees;		/* prefixes (bytea) at and below DNAMEs, looked at when all has come */
 	bool		found;			/* one was, by dnames_above() */
+	List	   *absent;			/* keys (bytea) of units of which the store has nothing any more, perhaps: see work_absent() */
 	uint32		soa_serial;		/* what the SOA record was projected with; 0: it was not */
 } ZoneWork;
 
@@ -53,6 +54,9 @@ extern bool work_prefix(Work *w, ZoneWork *z, const uint8 *prefix, size_t len, c
 
 /* The group of one unit is looked at anew, the unit too if the store has nothing of it, and what DNAMEs may hide with it. */
 extern void work_unit(Work *w, ZoneWork *z, const uint8 *key, size_t key_len);
+
+/* A unit whose group is not given, or put off, and of which nothing may be left: work_zone_end() sees to it. */
+extern void work_absent(Work *w, ZoneWork *z, const uint8 *key, size_t key_len);
 
 /* All of the zone's groups have been given; z must last until work_end(). */
 extern void work_zone_end(Work *w, ZoneWork *z);

@@ -29,6 +29,7 @@
 #include "ship/worker.h"
 #include "store/clock.h"
 #include "store/origin.h"
+#include "store/parked.h"
 
 #define PARKED_RETRY_FIRST	1000	/* ms */
 #define PARKED_RETRY_MOST	60000
@@ -241,8 +242,9 @@ parked_look(MemoryContext work)
 	int64		left;
 
 	parked_left = -1;			/* not known, if this fails */
+	parked_came_on = false;
 	left = parked_project();
-	if (left == 0 || left != before)
+	if (left == 0 || left != before || parked_came_on)
 		backoff_init(&parked_pause, PARKED_PAUSE_FIRST, PARKED_PAUSE_MOST);
 	parked_left = left;
 	if (left > 0)
@@ -290,7 +292,7 @@ manager_look(MemoryContext work)
 	else
 		backoff_init(&duty_links.backoff, LOOK_RETRY_FIRST, LOOK_RETRY_MOST);
 
-	if (parked_left < 0 || pg_atomic_read_u32(&slot->parked) > 0)
+	if (parked_left != 0 || pg_atomic_read_u32(&slot->parked) > 0)
 	{
 		if (backoff_due(&parked_pause))
 		{

@@ -24,6 +24,8 @@
  */
 #define PARKED_WAIT 10
 
+bool		parked_came_on = false;
+
 void
 parked_execute(const char *sql, int n, Oid *types, Datum *values)
 {

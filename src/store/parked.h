@@ -17,6 +17,9 @@ extern void parked_execute(const char *sql, int n, Oid *types, Datum *values);
  */
 extern void unit_park(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *error);
 
+/* Set by project_parked(), in the manager's process too: it has come on in a zone, for the first time since all of that was parked. */
+extern bool parked_came_on;
+
 /* What of a zone waits for its projection: keys (bytea); an empty one stands for all of it. Under a snapshot. */
 extern List *parked_keys(Snapshot snapshot, const ZoneRef *zone);
 

@@ -48,6 +48,25 @@ ok($tacoma->poll("SELECT string_agg(DISTINCT zone::text || ': ' || error, ', ') 
     'example.org: a local transaction is editing the zone'), 'which is shown');
 $open->query_safe('COMMIT');
 ok(Dnsrepl::same(@node), 'until it ends');
+
+# ---------------------------------------------------------------- so much of it that it has to wait its turn
+my $elsewhere = $tacoma->session;
+$open->query_safe("BEGIN; UPDATE records SET ttl = 62 WHERE name = 'www.example.org'");
+for my $lot (1 .. 22)
+{
+    $seattle->sql("INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'lot$lot-' || i || '.example.org', 'A', '192.0.2.1', 60 FROM domains, generate_series(1, 50) i WHERE name = 'example.org'");
+    $seattle->wait_for_peers or last;
+}
+ok($tacoma->poll('SELECT count(*) > 1000 FROM dnsrepl.problem'), 'a zone that is being edited for long, and much that waits for it');
+$elsewhere->query_safe("BEGIN; UPDATE records SET ttl = 62 WHERE name = 'www.example.net'");
+add('turn.example.net', '192.0.2.3');
+ok($tacoma->poll("SELECT count(*) FROM dnsrepl.problem WHERE zone = 'example.net'", 1), 'another zone that is being edited');
+$elsewhere->query_safe('ROLLBACK');
+$elsewhere->quit;
+ok(at_tacoma('turn.example.net', 1), 'comes when that has ended');
+$tacoma->sql('BEGIN; SELECT dnsrepl.project_parked(); ROLLBACK');
+$open->query_safe('ROLLBACK');
+ok(Dnsrepl::same(@node), 'as does the first one, though an attempt was rolled back');
 $open->quit;
 
 # ---------------------------------------------------------------- a table that is locked, a zone with many units

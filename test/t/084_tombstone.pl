@@ -117,4 +117,35 @@ $author->quit;
 ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'and comes back all the same');
 is($spokane->sql("SELECT count(*) FROM records WHERE name = 'kept.example.org' OR name LIKE 'many%'"), 0, 'with nothing that was deleted');
 is($_->sql('SELECT count(*) FROM dnsrepl.check_store()'), 0, $_->name . ': the tables are what the store has') for $seattle, $tacoma, $spokane;
+
+# ---------------------------------------------------------------- what hung together with what was deleted, and is looked at when all has come
+$seattle->sql(<<'END');
+INSERT INTO domains (name, type) VALUES ('again.example', 'NATIVE'), ('held.example', 'NATIVE');
+INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, name, 'SOA', 'ns1.example.org h.example.org 1 1 1 1 1', 60 FROM domains WHERE name IN ('again.example', 'held.example');
+INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, n || '.' || name, 'A', '192.0.2.1', 60 FROM domains, unnest('{one,two}'::text[]) n WHERE name IN ('again.example', 'held.example');
+INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'dname.example.org', 'DNAME', 'example.net', 60 FROM domains WHERE name = 'example.org';
+INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, n || '.up.example.org', 'A', '192.0.2.1', 60 FROM domains, unnest('{one,two}'::text[]) n WHERE name = 'example.org';
+END
+ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'a DNAME record, and more zones');
+$tacoma->cut($spokane);
+$seattle->sql(<<'END');
+DELETE FROM records WHERE name = 'dname.example.org' OR name LIKE '%.up.example.org';
+INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'up.example.org', 'DNAME', 'example.net', 60 FROM domains WHERE name = 'example.org';
+DELETE FROM domains WHERE name IN ('again.example', 'held.example');
+END
+$seattle->sql(<<'END');
+INSERT INTO domains (name, type) VALUES ('again.example', 'NATIVE'), ('held.example', 'NATIVE');
+INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, name, 'SOA', 'ns1.example.org h.example.org 1 1 1 1 1', 60 FROM domains WHERE name IN ('again.example', 'held.example');
+INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, n || '.' || name, 'A', '192.0.2.2', 60 FROM domains, unnest('{two,three}'::text[]) n WHERE name IN ('again.example', 'held.example');
+END
+$seattle->sql("SELECT dnsrepl.evict('spokane')");
+ok($_->poll($tombstones, 0), $_->name . ': their deletions are not kept for the one that is away') for $seattle, $tacoma;
+$author = $spokane->session;
+$author->query_safe("BEGIN; UPDATE records SET ttl = 61 WHERE name = 'held.example'");
+$tacoma->heal($spokane);
+ok($spokane->poll('SELECT count(*) > 0 FROM dnsrepl.problem'), 'it comes back while somebody edits one of the zones');
+$author->query_safe('ROLLBACK');
+$author->quit;
+ok(Dnsrepl::same($seattle, $tacoma, $spokane), 'the DNAME record is gone there, another has come, and of the zones that were made again nothing old is left');
+is($_->sql("SELECT string_agg(zone || ' ' || problem, ', ') FROM dnsrepl.check_store()"), '', $_->name . ': the tables are what the store has') for $seattle, $tacoma, $spokane;
 done_testing();
