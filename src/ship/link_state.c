@@ -153,6 +153,7 @@ link_state_attach(int index, Oid database)
 		link->pid = MyProcPid;
 		link->phase = LINK_CONNECTING;
 		link->acked = 0;
+		link->resyncs = 0;
 	}
 	LWLockRelease(states->lock);
 	if (!mine)
@@ -218,6 +219,14 @@ link_state_set_acked(LinkState *link, uint64 commits)
 	LWLockRelease(states->lock);
 }
 
+void
+link_state_set_resyncs(LinkState *link, int32 resyncs)
+{
+	LWLockAcquire(states->lock, LW_EXCLUSIVE);
+	link->resyncs = resyncs;
+	LWLockRelease(states->lock);
+}
+
 bool
 link_state_read(Oid database, const char *peer, LinkState *copy)
 {
@@ -232,14 +241,14 @@ link_state_read(Oid database, const char *peer, LinkState *copy)
 }
 
 bool
-link_state_has_acked(Oid database, const char *peer, uint64 commits)
+link_state_has_acked(Oid database, const char *peer, uint64 commits, int32 resyncs)
 {
 	LinkState  *link;
 	bool		result;
 
 	LWLockAcquire(states->lock, LW_SHARED);
 	link = link_find(database, peer);
-	result = link && link->acked >= commits;
+	result = link && link->acked >= commits && link->resyncs == resyncs;
 	LWLockRelease(states->lock);
 	return result;
 }

@@ -27,6 +27,7 @@ typedef struct LinkState
 	pid_t		pid;			/* the link's worker; 0: none */
 	LinkPhase	phase;
 	uint64		acked;			/* the peer holds all of this many commits (NodeSlot.commits); 0: not known */
+	int32		resyncs;		/* of a DNS server: what dnsrepl.server said when the session began; else 0 */
 	TimestampTz last_contact;	/* 0: never */
 	char		last_error[LINK_ERROR_SIZE];	/* empty: none */
 	bool		skew_known;
@@ -64,10 +65,11 @@ extern void link_state_heard(LinkState *link, const pg_uuid_t *node, const pg_uu
 							 const uint8 *vector, size_t vector_len);
 extern void link_state_set_skew(LinkState *link, int64 skew);
 extern void link_state_set_acked(LinkState *link, uint64 commits);
+extern void link_state_set_resyncs(LinkState *link, int32 resyncs);
 
 /* Readers. */
 extern bool link_state_read(Oid database, const char *peer, LinkState *copy);
-extern bool link_state_has_acked(Oid database, const char *peer, uint64 commits);
+extern bool link_state_has_acked(Oid database, const char *peer, uint64 commits, int32 resyncs);
 extern bool link_state_running(Oid database);
 extern void link_state_terminate(Oid database);
 

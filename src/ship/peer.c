@@ -66,6 +66,7 @@ row_read(HeapTuple tuple, TupleDesc desc, bool server, PeerRow *row)
 	row->name = attribute(tuple, desc, PEER_NAME);
 	row->server = server;
 	row->paused = DatumGetBool(heap_getattr(tuple, server ? SERVER_PAUSED : PEER_PAUSED, desc, &isnull));
+	row->resyncs = server ? DatumGetInt32(heap_getattr(tuple, SERVER_RESYNCS, desc, &isnull)) : 0;
 	if (!server)
 		row->conninfo = attribute(tuple, desc, PEER_CONNINFO);
 	else

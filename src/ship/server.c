@@ -62,6 +62,7 @@ typedef struct Server
 	bool		up;				/* as the log was told */
 	char		reason[LINK_ERROR_SIZE];
 	int			servfails;		/* in a row */
+	struct Todo *doing;			/* what is left to do and being done, in TopMemoryContext: the session may end by it */
 
 	/* One session. */
 	MemoryContext session;
@@ -142,12 +143,12 @@ vector_keep(Server *s, const StringInfoData *vector)
 static void
 vector_read(Server *s)
 {
-	Oid			types[2] = {TEXTOID, UUIDOID};
-	Datum		values[2] = {CStringGetTextDatum(s->name), UUIDPGetDatum(&s->slot->life)};
+	Oid			types[3] = {TEXTOID, UUIDOID, INT4OID};
+	Datum		values[3] = {CStringGetTextDatum(s->name), UUIDPGetDatum(&s->slot->life), Int32GetDatum(s->row->resyncs)};
 
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT t.vector FROM dnsrepl.server_state t JOIN dnsrepl.server s ON s.name = t.server WHERE t.server = $1 AND t.life = $2 AND t.resyncs = s.resyncs",
-							  2, types, values, NULL, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_with_args("SELECT vector FROM dnsrepl.server_state WHERE server = $1 AND life = $2 AND resyncs = $3",
+							  3, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read dnsrepl.server_state");
 	if (SPI_processed == 1)
 	{
@@ -159,17 +160,18 @@ vector_read(Server *s)
 	SPI_finish();
 }
 
+/* It is of what dnsrepl.server said when this session began: what has been asked for since is for the next one. */
 static void
 vector_write(const Server *s)
 {
-	Oid			types[3] = {TEXTOID, BYTEAOID, UUIDOID};
-	Datum		values[3] = {CStringGetTextDatum(s->name), PointerGetDatum(varlena_make(s->vector, s->vector_len)),
-	UUIDPGetDatum(&s->slot->life)};
+	Oid			types[4] = {TEXTOID, BYTEAOID, UUIDOID, INT4OID};
+	Datum		values[4] = {CStringGetTextDatum(s->name), PointerGetDatum(varlena_make(s->vector, s->vector_len)),
+	UUIDPGetDatum(&s->slot->life), Int32GetDatum(s->row->resyncs)};
 
 	SPI_connect();
-	(void) SPI_execute_with_args("INSERT INTO dnsrepl.server_state AS t (server, vector, life, resyncs) SELECT s.name, $2, $3, s.resyncs FROM dnsrepl.server s WHERE s.name = $1 "
+	(void) SPI_execute_with_args("INSERT INTO dnsrepl.server_state AS t (server, vector, life, resyncs) SELECT s.name, $2, $3, $4 FROM dnsrepl.server s WHERE s.name = $1 "
 								 "ON CONFLICT (server) DO UPDATE SET vector = excluded.vector, life = excluded.life, resyncs = excluded.resyncs",
-								 3, types, values, NULL, false, 0);
+								 4, types, values, NULL, false, 0);
 	SPI_finish();
 }
 
@@ -539,6 +541,46 @@ zone_left(Server *s, const Todo *t)
 	return "the zone has been deleted here, and the server still has it: no UPDATE deletes a zone";
 }
 
+static void
+doing_end(Server *s)
+{
+	if (!s->doing)
+		return;
+	pfree(s->doing->zone);
+	if (s->doing->name)
+		pfree(s->doing->name);
+	pfree(s->doing);
+	s->doing = NULL;
+}
+
+static void
+doing_begin(Server *s, const Todo *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	s->doing = palloc(sizeof(Todo));
+	*s->doing = *t;
+	s->doing->zone = palloc(t->zone_len + 1);
+	memcpy(s->doing->zone, t->zone, t->zone_len);
+	if (t->name)
+	{
+		s->doing->name = palloc(t->name_len + 1);
+		memcpy(s->doing->name, t->name, t->name_len);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* In a transaction: what the last session ended by waits its turn, or nothing else would be done. */
+static void
+doing_put_off(Server *s)
+{
+	const Todo *t = s->doing;
+
+	if (t)
+		work_write(s, false, t->zone, t->zone_len, t->name, t->name_len, t->type, s->reason);
+	doing_end(s);
+}
+
 /* Does one thing. True: it was taken. */
 static bool
 todo_do(Server *s, Todo *t)
@@ -547,6 +589,7 @@ todo_do(Server *s, Todo *t)
 	const char *why = NULL;
 	bool		there;
 
+	doing_begin(s, t);
 	s->spool = spool_open();
 	if (!t->name && t->number)
 	{
@@ -583,6 +626,7 @@ todo_do(Server *s, Todo *t)
 		refusals_write(s, feed.refusals);
 	}
 	worker_commit();
+	doing_end(s);
 	MemoryContextSwitchTo(s->work);
 	spool_end(s);
 	if (s->fetched)
@@ -670,9 +714,12 @@ server_prepare(Server *s)
 {
 	worker_begin();
 	s->row = server_row(s->name, s->session);
+	if (s->row)
+		doing_put_off(s);
 	worker_commit();
 	if (!s->row)
 		proc_exit(0);			/* dropped: the manager will find out too */
+	link_state_set_resyncs(s->state, s->row->resyncs);
 	MemoryContextSwitchTo(s->session);
 	s->conn = dns_open(s->row->address, s->row->key);
 	s->settled = feed_settled_make(s->session);

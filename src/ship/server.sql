@@ -162,7 +162,7 @@ CREATE FUNCTION dnsrepl.server_todo(server text, tried boolean, zones boolean, m
 	SELECT w.zone, z.no, w.name, w.type
 	  FROM dnsrepl.server_work w LEFT JOIN dnsrepl.zone z ON z.name OPERATOR(@extschema@.=) w.zone
 	 WHERE w.server = $1 AND (w.problem IS NOT NULL) = tried AND (w.name IS NULL OR NOT zones)
-	 ORDER BY w.since LIMIT most
+	 ORDER BY w.tries, w.since LIMIT most
 $$;
 COMMENT ON FUNCTION dnsrepl.server_todo(text, boolean, boolean, int) IS 'for the worker: what is in dnsrepl.server_work';
 

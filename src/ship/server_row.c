@@ -82,19 +82,22 @@ server_row(const char *name, MemoryContext context)
 	ServerRow  *s = NULL;
 
 	SPI_connect();
-	query("SELECT address, zones, dnsrepl.server_key(tsig_key), serial = 'ours' FROM dnsrepl.server WHERE name = $1", name);
+	query("SELECT address, zones, dnsrepl.server_key(tsig_key), serial = 'ours', resyncs FROM dnsrepl.server WHERE name = $1", name);
 	if (SPI_processed == 1)
 	{
 		int			n;
 		Datum	   *texts = column_texts(0, 2, &n);
 		char	   *address = column_text(0, 1);
 		char	   *key = column_text(0, 3);
-		bool		our_serial = strcmp(column_text(0, 4), "t") == 0;
+		bool		our_serial = strcmp(column_text(0, 4), "t") == 0,
+					isnull;
+		int32		resyncs = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull));
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		s = palloc0(sizeof(ServerRow));
 		s->name = pstrdup(name);
 		s->address = pstrdup(address);
+		s->resyncs = resyncs;
 		s->our_serial = our_serial;
 		for (int i = 0; i < n; i++)
 			s->zones = lappend(s->zones, pattern_read(TextDatumGetCString(texts[i])));

@@ -13,6 +13,7 @@ typedef struct ServerRow
 	char	   *address;
 	List	   *zones;			/* Patterns */
 	TsigKey    *key;			/* NULL: nothing is signed */
+	int32		resyncs;		/* how often a comparison of everything has been asked for */
 	bool		our_serial;		/* the server takes the zone's serial here; else it counts by itself */
 	List	   *unmanaged;
 } ServerRow;

@@ -38,7 +38,7 @@ peers_have_acked(MemoryContext work, uint64 commits)
 	{
 		const PeerRow *row = lfirst(lc);
 
-		if (!row->paused && !link_state_has_acked(MyDatabaseId, row->name, commits))
+		if (!row->paused && !link_state_has_acked(MyDatabaseId, row->name, commits, row->resyncs))
 			all = false;
 	}
 	MemoryContextSwitchTo(caller);

@@ -143,6 +143,26 @@ told('made again');
 answers("www.$third", 'A', '192.0.2.10', 'it has what the new one has');
 is($node->sql('SELECT * FROM dnsrepl.problem'), '', 'no problem');
 
+# ---------------------------------------------------------------- more zones that it does not have than are tried at a time
+my $last = 'last.many.example';
+for my $zone ("'n' || i || '.many.example' FROM generate_series(1, 1010) i", "'$last'")
+{
+    $node->sql("WITH made AS (INSERT INTO domains (name, type) SELECT *, 'NATIVE' FROM (SELECT $zone) z RETURNING id, name)"
+        . "INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, name, 'SOA', 'a.example b.example 1 2 3 4 5', 60 FROM made");
+    ok($node->poll("SELECT count(*) FROM dnsrepl.problem WHERE zone << 'many.example' AND error LIKE '%bind%'", $zone eq "'$last'" ? 1011 : 1010, 120), 'zones that the server does not have');
+}
+$bind->configure(%{ $bind->{zones} }, $last => { update => 1 });
+$bind->stop;
+$bind->start;
+ok(Dnsrepl::wait_until(sub { $bind->dig($last, 'SOA') =~ /^a\.example\. / }, 120), 'the one that came last has its turn too, once the server has it');
+$node->sql("DELETE FROM domains WHERE name << 'many.example'");
+$bind->configure(map { $_ => $bind->{zones}{$_} } grep { $_ ne $last } keys %{ $bind->{zones} });
+$bind->stop;
+$bind->start;
+$node->sql("SELECT dnsrepl.resync(name) FROM dnsrepl.server");
+told('without them');
+is($node->sql('SELECT * FROM dnsrepl.problem'), '', 'no problem');
+
 # ---------------------------------------------------------------- what a server refuses
 $id = "(SELECT id FROM domains WHERE name = '$zone[1]')";
 $node->sql('BEGIN; ' . join('; ', insert("refused.$zone[1]", 'A', '192.0.2.1'), insert("fine.$zone[1]", 'A', '192.0.2.1'), insert("alsorefused.$zone[1]", 'A', '192.0.2.1'),
@@ -187,6 +207,17 @@ is($_->dig("their.$zone[0]", 'ANY'), $_->name eq 'knot' ? '192.0.2.77' : qq("x"\
 $node->sql("SELECT dnsrepl.managed(name, 'their.$zone[0]') FROM dnsrepl.server");
 told('managed after all');
 is($_->dig("their.$zone[0]", 'TXT'), '', 'it goes') for @server;
+
+# ---------------------------------------------------------------- asked for while something is being told, before the worker knows
+my $manager = $node->sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'dnsrepl manager'");
+is(nsupdate($_, "update add unseen.$zone[0] 60 TXT x"), '', 'edited by hand') for @server;
+kill 'STOP', $manager;
+$node->sql("SELECT dnsrepl.resync(name) FROM dnsrepl.server");
+$node->sql(insert("between.$zone[0]", 'A', '192.0.2.1'));
+ok(Dnsrepl::wait_until(sub { $_->dig("between.$zone[0]", 'A') eq '192.0.2.1' }), 'told by the worker that runs: ' . $_->name) for @server;
+is($node->sql("SELECT dnsrepl.wait_for_peers('10ms')"), 'f', 'which is not what was asked for');
+kill 'CONT', $manager;
+told('resync() is done all the same');
 
 # ---------------------------------------------------------------- paused, away
 $node->sql("SELECT dnsrepl.pause(name) FROM dnsrepl.server");
