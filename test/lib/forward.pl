@@ -1,12 +1,14 @@
 #!/usr/bin/perl
-# A TCP forwarder, which is a link between two nodes that can be cut:  forward.pl LISTEN-PORT TARGET-PORT
+# A TCP forwarder, which is a link between two nodes that can be cut:  forward.pl LISTEN-PORT TARGET-PORT [OCTETS]
+# A connection on which these octets (in hexadecimal) come, at once, breaks off.
 # Kill it: connections break and new ones are refused. SIGSTOP: the line goes dead and nobody is told. SIGCONT: it lives.
 use strict;
 use warnings;
 use IO::Select;
 use IO::Socket::INET;
 
-my ($port, $target) = @ARGV;
+my ($port, $target, $breaks) = @ARGV;
+$breaks = pack 'H*', $breaks // '';
 my $server = IO::Socket::INET->new(
     LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 64, ReuseAddr => 1)
     or die "forward.pl: port $port: $!\n";
@@ -44,6 +46,7 @@ while (getppid() == $parent)
         my $peer = $other{$ready} or next;
         my $data;
         if (!sysread($ready, $data, 65536)) { hang_up($ready); next }
+        if (length $breaks && index($data, $breaks) >= 0) { hang_up($ready); next }
         while (length $data)
         {
             my $n = syswrite($peer, $data);

@@ -219,6 +219,20 @@ is($node->sql("SELECT dnsrepl.wait_for_peers('10ms')"), 'f', 'which is not what 
 kill 'CONT', $manager;
 told('resync() is done all the same');
 
+# ---------------------------------------------------------------- a transfer that breaks off, each time
+my $port = PostgreSQL::Test::Cluster::get_free_port();
+my $line = Dnsrepl::spawn('forwarder', undef, $^X, "$ENV{DNSREPL_ROOT}/test/lib/forward.pl", $port, $bind->port, unpack 'H*', "\x05zone1\x07example\0\0\xfc");    # AXFR
+Dnsrepl::listening($port) or die;
+is(nsupdate($bind, "update add broken.$_ 60 TXT x"), '', 'edited by hand') for @zone;
+$node->sql("SELECT dnsrepl.add_server('bind', '127.0.0.1:$port', '{*.example}', 'transfer')");
+ok(Dnsrepl::wait_until(sub { $bind->dig("broken.$zone[1]", 'TXT') eq '' }), 'the other zone is compared all the same');
+ok($node->poll("SELECT count(*) FROM dnsrepl.problem WHERE zone = '$zone[0]' AND error ~ 'server bind: .*(closed|reset|lost)'", 1), 'this one is a problem, with the reason')
+    or diag $node->sql('SELECT * FROM dnsrepl.problem');
+$node->sql("SELECT dnsrepl.add_server('bind', '127.0.0.1:" . $bind->port . "', '{*.example}', 'transfer')");
+told('at its own port');
+is($bind->dig("broken.$zone[0]", 'TXT'), '', 'it is compared too');
+Dnsrepl::finish($line);
+
 # ---------------------------------------------------------------- paused, away
 $node->sql("SELECT dnsrepl.pause(name) FROM dnsrepl.server");
 $node->sql(insert("paused.$zone[0]", 'A', '192.0.2.1'));
