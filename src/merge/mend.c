@@ -23,6 +23,7 @@
 #include "store/schema.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_damage);
+PG_FUNCTION_INFO_V1(dnsrepl_renew_sums);
 
 typedef struct Dots
 {
@@ -127,14 +128,38 @@ repairs_count(const char *peer, int units)
 					peer)));
 }
 
-/* No other node holds anything of this one's: its store is what it is. */
+/* Of a zone whose row is locked: what is counted of it is what is there. */
 static void
-damage_accept(const ZoneRef *zone)
+zone_sums_renew(const ZoneRef *zone)
 {
 	Store	   *store = store_open(true);
 
 	sums_renew(store, zone);
 	store_close(store);
+}
+
+/* renew_sums(zone_no int): for check_store(). Others may have written the zone since it looked: it is counted anew. */
+Datum
+dnsrepl_renew_sums(PG_FUNCTION_ARGS)
+{
+	ZoneRef		zone = zone_by_number(PG_GETARG_INT32(0));
+
+	tables_refresh();
+	(void) zone_lock(&zone, true);
+	PushActiveSnapshot(GetLatestSnapshot());
+	zone_sums_renew(&zone);
+	PopActiveSnapshot();
+	PG_RETURN_VOID();
+}
+
+static bool
+zone_held_right(const ZoneRef *zone)
+{
+	Store	   *store = store_open(false);
+	uint64		held = scrub_zone(store, zone, NULL, NULL).held;
+
+	store_close(store);
+	return held == zone->state.held;
 }
 
 /*
@@ -154,12 +179,17 @@ dnsrepl_damage(PG_FUNCTION_ARGS)
 	private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
 	PushActiveSnapshot(GetLatestSnapshot());
 	zone = zone_by_number(zone.number);
+	if (zone_held_right(&zone))
+	{
+		PopActiveSnapshot();	/* somebody has mended it since */
+		PG_RETURN_VOID();
+	}
 	clock_count(COUNT_DAMAGED, 1);
 	if (owner_execute("SELECT FROM dnsrepl.roll r WHERE r.node <> (SELECT id FROM dnsrepl.node)", 0, NULL, NULL) == 0)
 	{
 		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
 					  errdetail("There is no other member to ask: it is taken for what it is.")));
-		damage_accept(&zone);
+		zone_sums_renew(&zone);
 	}
 	else if (owner_execute("UPDATE dnsrepl.node SET damaged = now() WHERE damaged IS NULL", 0, NULL, NULL) > 0)
 	{

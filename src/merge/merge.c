@@ -37,6 +37,7 @@
 #include "store/origin.h"
 #include "store/parked.h"
 #include "store/peer_vector.h"
+#include "store/policy.h"
 #include "store/private_lock.h"
 #include "store/relation.h"
 #include "store/stripe.h"
@@ -622,9 +623,26 @@ merge_refused(Merge *m, AnswerStatus status)
 	return answer;
 }
 
+/* Who has changed a policy meanwhile could not see the zones that this merge made: they are looked at again. */
+static void
+made_zones_look_again(Merge *m, uint64 policies)
+{
+	bool		any = false;
+
+	for (int i = 0; i < m->nzones; i++)
+		any |= m->zones[i].ref.made && !m->zones[i].ref.table;
+	if (!any || policies_stand(policies))
+		return;
+	for (int i = 0; i < m->nzones; i++)
+		if (m->zones[i].ref.made && !m->zones[i].ref.table)
+			unit_park(&m->zones[i].ref, NULL, 0, "a policy has changed");
+}
+
 static void
 merge_units(Merge *m, const Chunks *chunks)
 {
+	uint64		policies = policies_generation();
+
 	zones_collect(m, *chunks);
 	if ((m->in.flags & DELTA_FULL) || m->me.damaged)
 		zones_add_local(m);
@@ -643,6 +661,7 @@ merge_units(Merge *m, const Chunks *chunks)
 	m->store = store_open(true);
 	units_merge(m, *chunks);
 	store_close(m->store);
+	made_zones_look_again(m, policies);
 }
 
 /* May the sender's delta be merged? False: it is kept until somebody has said whose data count. */

@@ -26,8 +26,7 @@ BEGIN
     RETURN NEXT;
     CONTINUE WHEN d.problem = 'a version in the store cannot be read';
     IF repair IS NOT NULL AND d.key = '' THEN
-      UPDATE dnsrepl.zone z SET served = (d.store->>'served')::bigint, others = (d.store->>'others')::bigint, held = (d.store->>'held')::bigint
-       WHERE z.no = d.zone_no;
+      PERFORM dnsrepl.renew_sums(d.zone_no);
     ELSIF repair = 'tables' THEN
       INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error) VALUES (d.zone_no, d.key, now(), 0, 'the tables are made to follow the store')
         ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET tries = p.tries + 1;

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "parser/parse_func.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/jsonb.h"
@@ -24,10 +25,12 @@
 #include "compat.h"
 #include "store/clock.h"
 #include "store/policy.h"
+#include "store/private_lock.h"
 #include "store/schema.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_policy_changed);
 PG_FUNCTION_INFO_V1(dnsrepl_is_resolver);
+PG_FUNCTION_INFO_V1(dnsrepl_policy_hold);
 
 #define MAX_POLICIES 100000
 
@@ -40,6 +43,9 @@ static List *policies = NIL;	/* of Policy, the most specific first */
 static MemoryContext policies_context = NULL;
 static Oid	policies_relid = InvalidOid;
 static bool policies_known = false;
+static uint64 policies_reads = 0;
+static uint64 held_generation;	/* before policy_hold() ... */
+static LocalTransactionId held_by = InvalidLocalTransactionId;	/* ... of this transaction */
 static bool watching = false;
 
 static void
@@ -154,6 +160,7 @@ policies_read(void)
 	policies = NIL;
 	policies_relid = schema_oid("policy");
 	policies_known = true;
+	policies_reads++;
 	rel = table_open(policies_relid, AccessShareLock);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	scan = table_beginscan(rel, snapshot, 0, NULL);
@@ -171,6 +178,38 @@ void
 policies_refresh(void)
 {
 	policies_known = false;
+}
+
+uint64
+policies_generation(void)
+{
+	AcceptInvalidationMessages();
+	if (!policies_known)
+		policies_read();
+	return policies_reads;
+}
+
+bool
+policies_stand(uint64 generation)
+{
+	if (!private_lock(LOCK_POLICY, 0, ShareLock, true))
+		return false;
+	/* what this transaction has changed, it has seen to */
+	return (held_by == MY_LXID ? held_generation : policies_generation()) == generation;
+}
+
+/*
+ * policy_hold(): before a policy is changed. Until this transaction ends, no other changes one, and no merge that has made a zone ends
+ * without knowing of it; those of merges that have ended are seen by the statements that follow.
+ */
+Datum
+dnsrepl_policy_hold(PG_FUNCTION_ARGS)
+{
+	(void) private_lock(LOCK_POLICY, 0, ExclusiveLock, false);
+	if (held_by != MY_LXID)
+		held_generation = policies_generation();
+	held_by = MY_LXID;
+	PG_RETURN_VOID();
 }
 
 const Policy *

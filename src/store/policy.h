@@ -36,6 +36,15 @@ extern const Policy *policy_for(const ZoneRef *zone, TableDesc *t, const uint8 *
 /* Reads them again: whoever is woken by the commit of a policy may be quicker than the news of it. */
 extern void policies_refresh(void);
 
+/* Which they are: another number when they have changed. */
+extern uint64 policies_generation(void);
+
+/*
+ * Are they still those, and will they be until this transaction ends? For one that has made zones by them: whoever changes them has the
+ * zones looked at again that he sees. Does not wait; false: perhaps not.
+ */
+extern bool policies_stand(uint64 generation);
+
 /* The function that a resolver names, f(unit jsonb, siblings jsonb) returns jsonb; InvalidOid if there is none. */
 extern Oid	policy_function(const char *resolver);
 

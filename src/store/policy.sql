@@ -8,6 +8,10 @@ CREATE FUNCTION dnsrepl.policy_changed() RETURNS void
   LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_policy_changed' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.policy_changed() IS 'for the trigger of dnsrepl.policy';
 
+CREATE FUNCTION dnsrepl.policy_hold() RETURNS void
+  LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_policy_hold' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.policy_hold() IS 'for the trigger of dnsrepl.policy';
+
 CREATE TABLE dnsrepl.policy (
   zone     @extschema@.dnsname,
   tab      text,
@@ -67,11 +71,15 @@ COMMENT ON FUNCTION dnsrepl.park_zones(@extschema@.dnsname, text) IS 'has all zo
 CREATE FUNCTION dnsrepl.policy_apply() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM dnsrepl.policy_hold();
   IF TG_OP <> 'INSERT' THEN
     PERFORM dnsrepl.park_zones(OLD.zone, 'a policy has changed');
   END IF;
   IF TG_OP <> 'DELETE' THEN
     PERFORM dnsrepl.park_zones(NEW.zone, 'a policy has changed');
+  END IF;
+  IF TG_NAME = 'dnsrepl_policy_project' THEN	-- its version may have been here for a while, and DNS servers been told of it
+    UPDATE dnsrepl.server SET resyncs = resyncs + 1;
   END IF;
   PERFORM dnsrepl.policy_changed();
   RETURN NULL;

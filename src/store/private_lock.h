@@ -16,6 +16,7 @@ typedef enum LockClass
 	LOCK_MERGE,					/* one merge at a time */
 	LOCK_VECTOR,				/* writing dnsrepl.vector */
 	LOCK_TURN,					/* object: a zone's id: who deletes records from it (write/delete_turn.c) */
+	LOCK_POLICY,				/* exclusive: who changes policies; shared: who has made zones by them */
 	LOCK_LIFE					/* shared: a stamp of this life is in flight; exclusive: the life ends, with none in flight */
 } LockClass;
 

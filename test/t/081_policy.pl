@@ -125,5 +125,29 @@ for ([ "zone, resolver", "'example.org', 'nobody'", 'no resolver "nobody"' ], [ 
     my ($status, undef, $text) = $seattle->try("BEGIN; DELETE FROM dnsrepl.policy; INSERT INTO dnsrepl.policy ($columns) VALUES ($values); ROLLBACK");
     $error ? like($text, qr/\Q$error/, "refused: $values") : is($status, 0, 'any immutable function of two jsonb will do');
 }
-is($_->sql('SELECT zone, tab, key, problem FROM dnsrepl.check_store()'), '', $_->name . ': the tables are what the store has') for @node;
+
+# ---------------------------------------------------------------- a policy changes while a merge makes the zone that it is for
+my $spokane = Dnsrepl->new('spokane', conf => $conf);
+$spokane->sql($_) for $largest, q(CREATE FUNCTION public.first(unit jsonb, siblings jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$ SELECT siblings -> 0 -> 'rows' $$);
+$spokane->peer($tacoma);
+ok(Dnsrepl::same(@node, $spokane), 'three nodes');
+$spokane->cut($tacoma);
+$seattle->sql("INSERT INTO domains (name, type) VALUES ('made.example', 'NATIVE')");
+$seattle->sql(add('slow.made.example', 1));
+apart('a zone that the third does not know yet', $seattle, add('www.made.example', 1), $tacoma, add('www.made.example', 2));
+both(at('www.made.example'), '300 192.0.2.2', 'the latest');
+$spokane->sql(<<'END');
+CREATE TABLE slow AS SELECT 1;
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$ BEGIN
+  WHILE NEW.name::text = 'slow.made.example' AND EXISTS (SELECT FROM slow) LOOP PERFORM pg_sleep(0.02); END LOOP; RETURN NEW; END $$;
+CREATE TRIGGER slow BEFORE INSERT ON records FOR EACH ROW EXECUTE FUNCTION slow();
+ALTER TABLE records ENABLE ALWAYS TRIGGER slow;
+END
+$spokane->heal($tacoma);
+ok($spokane->poll("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", 1), 'it is being merged there');
+$spokane->sql(q(INSERT INTO dnsrepl.policy (zone, resolver, options) VALUES ('made.example', 'prefer', '{"order": ["seattle"]}')));
+$spokane->sql('DELETE FROM slow');
+ok(Dnsrepl::same(@node, $spokane), 'all are the same');
+is($_->sql(at('www.made.example')), '300 192.0.2.1', $_->name . ': by the policy') for @node, $spokane;
+is($_->sql('SELECT zone, tab, key, problem FROM dnsrepl.check_store()'), '', $_->name . ': the tables are what the store has') for @node, $spokane;
 done_testing();

@@ -58,7 +58,17 @@ apart('one deletes what the other edits', $drop->('www'), "UPDATE records SET co
 apart('a policy at one', "INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('$zone', 'merge')", $put->('z', 'A', '192.0.2.6'));
 apart('under which two sets are one', $put->('merged', 'A', '192.0.2.1'), $put->('merged', 'A', '192.0.2.2'));
 is($_->dig("merged.$zone", 'A'), "192.0.2.1\n192.0.2.2", 'of both: ' . $_->name) for values %server;
-apart('the policy goes', 'DELETE FROM dnsrepl.policy', $put->('zz', 'A', '192.0.2.7'));
+my $author = $tacoma->session;
+$author->query_safe("BEGIN; INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('else.example', 'hold')");
+$seattle->sql('DELETE FROM dnsrepl.policy');
+ok($tacoma->poll('SELECT count(*) > 0 FROM dnsrepl.problem', 't'), 'the policy goes, and has to wait for somebody who edits another one');
+is($tacoma->sql("SELECT dnsrepl.wait_for_peers('60s')"), 't', 'the servers are told of what is there');
+is($_->dig("merged.$zone", 'A'), "192.0.2.1\n192.0.2.2", 'of both still: ' . $_->name) for $server{right};
+$author->query_safe('ROLLBACK');
+$author->quit;
+ok($tacoma->poll('SELECT count(*) FROM dnsrepl.policy', 0), 'then it goes');
+all_same('without the policy');
+apart('and something else', $put->('xx', 'A', '192.0.2.7'), $put->('zz', 'A', '192.0.2.7'));
 apart('one deletes the zone, and makes it again', [ "DELETE FROM domains WHERE name = '$zone'", "SELECT dnsrepl.import_zone('\@ 60 SOA a b 1 2 3 4 5\n\@ 60 NS ns1.example.net.\nagain 60 A 192.0.2.9\n', '$zone')" ],
     $put->('late', 'A', '192.0.2.8'));
 is($_->dig("again.$zone", 'A'), '192.0.2.9', 'the new one: ' . $_->name) for values %server;
