@@ -282,6 +282,7 @@ run_advance(Store *s)
 	if (n == 0)
 		return;
 	next.context = AllocSetContextCreate(s->context, "dnsrepl run", ALLOCSET_DEFAULT_SIZES);
+	next.changed = true;		/* the row that they were in, if they were, goes */
 	next.cap = RUN_MOST;
 	next.n = r->n - n;
 	old = MemoryContextSwitchTo(next.context);
