@@ -45,6 +45,8 @@ override with_llvm := no
 endif
 ifeq ($(BUILD),test)
 PG_CFLAGS = -DUSE_ASSERT_CHECKING
+else ifeq ($(BUILD),tiny)
+PG_CFLAGS = -DUSE_ASSERT_CHECKING -DTINY_BOUNDS
 else ifeq ($(BUILD),ubsan)
 PG_CFLAGS = -DUSE_ASSERT_CHECKING -fsanitize=undefined -fno-sanitize=alignment
 SHLIB_LINK += -fsanitize=undefined
@@ -105,7 +107,8 @@ help:
 	@echo 'make test             all tests: unit, regression, isolation, several servers with PowerDNS'
 	@echo 'make unit | check-regress | check-isolation | check-tap     one kind of them'
 	@echo '     REGRESS="dnsname store"  ISOLATION="..."  TESTS="test/t/010_convergence.pl"     some of them'
-	@echo 'make torture          random games for TIME seconds (3600), or SEED=n again'
+	@echo 'make torture          random games for TIME seconds (3600), or SEED=n again; BOUNDS=tiny: with steps,'
+	@echo '                      batches, packs and messages of a few units'
 	@echo 'make demo             three nodes, three DNS servers, a cut link'
 	@echo 'make bench            what it costs, and how fast it is'
 	@echo 'make lint             warnings as errors, cppcheck, include layers'
@@ -141,12 +144,12 @@ check-tap: need-build+test
 	$(AGAIN) stage-test
 	$(RUN) tap
 
-# Random games for TIME seconds, or (SEED=n) that one again.
+# Random games for TIME seconds, or (SEED=n) that one again. BOUNDS=tiny: see AT_ONCE in src/dnsrepl.h.
 torture: export TIME ?= $(if $(SEED),0,3600)
 torture: export TESTS = test/t/100_property.pl
 torture: export TEST_VERBOSE = 1
 torture: need-build+test
-	$(AGAIN) stage-test
+	$(AGAIN) stage-$(if $(filter tiny,$(BOUNDS)),tiny,test)
 	$(RUN) tap
 
 # Alone on the machine and without our own assertions: what a user gets.

@@ -20,6 +20,13 @@
 #define MAX_ORIGINS			1000000 /* entries of one vector */
 #define STRIPES				256		/* locks that authors and projection share (DESIGN 4) */
 
+/* How much is done at once. With BUILD=tiny it is the second: so that little data shows whether all goes on rightly after it. */
+#ifdef TINY_BOUNDS
+#define AT_ONCE(real, tiny) (tiny)
+#else
+#define AT_ONCE(real, tiny) (real)
+#endif
+
 /* Settings (dnsrepl.c). */
 extern char *setting_databases;
 extern int	setting_chunk_size;			/* kB: payload of one message to a peer */

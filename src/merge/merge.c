@@ -53,7 +53,7 @@ PG_FUNCTION_INFO_V1(dnsrepl_flush);
 #define STRIPES_WAIT 20				/* ms in all */
 #define AUTHOR_IN_ZONE "a local transaction is editing the zone"
 #define TELL_AFTER 1000				/* ms of work without a word to the peer */
-#define PARKED_KEYS 50				/* units of a zone that are parked one by one; more: the zone as a whole */
+#define PARKED_KEYS AT_ONCE(50, 2)	/* units of a zone that are parked one by one; more: the zone as a whole */
 
 typedef struct MergeZone
 {

@@ -29,6 +29,7 @@
 PG_FUNCTION_INFO_V1(dnsrepl_project_parked);
 
 #define STRIPE_WAIT 100			/* ms; below deadlock_timeout */
+#define PARKED_AT_ONCE AT_ONCE(1000, 3)	/* rows of dnsrepl.parked */
 
 typedef struct ParkedUnit
 {
@@ -52,7 +53,7 @@ parked_read(int *n)
 	/* what fails for good does not keep the rest from its turn, nor do zones that are being edited keep others */
 	SPI_execute("SELECT zone, key, since < now() - interval '1 second', tries, coalesce(after, ''), coalesce(until, '')"
 				" FROM (SELECT *, row_number() OVER (PARTITION BY zone ORDER BY tries, since) AS turn FROM dnsrepl.parked"
-				"       ORDER BY turn, tries, since LIMIT 1000) p ORDER BY zone, key", true, 0);
+				"       ORDER BY turn, tries, since LIMIT " CppAsString2(PARKED_AT_ONCE) ") p ORDER BY zone, key", true, 0);
 	*n = (int) SPI_processed;
 	units = MemoryContextAllocZero(caller, sizeof(ParkedUnit) * (size_t) (*n + 1));
 	for (int i = 0; i < *n; i++)
@@ -98,7 +99,7 @@ parked_go_on(const ParkedUnit *u, const uint8 *last, size_t len)
 				   " WHERE zone = $1 AND key = ''", 4, types, values);
 }
 
-#define RETRY_GROUPS 5000		/* of a zone that is parked as a whole, in one transaction */
+#define RETRY_GROUPS AT_ONCE(5000, 3)		/* of a zone that is parked as a whole, in one transaction */
 
 /*
  * All of a zone, or as much of it as one transaction takes; one with DNAMEs at once, since one name depends on another. What was parked

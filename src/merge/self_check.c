@@ -36,8 +36,8 @@ PG_FUNCTION_INFO_V1(dnsrepl_holdings);
 PG_FUNCTION_INFO_V1(dnsrepl_counts);
 PG_FUNCTION_INFO_V1(dnsrepl_holds_back);
 
-#define ZONES_AT_ONCE 1000
-#define COLLECT_AT_ONCE 20000
+#define ZONES_AT_ONCE AT_ONCE(1000, 2)
+#define COLLECT_AT_ONCE AT_ONCE(20000, 5)
 
 typedef struct SelfCheck
 {

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "dnsrepl.h"
 #include "merge/zone_work.h"
 #include "store/conflict.h"
 #include "store/image.h"
@@ -21,8 +22,8 @@
 #include "store/zone_sum.h"
 #include "zone/rectify.h"
 
-#define BATCH 500				/* units projected together */
-#define BATCH_SIZE (8 * 1024 * 1024)
+#define BATCH AT_ONCE(500, 4)		/* units projected together */
+#define BATCH_SIZE AT_ONCE(8 * 1024 * 1024, 2000)
 
 struct Work
 {

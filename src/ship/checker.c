@@ -29,7 +29,7 @@
 #include "store/clock.h"
 #include "store/node.h"
 
-#define UNITS_AT_ONCE	5000
+#define UNITS_AT_ONCE	AT_ONCE(5000, 20)
 #define REST			99		/* times as long as a step took */
 #define REST_LEAST		10		/* ms */
 #define LOOK			5000	/* ms: so often the store is looked at while this rests */

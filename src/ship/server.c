@@ -48,7 +48,7 @@
 #define SERVER_RETRY_MOST	30000
 #define REFUSED_RETRY_FIRST	1000	/* ms until what was refused is tried again */
 #define REFUSED_RETRY_MOST	3600000
-#define MAX_RETRIED			1000	/* of those, at a time */
+#define MAX_RETRIED			AT_ONCE(1000, 2)	/* of those, at a time */
 #define VECTOR_WRITTEN		10000	/* ms at the most, where nothing of what changes is for the server */
 #define MAX_SERVFAILS		3		/* in a row, before they count as refusals */
 

@@ -22,7 +22,7 @@
 
 #define PACK_SIZE 400			/* octets of a pack's further units: what changes one of them is small */
 #define PACK_LEAST 2			/* units: fewer are rows of their own */
-#define RUN_MOST 256			/* units in memory: then those of complete groups are written */
+#define RUN_MOST AT_ONCE(256, 4)	/* units in memory: then those of complete groups are written */
 
 typedef struct RunUnit
 {

@@ -12,6 +12,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "dnsrepl.h"
 #include "dns/name.h"
 #include "store/relation.h"
 #include "store/stripe.h"
@@ -26,7 +27,7 @@ typedef struct Striped
 	ItemPointerData row;
 } Striped;
 
-#define MAX_REMEMBERED 2048		/* zones; then all are forgotten */
+#define MAX_REMEMBERED AT_ONCE(2048, 2)		/* zones; then all are forgotten */
 
 typedef struct Remembered
 {

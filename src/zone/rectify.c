@@ -18,11 +18,12 @@
 #include "utils/tuplesort.h"
 
 #include "compat.h"
+#include "dnsrepl.h"
 #include "dns/name.h"
 #include "zone/rectify.h"
 #include "zone/rectify_lot.h"
 
-#define LOT			5000		/* names that were touched, looked at together */
+#define LOT			AT_ONCE(5000, 3)	/* names that were touched, looked at together */
 
 struct Rectify
 {
