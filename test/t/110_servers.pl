@@ -220,7 +220,7 @@ kill 'CONT', $manager;
 told('resync() is done all the same');
 
 # ---------------------------------------------------------------- a transfer that breaks off, each time
-my $port = PostgreSQL::Test::Cluster::get_free_port();
+my $port = Dnsrepl::free_port();
 my $line = Dnsrepl::spawn('forwarder', undef, $^X, "$ENV{DNSREPL_ROOT}/test/lib/forward.pl", $port, $bind->port, unpack 'H*', "\x05zone1\x07example\0\0\xfc");    # AXFR
 Dnsrepl::listening($port) or die;
 is(nsupdate($bind, "update add broken.$_ 60 TXT x"), '', 'edited by hand') for @zone;

@@ -68,7 +68,8 @@ $author->query_safe('ROLLBACK');
 $author->quit;
 ok($tacoma->poll('SELECT count(*) FROM dnsrepl.policy', 0), 'then it goes');
 all_same('without the policy');
-apart('and something else', $put->('xx', 'A', '192.0.2.7'), $put->('zz', 'A', '192.0.2.7'));
+apart('a policy once more', "INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('$zone', 'merge')", $put->('xx', 'A', '192.0.2.7'));
+apart('the policy goes', 'DELETE FROM dnsrepl.policy', $put->('zz', 'A', '192.0.2.7'));
 apart('one deletes the zone, and makes it again', [ "DELETE FROM domains WHERE name = '$zone'", "SELECT dnsrepl.import_zone('\@ 60 SOA a b 1 2 3 4 5\n\@ 60 NS ns1.example.net.\nagain 60 A 192.0.2.9\n', '$zone')" ],
     $put->('late', 'A', '192.0.2.8'));
 is($_->dig("again.$zone", 'A'), '192.0.2.9', 'the new one: ' . $_->name) for values %server;
