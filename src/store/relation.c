@@ -809,6 +809,19 @@ rows_sort(RowSet *rows)
 }
 
 bool
+row_int(TableDesc *t, const Row *row, const char *column, int32 *value)
+{
+	const uint8 *data;
+	size_t		len;
+
+	if (!row_column(row, table_column(t, column), &data, &len) || len != sizeof(uint32))
+		return false;
+	memcpy(value, data, sizeof(uint32));
+	*value = (int32) pg_ntoh32((uint32) *value);
+	return true;
+}
+
+bool
 row_enabled(TableDesc *t, const Row *row)
 {
 	int			column = table_column(t, "disabled");

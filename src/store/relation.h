@@ -176,6 +176,9 @@ extern bool row_column(const Row *row, int column, const uint8 **data, size_t *l
 /* The same row with another value in one column, in the current context. */
 extern Row	row_with_column(TableDesc *t, const Row *row, int column, const uint8 *data, size_t len);
 
+/* A column of an integer type; false: it is null. */
+extern bool row_int(TableDesc *t, const Row *row, const char *column, int32 *value);
+
 /* Is a row not disabled? In a table without such a column all are. */
 extern bool row_enabled(TableDesc *t, const Row *row);
 

@@ -33,20 +33,6 @@ served_gone(const ServedZone *z)
 	return z->live.n == 0;
 }
 
-/* A column of an integer type, as its send function gives it. */
-static bool
-row_int(TableDesc *t, const Row *row, const char *column, int32 *value)
-{
-	const uint8 *data;
-	size_t		len;
-
-	if (!row_column(row, table_column(t, column), &data, &len) || len != sizeof(uint32))
-		return false;
-	memcpy(value, data, sizeof(uint32));
-	*value = (int32) pg_ntoh32((uint32) *value);
-	return true;
-}
-
 static void
 set_read(ServedZone *z, TableDesc *t, const GroupUnit *u, ServedSet *set)
 {

@@ -91,35 +91,21 @@ typedef struct Record
 				ttl;
 } Record;
 
-static int32
-column_int(TableDesc *t, const Row *row, const char *name, bool *isnull)
-{
-	const uint8 *data;
-	size_t		len;
-	uint32		value;
-
-	*isnull = !row_column(row, table_column(t, name), &data, &len) || len != sizeof(value);
-	if (*isnull)
-		return 0;
-	memcpy(&value, data, sizeof(value));
-	return (int32) pg_ntoh32(value);
-}
-
 /* False: it is disabled, or has no content. */
 static bool
 record_read(TableDesc *t, const Row *row, Record *r)
 {
 	const uint8 *data;
 	size_t		len;
-	bool		isnull;
 
 	if (row_column(row, table_column(t, "disabled"), &data, &len) && len == 1 && data[0] != 0)
 		return false;
 	if (!row_column(row, table_column(t, "content"), &data, &r->len))
 		return false;
 	r->content = (const char *) data;
-	r->prio = column_int(t, row, "prio", &r->prio_null);
-	r->ttl = column_int(t, row, "ttl", &isnull);
+	r->prio = r->ttl = 0;
+	r->prio_null = !row_int(t, row, "prio", &r->prio);
+	(void) row_int(t, row, "ttl", &r->ttl);
 	return true;
 }
 

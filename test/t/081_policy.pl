@@ -55,6 +55,21 @@ both("SELECT string_agg(content, ', ') FROM records WHERE name = 'm.example.org'
 $seattle->sql('BEGIN;' . drop('m.example.org', 7) . add('m.example.org', 1) . 'COMMIT');
 both("SELECT string_agg(content, ', ') FROM records WHERE name = 'm.example.org'", '192.0.2.1', 'a record that was deleted may be made again');
 
+# one address in two spellings is one record
+sub aaaa { my ($content) = @_; return "INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'six.example.org', 'AAAA', '$content', 300 FROM domains WHERE name = 'example.org';" }
+apart('two spellings', $seattle, aaaa('2001:db8::1'), $tacoma, aaaa('2001:DB8:0::1') . aaaa('2001:db8::2'));
+both("SELECT count(*) || ' ' || count(DISTINCT content::inet) FROM records WHERE name = 'six.example.org'", '2 2', 'each address is served once');
+$tacoma->sql("UPDATE records SET ttl = 61 WHERE name = 'six.example.org'");
+both("SELECT count(*) FROM records WHERE name = 'six.example.org' AND ttl = 61", 2, 'and the set can be edited');
+apart('a spelling is changed, a record is added', $seattle, "UPDATE records SET content = '2001:db8:0:0::2' WHERE name = 'six.example.org' AND content::inet = '2001:db8::2'",
+    $tacoma, aaaa('2001:db8::3'));
+both("SELECT string_agg(DISTINCT host(content::inet), ' ' ORDER BY host(content::inet)) || ' ' || count(*) FROM records WHERE name = 'six.example.org'",
+    '2001:db8::1 2001:db8::2 2001:db8::3 3', 'that is the same record');
+apart('deleted in one spelling, kept in another', $seattle, "DELETE FROM records WHERE name = 'six.example.org' AND content::inet = '2001:db8::1'",
+    $tacoma, "UPDATE records SET content = '2001:0DB8::1' WHERE name = 'six.example.org' AND content::inet = '2001:db8::1'");
+both("SELECT string_agg(host(content::inet), ' ' ORDER BY host(content::inet)) FROM records WHERE name = 'six.example.org'",
+    '2001:db8::2 2001:db8::3', 'what one deleted does not come back by another spelling');
+
 # what is removed is remembered from its removal on, however old it was
 $_->sql("ALTER SYSTEM SET dnsrepl.tombstone_retention = '2s'; ") for @node;
 $_->sql('SELECT pg_reload_conf()') for @node;
