@@ -222,6 +222,7 @@ typedef struct Duty
 } Duty;
 
 static Duty duty_links;
+static Duty duty_origin;
 static Duty duty_parked;
 static Backoff parked_pause;	/* woken for every stripe that becomes free: not more often than this */
 static int64 parked_left = -1;	/* by the last attempt; -1: there was none */
@@ -233,6 +234,15 @@ links_look(MemoryContext work)
 
 	links_list(rows);
 	ConditionVariableBroadcast(&clock_slot()->acked);	/* waiters look at the table again */
+}
+
+static void
+origin_look(MemoryContext work)
+{
+	worker_begin();
+	if (OidIsValid(get_extension_oid("dnsrepl", true)))
+		origin_make_wanted();
+	worker_commit();
 }
 
 static void
@@ -285,6 +295,8 @@ manager_look(MemoryContext work)
 	NodeSlot   *slot = clock_slot();
 	TimestampTz due;
 
+	if (pg_atomic_read_u32(&slot->origin_wanted) > 0)
+		duty_do(&duty_origin, work);
 	duty_do(&duty_links, work);
 	due = links_run();
 	if (duty_links.complaint[0])
@@ -341,10 +353,12 @@ manager_main(Datum arg)
 	wake_register(WAKE_MANAGER);
 	before_shmem_exit(manager_exit, (Datum) 0);
 	backoff_init(&duty_links.backoff, LOOK_RETRY_FIRST, LOOK_RETRY_MOST);
+	backoff_init(&duty_origin.backoff, LOOK_RETRY_FIRST, LOOK_RETRY_MOST);
 	backoff_init(&duty_parked.backoff, PARKED_RETRY_FIRST, PARKED_RETRY_MOST);
 	backoff_init(&parked_pause, PARKED_PAUSE_FIRST, PARKED_PAUSE_MOST);
 	keeper_init(&checker);
 	duty_links.fn = links_look;
+	duty_origin.fn = origin_look;
 	duty_parked.fn = parked_look;
 	work = AllocSetContextCreate(TopMemoryContext, "dnsrepl manager", ALLOCSET_DEFAULT_SIZES);
 	for (;;)

@@ -180,6 +180,8 @@ worker_connected(void)
 		{"default_transaction_isolation", "read committed"},
 		{"default_transaction_read_only", "off"},
 		{"session_replication_role", "origin"},
+		/* a standby that is away must not keep locks here that others need */
+		{"synchronous_commit", "local"},
 	};
 
 	in_database = false;

@@ -84,10 +84,12 @@ clock_shmem_init(void)
 			pg_atomic_init_u64(&slot->commits, 1);
 			pg_atomic_init_u64(&slot->replaced, 0);
 			pg_atomic_init_u32(&slot->parked, 0);
+			pg_atomic_init_u32(&slot->origin_wanted, 0);
 			pg_atomic_init_u32(&slot->greetings, 0);
 			for (int c = 0; c < COUNTS; c++)
 				pg_atomic_init_u64(&slot->counts[c], 0);
 			ConditionVariableInit(&slot->acked);
+			ConditionVariableInit(&slot->origin_made);
 		}
 	}
 	LWLockRelease(AddinShmemInitLock);
@@ -140,6 +142,7 @@ clock_slot(void)
 		slot->database = MyDatabaseId;
 		pg_atomic_write_u64(&slot->commits, 1);
 		pg_atomic_write_u32(&slot->parked, 0);
+		pg_atomic_write_u32(&slot->origin_wanted, 0);
 		for (int c = 0; c < COUNTS; c++)
 			pg_atomic_write_u64(&slot->counts[c], 0);
 		memset(slot->wakers, 0, sizeof(slot->wakers));
@@ -382,6 +385,8 @@ clock_xact_callback(XactEvent event, void *arg)
 		return;
 	if (slot && (my_stamp || origin_made))
 		stamp_leave(slot, committed);
+	if (slot && committed && origin_made)
+		ConditionVariableBroadcast(&slot->origin_made);
 	if (slot && committed && store_changed)
 	{
 		pg_atomic_fetch_add_u64(&slot->commits, 1);
@@ -443,4 +448,16 @@ wake_all(NodeSlot *slot, WakerKind kind)
 		if (slot->wakers[i].latch && slot->wakers[i].kind == kind)
 			SetLatch(slot->wakers[i].latch);
 	LWLockRelease(slot->lock);
+}
+
+bool
+wake_other(NodeSlot *slot, WakerKind kind)
+{
+	bool		found = false;
+
+	LWLockAcquire(slot->lock, LW_SHARED);
+	for (int i = 0; i < MAX_WAKERS; i++)
+		found |= slot->wakers[i].latch && slot->wakers[i].latch != MyLatch && slot->wakers[i].kind == kind;
+	LWLockRelease(slot->lock);
+	return found;
 }

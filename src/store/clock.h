@@ -71,10 +71,12 @@ typedef struct NodeSlot
 	pg_atomic_uint64 commits;	/* counts commits that changed the store; starts at 1 */
 	pg_atomic_uint64 replaced;	/* counts rows of the store that were replaced or deleted since the slot was made */
 	pg_atomic_uint32 parked;	/* not 0: units wait for their projection */
+	pg_atomic_uint32 origin_wanted; /* not 0: a writer waits for the manager to make this life's origin */
 	pg_atomic_uint32 greetings; /* counts peers that came: a link that could not reach its own may try again */
 	GuestLife	guests[MAX_GUEST_LIVES];
 	pg_atomic_uint64 counts[COUNTS];
 	ConditionVariable acked;	/* broadcast when a link's peer has confirmed something */
+	ConditionVariable origin_made;	/* broadcast when this life's origin has been committed */
 } NodeSlot;
 
 extern Size clock_shmem_size(void);
@@ -140,5 +142,8 @@ extern void clock_stripe_held(void);
 /* Workers: be woken, through this process's latch. Undone at exit. */
 extern void wake_register(WakerKind kind);
 extern void wake_all(NodeSlot *slot, WakerKind kind);
+
+/* Is there a process of this kind other than this one? */
+extern bool wake_other(NodeSlot *slot, WakerKind kind);
 
 #endif

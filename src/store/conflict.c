@@ -2,15 +2,17 @@
  * conflict.c: see conflict.h.
  *
  * conflict_open has a row per unit in conflict: its key and since when; what is in conflict is read from the store when
- * somebody looks. conflict_log keeps what was settled, as it was: bounded by dnsrepl.conflict_retention, cleared a few rows
- * at a time by whoever adds one. Siblings that say the same are no conflict.
+ * somebody looks. conflict_log keeps what was settled, as it was: bounded by dnsrepl.conflict_retention, cleared some rows
+ * at a time by whoever adds to it. Siblings that say the same are no conflict.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 
+#include "compat.h"
 #include "dnsrepl.h"
 #include "store/conflict.h"
 #include "store/image.h"
@@ -20,6 +22,7 @@
 #include "store/unit_json.h"
 
 #define MAX_LOGGED_SIBLINGS 20
+#define PURGED_AT_ONCE 1000		/* rows of the log, in one transaction */
 
 static bool
 siblings_differ(const GroupUnit *u, const Live *live)
@@ -105,6 +108,19 @@ unit_rule(const ZoneRef *zone, const GroupUnit *u)
 	return u->rule != RULE_NONE ? rule_name(u->rule) : policy ? policy->resolver : "latest";
 }
 
+/* Once in a transaction, however much that logs, or its cost would not be in what it logs. */
+static void
+log_purge(void)
+{
+	static LocalTransactionId purged_by = InvalidLocalTransactionId;
+
+	if (purged_by == MY_LXID)
+		return;
+	purged_by = MY_LXID;
+	SPI_execute("DELETE FROM dnsrepl.conflict_log WHERE no IN (SELECT no FROM dnsrepl.conflict_log"
+				" WHERE settled < now() - current_setting('dnsrepl.conflict_retention')::interval ORDER BY settled LIMIT " CppAsString2(PURGED_AT_ONCE) ")", false, 0);
+}
+
 static void
 conflict_log(const ZoneRef *zone, const GroupUnit *was, const Live *live, const GroupUnit *now, const char *rule, bool opened)
 {
@@ -129,8 +145,7 @@ conflict_log(const ZoneRef *zone, const GroupUnit *was, const Live *live, const 
 						  " SELECT $1, $2, $3, $4, $5, $6, since FROM gone"
 						  : "INSERT INTO dnsrepl.conflict_log (zone, key, rule, siblings, node, author, since)"
 						  " VALUES ($1, $2, $3, $4, $5, $6, now())", 6, types, values, nulls, false, 0);
-	SPI_execute("DELETE FROM dnsrepl.conflict_log WHERE no IN (SELECT no FROM dnsrepl.conflict_log"
-				" WHERE settled < now() - current_setting('dnsrepl.conflict_retention')::interval ORDER BY no LIMIT 20)", false, 0);
+	log_purge();
 }
 
 static bool
@@ -212,7 +227,8 @@ group_note(const UnitGroup *before, const Live *was, const UnitGroup *after, con
 void
 conflict_note(const UnitGroup *before, const Live *was, const UnitGroup *after, const Live *now)
 {
-	group_note(before, was, after, now, group_came_dead(before, after, now));
+	/* a zone that the store had nothing of has no history here */
+	group_note(before, was, after, now, !after->zone->made && group_came_dead(before, after, now));
 }
 
 void

@@ -20,6 +20,8 @@
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/condition_variable.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -509,6 +511,38 @@ origin_make(NodeSlot *slot)
 	return number;
 }
 
+void
+origin_make_wanted(void)
+{
+	NodeSlot   *slot = clock_slot();
+
+	pg_atomic_write_u32(&slot->origin_wanted, 0);
+	if (slot->origin == 0 && private_lock(LOCK_LIFE, 0, ShareLock, true) && private_lock(LOCK_ORIGIN, 0, ExclusiveLock, true) &&
+		slot->origin == 0)
+		(void) origin_make(slot);
+}
+
+/* How long (ms) a writer waits for the manager, which may be at some other work. */
+#define MANAGER_WAIT 1000
+
+/* A transaction that makes the row keeps all other writers waiting until it ends, which may be long: the manager's is short. */
+static int32
+origin_by_manager(NodeSlot *slot)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), MANAGER_WAIT);
+	long		left;
+
+	if (!wake_other(slot, WAKE_MANAGER))
+		return 0;
+	ConditionVariablePrepareToSleep(&slot->origin_made);
+	pg_atomic_write_u32(&slot->origin_wanted, 1);
+	wake_all(slot, WAKE_MANAGER);
+	while (!slot->origin && (left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until)) > 0)
+		(void) ConditionVariableTimedSleep(&slot->origin_made, left, PG_WAIT_EXTENSION);
+	ConditionVariableCancelSleep();
+	return slot->origin;
+}
+
 int32
 origin_current(void)
 {
@@ -518,6 +552,8 @@ origin_current(void)
 		return slot->origin;
 	if (origin_made_here())
 		return made_here;
+	if (origin_by_manager(slot))
+		return slot->origin;
 	private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
 	return slot->origin ? slot->origin : origin_make(slot);
 }

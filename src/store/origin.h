@@ -21,10 +21,14 @@ typedef struct OriginInfo
 } OriginInfo;
 
 /*
- * The number of this life's origin, in a transaction that writes versions. The first one to ask makes the row
- * and holds a lock until it ends; others wait for it. Also raises the clock above what the store holds.
+ * The number of this life's origin, in a transaction that writes versions. The first one to ask has the manager make the row,
+ * in a transaction of its own. Without a manager it makes the row itself and holds a lock until it ends; others wait for it.
+ * Also raises the clock above what the store holds.
  */
 extern int32 origin_current(void);
+
+/* The manager: makes the row for those who wait in origin_current(), unless somebody else is at it. */
+extern void origin_make_wanted(void);
 
 /* Has this transaction made it? */
 extern bool origin_made_here(void);

@@ -32,6 +32,7 @@ BEGIN
   END IF;
 END $$;
 CREATE EVENT TRIGGER dnsrepl_table_rewrite ON table_rewrite EXECUTE FUNCTION dnsrepl.table_rewritten();
+ALTER EVENT TRIGGER dnsrepl_table_rewrite ENABLE ALWAYS;	-- also with session_replication_role = replica
 COMMENT ON EVENT TRIGGER dnsrepl_table_rewrite IS 'captures a replicated table anew when DDL rewrites it';
 
 COMMENT ON FUNCTION dnsrepl.table_rewritten() IS 'event trigger: captures a replicated table anew when DDL has rewritten it';

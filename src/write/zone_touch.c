@@ -37,6 +37,14 @@ touched_add_name(Touched *t, const uint8 *name, size_t len)
 	touched_add(t, ref);
 }
 
+/* Notes are sorted by table. */
+static void
+touched_add_table(Touched *t, int16 number)
+{
+	if (t->n == 0 || t->zones[t->n - 1].ref.table != number)
+		touched_add(t, (ZoneRef) {.table = number});
+}
+
 static void
 touched_add_id(Touched *t, int32 id)
 {
@@ -129,7 +137,7 @@ touched_add_note(Touched *t, const Note *note)
 			if (!table)
 				break;			/* dropped by this transaction */
 			if (table->zone == ZONE_NONE)
-				touched_add(t, (ZoneRef) {.table = table->number});
+				touched_add_table(t, table->number);
 			else
 				touched_add_id(t, note->id);
 			break;
