@@ -95,6 +95,10 @@ CREATE FUNCTION dnsrepl.counts() RETURNS bigint[]
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_counts' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.counts() IS 'for dnsrepl.self_check';
 
+CREATE FUNCTION dnsrepl.unchecked_since() RETURNS timestamptz
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_unchecked_since' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.unchecked_since() IS 'since when no process checks this node, for want of a worker slot; null: one does';
+
 -- A zone that came behind the triggers' back has no row of the extension's, by which all zones are looked at.
 CREATE FUNCTION dnsrepl.zones_enter() RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

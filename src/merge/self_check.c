@@ -34,6 +34,7 @@ PG_FUNCTION_INFO_V1(dnsrepl_check_zone_now);
 PG_FUNCTION_INFO_V1(dnsrepl_stable);
 PG_FUNCTION_INFO_V1(dnsrepl_holdings);
 PG_FUNCTION_INFO_V1(dnsrepl_counts);
+PG_FUNCTION_INFO_V1(dnsrepl_unchecked_since);
 PG_FUNCTION_INFO_V1(dnsrepl_holds_back);
 
 #define ZONES_AT_ONCE AT_ONCE(1000, 2)
@@ -329,6 +330,17 @@ dnsrepl_counts(PG_FUNCTION_ARGS)
 	for (int i = 0; i < COUNTS; i++)
 		values[i] = Int64GetDatum((int64) pg_atomic_read_u64(&clock_slot()->counts[i]));
 	PG_RETURN_ARRAYTYPE_P(construct_array(values, COUNTS, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* unchecked_since() returns timestamptz; null: a process checks this node */
+Datum
+dnsrepl_unchecked_since(PG_FUNCTION_ARGS)
+{
+	uint64		since = clock_available() ? pg_atomic_read_u64(&clock_slot()->unchecked) : 0;
+
+	if (!since)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ((TimestampTz) since);
 }
 
 /* holds_back(vector bytea) returns boolean */

@@ -119,7 +119,7 @@ link_status(PG_FUNCTION_ARGS)
 	else if (!paused && !link->pid && !manager_enlisted(MyDatabaseId))
 		error = "the manager of links is not running: see the server's log";
 	else if (!paused && !known)
-		error = "the link has not been started (there can be 64 of one node, 256 of one server)";
+		error = "the link has not been started (a server can have 256)";
 	values[STATUS_STATE] = CStringGetTextDatum(paused ? "paused" : obstacle || !known ? "down" : phase_name(link->phase));
 	nulls[STATUS_STATE] = false;
 	if (known && link->last_contact)

@@ -323,7 +323,16 @@ manager_look(MemoryContext work)
 static TimestampTz
 checker_run(void)
 {
-	(void) keeper_run(&checker, "checker_main", "dnsrepl checker", "dnsrepl checker", &MyDatabaseId, sizeof(MyDatabaseId));
+	NodeSlot   *slot = clock_slot();
+	KeeperResult result = keeper_run(&checker, "checker_main", "dnsrepl checker", "dnsrepl checker", &MyDatabaseId, sizeof(MyDatabaseId));
+
+	if (result == KEEPER_STARTED || result == KEEPER_RUNNING)
+		pg_atomic_write_u64(&slot->unchecked, 0);
+	else if (result == KEEPER_NO_SLOT && pg_atomic_read_u64(&slot->unchecked) == 0)
+	{
+		ereport(LOG, (errmsg("dnsrepl: there is no free worker slot (max_worker_processes) for the process that checks this node")));
+		pg_atomic_write_u64(&slot->unchecked, (uint64) GetCurrentTimestamp());
+	}
 	return keeper_due(&checker);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/builtins.h"
@@ -58,6 +59,11 @@ wait_for_peers(PG_FUNCTION_ARGS)
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl wait", ALLOCSET_SMALL_SIZES);
 	bool		done;
 
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("recovery is in progress"),
+				 errhint("A standby sends nothing: ask its primary.")));
 	ConditionVariablePrepareToSleep(&slot->acked);
 	while (!(done = peers_have_acked(work, commits)))
 	{

@@ -14,7 +14,9 @@ BEGIN
     RAISE EXCEPTION 'invalid repair: %', quote_literal(repair) USING ERRCODE = 'invalid_parameter_value',
       HINT = '''tables'': the tables follow the store. ''store'': what the tables have is taken as an edit. Without: nothing is changed.';
   END IF;
-  PERFORM dnsrepl.zones_enter();
+  IF NOT current_setting('transaction_read_only')::boolean THEN	-- as on a standby
+    PERFORM dnsrepl.zones_enter();
+  END IF;
   FOR d IN SELECT x.*, z.name AS zone, t.name AS tab FROM dnsrepl.store_differences() x JOIN dnsrepl.zone z ON z.no = x.zone_no
              LEFT JOIN dnsrepl.tab t ON t.no = CASE WHEN length(x.key) > 1 THEN get_byte(x.key, 0) * 256 + get_byte(x.key, 1) END LOOP
     zone := d.zone;

@@ -126,6 +126,10 @@ CREATE VIEW dnsrepl.problem AS
          'it sends nothing until it has taken the state of a peer, which goes by itself when one is connected'
     FROM dnsrepl.node n WHERE n.damaged IS NOT NULL
   UNION ALL
+  SELECT 'all tables', NULL, NULL, 'nothing checks this node, and deletions are not collected: there is no free worker slot', u.since, NULL,
+         'raise max_worker_processes, and restart the server'
+    FROM dnsrepl.unchecked_since() u (since) WHERE u.since IS NOT NULL
+  UNION ALL
   SELECT NULL, NULL, NULL,
          CASE WHEN s.off > 1 AND s.off * 2 > s.all_links THEN format('the clock of this server is %s %s that of node "%s", and of most others', s.skew, s.way, s.name)
               ELSE format('the clocks of this server and of "%s" differ: that one is %s %s', s.name, s.skew, CASE s.way WHEN 'behind' THEN 'ahead' ELSE 'behind' END) END,

@@ -85,6 +85,7 @@ clock_shmem_init(void)
 			pg_atomic_init_u64(&slot->replaced, 0);
 			pg_atomic_init_u32(&slot->parked, 0);
 			pg_atomic_init_u32(&slot->origin_wanted, 0);
+			pg_atomic_init_u64(&slot->unchecked, 0);
 			pg_atomic_init_u32(&slot->greetings, 0);
 			for (int c = 0; c < COUNTS; c++)
 				pg_atomic_init_u64(&slot->counts[c], 0);
@@ -145,6 +146,8 @@ clock_slot(void)
 		pg_atomic_write_u32(&slot->origin_wanted, 0);
 		for (int c = 0; c < COUNTS; c++)
 			pg_atomic_write_u64(&slot->counts[c], 0);
+		pg_atomic_write_u64(&slot->unchecked, 0);
+		slot->nwakers = 0;
 		memset(slot->wakers, 0, sizeof(slot->wakers));
 		memset(slot->guests, 0, sizeof(slot->guests));
 	}
@@ -430,6 +433,7 @@ wake_register(WakerKind kind)
 		{
 			slot->wakers[i].latch = MyLatch;
 			slot->wakers[i].kind = kind;
+			slot->nwakers = Max(slot->nwakers, i + 1);
 			done = true;
 		}
 	LWLockRelease(slot->lock);
@@ -444,7 +448,7 @@ void
 wake_all(NodeSlot *slot, WakerKind kind)
 {
 	LWLockAcquire(slot->lock, LW_SHARED);
-	for (int i = 0; i < MAX_WAKERS; i++)
+	for (int i = 0; i < slot->nwakers; i++)
 		if (slot->wakers[i].latch && slot->wakers[i].kind == kind)
 			SetLatch(slot->wakers[i].latch);
 	LWLockRelease(slot->lock);
@@ -456,7 +460,7 @@ wake_other(NodeSlot *slot, WakerKind kind)
 	bool		found = false;
 
 	LWLockAcquire(slot->lock, LW_SHARED);
-	for (int i = 0; i < MAX_WAKERS; i++)
+	for (int i = 0; i < slot->nwakers; i++)
 		found |= slot->wakers[i].latch && slot->wakers[i].latch != MyLatch && slot->wakers[i].kind == kind;
 	LWLockRelease(slot->lock);
 	return found;

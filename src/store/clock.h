@@ -13,10 +13,11 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "dnsrepl.h"
 #include "store/vector.h"
 
 #define STAMP_COUNTER_BITS 12
-#define MAX_WAKERS (64 + 1)
+#define MAX_WAKERS (MAX_LINKS + 1)	/* every link of the server may be this node's */
 
 typedef enum WakerKind
 {
@@ -67,11 +68,13 @@ typedef struct NodeSlot
 	int32		origin;			/* the origin's local number; 0 until its row is committed */
 	int64		last;			/* the last stamp drawn here or seen of others */
 	int64		drawn;			/* the last that this life has drawn: what is held of it is not more, so it changes with commits only */
+	int			nwakers;		/* beyond them all are free */
 	Waker		wakers[MAX_WAKERS];
 	pg_atomic_uint64 commits;	/* counts commits that changed the store; starts at 1 */
 	pg_atomic_uint64 replaced;	/* counts rows of the store that were replaced or deleted since the slot was made */
 	pg_atomic_uint32 parked;	/* not 0: units wait for their projection */
 	pg_atomic_uint32 origin_wanted; /* not 0: a writer waits for the manager to make this life's origin */
+	pg_atomic_uint64 unchecked; /* since when there is no process that checks this node, for want of a worker slot; 0: there is one */
 	pg_atomic_uint32 greetings; /* counts peers that came: a link that could not reach its own may try again */
 	GuestLife	guests[MAX_GUEST_LIVES];
 	pg_atomic_uint64 counts[COUNTS];

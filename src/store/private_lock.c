@@ -9,21 +9,72 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "compat.h"
 #include "store/private_lock.h"
+
+typedef struct HeldLock
+{
+	LOCKTAG		tag;
+	LOCKMODE	mode;
+} HeldLock;
+
+/* Those of this transaction. */
+static HeldLock *held = NULL;
+static int	nheld,
+			cap_held;
+static LocalTransactionId held_by = InvalidLocalTransactionId;
+
+/* Before the lock is asked for, so that nothing fails once it is there. */
+static void
+held_room(void)
+{
+	if (held_by != MY_LXID)
+	{
+		held_by = MY_LXID;
+		nheld = 0;
+		cap_held = 16;
+		held = MemoryContextAlloc(TopTransactionContext, sizeof(HeldLock) * (size_t) cap_held);
+	}
+	if (nheld == cap_held)
+		held = repalloc_huge(held, sizeof(HeldLock) * (size_t) (cap_held *= 2));
+}
+
+/* A prepared transaction would keep them, for as long as nobody ends it. It has written nothing that they protect: see capture.c. */
+static void
+held_release(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_PRE_PREPARE || held_by != MY_LXID)
+		return;
+	Assert(CurrentResourceOwner == TopTransactionResourceOwner);
+	for (int i = 0; i < nheld; i++)
+		LockRelease(&held[i].tag, held[i].mode, false);
+	nheld = 0;
+}
 
 bool
 private_lock(LockClass cls, uint32 object, LOCKMODE mode, bool nowait)
 {
+	static bool registered = false;
 	LOCKTAG		tag;
 	ResourceOwner old = CurrentResourceOwner;
 	LockAcquireResult result;
 
+	if (!registered)
+	{
+		RegisterXactCallback(held_release, NULL);
+		registered = true;
+	}
+	held_room();
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) cls, object, (uint16) cls);
 	/* of the top transaction: a subtransaction that is rolled back would release it */
 	CurrentResourceOwner = TopTransactionResourceOwner;
 	PG_TRY();
 	{
 		result = LockAcquire(&tag, mode, false, nowait);
+		if (result == LOCKACQUIRE_OK)
+			held[nheld++] = (HeldLock) {tag, mode};
+		else if (result == LOCKACQUIRE_ALREADY_HELD)
+			LockRelease(&tag, mode, false);		/* it is counted: once */
 	}
 	PG_FINALLY();
 	{

@@ -1,6 +1,6 @@
 /*
  * private_lock.h: locks of this extension in the server's lock manager, as advisory locks of the database. All are held
- * until the top transaction ends.
+ * until the top transaction ends, or is prepared: then it has written nothing that is replicated.
  */
 #ifndef DNSREPL_PRIVATE_LOCK_H
 #define DNSREPL_PRIVATE_LOCK_H

@@ -82,6 +82,8 @@ $seattle->cluster->wait_for_catchup('standby', 'replay', $seattle->cluster->lsn(
 is(shows($standby), shows($seattle), 'a standby serves what its primary does');
 my $query = "SELECT last_error FROM dnsrepl.status WHERE name = 'tacoma'";
 like($standby->sql($query), qr/standby/, 'its links say that it is one');
+is($standby->sql('SELECT count(*) FROM dnsrepl.check_store()'), 0, 'what it has can be compared with its store');
+like(($standby->try("SELECT dnsrepl.wait_for_peers('1s')"))[2], qr/recovery is in progress.*ask its primary/s, 'it sends nothing, and says so');
 $standby->cluster->append_conf('postgresql.conf', "primary_conninfo = ''");
 $standby->cluster->reload;
 ok($standby->poll("SELECT count(*) FROM pg_stat_wal_receiver", 0), 'it falls behind');

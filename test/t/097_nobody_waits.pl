@@ -27,6 +27,14 @@ $server->reload;
 ok($seattle->poll("SELECT account FROM domains WHERE name = 'one.example'", 'a'), 'the other ends when no standby is waited for');
 $hung->quit;
 
+# ---------------------------------------------------------------- a prepared transaction that has written nothing
+my $id = $seattle->sql("SELECT id FROM domains WHERE name = 'one.example'");
+$seattle->sql("BEGIN; DELETE FROM records WHERE domain_id = $id AND name = 'nothing.one.example'; PREPARE TRANSACTION 'turn'");
+$seattle->sql("BEGIN; UPDATE dnsrepl.policy SET resolver = 'latest' WHERE zone = 'nothing.example'; PREPARE TRANSACTION 'policy'");
+is($seattle->sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND virtualtransaction LIKE '-1/%'"), 0, 'a prepared transaction keeps none of our locks');
+$seattle->sql("SET lock_timeout = '10s'; BEGIN; DELETE FROM records WHERE domain_id = $id; INSERT INTO domains (name, type) VALUES ('three.example', 'NATIVE'); COMMIT");
+$seattle->sql("ROLLBACK PREPARED '$_'") for qw(turn policy);
+
 # ---------------------------------------------------------------- a rewrite behind the back of triggers
 $seattle->sql("INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'www.one.example', 'A', '192.0.2.1', 300 FROM domains WHERE name = 'one.example'");
 $seattle->sql("SET session_replication_role = replica; ALTER TABLE records ALTER ttl TYPE int USING ttl + 1000");
@@ -43,4 +51,20 @@ my $tacoma = Dnsrepl->new('tacoma');
 $seattle->peer($tacoma);
 ok(Dnsrepl::same($seattle, $tacoma), 'a new node takes it all');
 is($tacoma->sql('SELECT count(*) FROM dnsrepl.conflict_history'), 0, 'and has no history of conflicts');
+
+# ---------------------------------------------------------------- many links, few worker slots
+my $narrow = Dnsrepl->new('narrow', conf => "max_worker_processes = 3\ndnsrepl.keepalive = '1s'");
+my $unchecked = "SELECT count(*) FROM dnsrepl.problem WHERE error ~ 'nothing checks this node'";
+ok($narrow->poll($unchecked, 1), 'a node that has no worker slot for its checker says so');
+$narrow->cluster->append_conf('postgresql.conf', 'max_worker_processes = 4');
+$narrow->cluster->restart;
+ok($narrow->poll("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'dnsrepl checker'", 1), 'with one more slot there is one');
+is($narrow->sql($unchecked), 0, 'and nothing to say');
+$narrow->sql("SELECT dnsrepl.add_peer('nowhere', 'host=127.0.0.1 port=1 dbname=x user=x')");
+ok($narrow->poll("SELECT last_error ~ 'no free worker slot' FROM dnsrepl.status"), 'nor has a link a slot, which it says');
+$narrow->cluster->append_conf('postgresql.conf', "max_worker_processes = 120\nmax_connections = 20");
+$narrow->cluster->restart;
+$narrow->sql("SELECT dnsrepl.add_peer('nowhere' || i, 'host=127.0.0.1 port=1 dbname=x user=x') FROM generate_series(1, 80) i");
+ok($narrow->poll("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'dnsrepl link'", 81), 'eighty links of one node');
+unlike($narrow->log, qr/can have at most/, 'none is refused');
 done_testing();
