@@ -291,8 +291,12 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 	for (int i = 0; i < item->nversions; i++)
 		theirs[i] = item->versions[i].dot;
 	if (m->in.flags & DELTA_REPAIR)
-		merge_repair(mine, versions_gone(set.v, set.n), set.n, m->my_collected,
-					 theirs, versions_gone(item->versions, item->nversions), item->nversions, m->in.collected, keep, take);
+	{
+		RepairSide	here = {set.n, mine, versions_gone(set.v, set.n), m->mine, m->my_collected};
+		RepairSide	there = {item->nversions, theirs, versions_gone(item->versions, item->nversions), m->in.theirs, m->in.collected};
+
+		merge_repair(&here, &there, keep, take);
+	}
 	else
 		merge_rule(mine, set.n, m->mine, theirs, item->nversions, m->in.theirs, keep, take);
 

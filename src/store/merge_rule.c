@@ -28,15 +28,32 @@ merge_rule(const Dot *mine, int nmine, const Vector *my_vector,
 			!vector_covers(my_vector, theirs[j].origin, theirs[j].stamp);
 }
 
-void
-merge_repair(const Dot *mine, const bool *my_gone, int nmine, const Vector *my_collected,
-			 const Dot *theirs, const bool *their_gone, int ntheirs, const Vector *their_collected,
-			 bool *keep, bool *take)
+/* Has this end something of the unit that the other had not when it told what it holds? */
+static bool
+written_since(const RepairSide *mine, const RepairSide *theirs)
 {
-	for (int i = 0; i < nmine; i++)
-		keep[i] = dot_among(mine[i], theirs, ntheirs) ||
-			!(my_gone[i] && vector_covers(their_collected, mine[i].origin, mine[i].stamp));
-	for (int j = 0; j < ntheirs; j++)
-		take[j] = !dot_among(theirs[j], mine, nmine) &&
-			!(their_gone[j] && vector_covers(my_collected, theirs[j].origin, theirs[j].stamp));
+	for (int i = 0; i < mine->n; i++)
+		if (!vector_covers(theirs->vector, mine->dots[i].origin, mine->dots[i].stamp))
+			return true;
+	return false;
+}
+
+static bool
+is_collected(const RepairSide *side, int i, const RepairSide *other)
+{
+	return side->gone[i] && vector_covers(other->collected, side->dots[i].origin, side->dots[i].stamp);
+}
+
+void
+merge_repair(const RepairSide *mine, const RepairSide *theirs, bool *keep, bool *take)
+{
+	if (written_since(mine, theirs))
+	{
+		merge_rule(mine->dots, mine->n, mine->vector, theirs->dots, theirs->n, theirs->vector, keep, take);
+		return;
+	}
+	for (int i = 0; i < mine->n; i++)
+		keep[i] = dot_among(mine->dots[i], theirs->dots, theirs->n) || !is_collected(mine, i, theirs);
+	for (int j = 0; j < theirs->n; j++)
+		take[j] = !dot_among(theirs->dots[j], mine->dots, mine->n) && !is_collected(theirs, j, mine);
 }

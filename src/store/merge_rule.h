@@ -20,13 +20,22 @@ extern void merge_rule(const Dot *mine, int nmine, const Vector *my_vector,
 					   const Dot *theirs, int ntheirs, const Vector *their_vector,
 					   bool *keep, bool *take);
 
+/* What one end of a link holds of a unit when the two are united. */
+typedef struct RepairSide
+{
+	int			n;
+	const Dot  *dots;
+	const bool *gone;			/* which of them are deletions */
+	const Vector *vector,
+			   *collected;		/* how far deletions may have been collected */
+} RepairSide;
+
 /*
- * The same for a unit that differs at the two ends though neither lacks anything by its vector: one of the stores was damaged,
- * or a deletion was collected while a write that had not seen it was on its way. Both sides' versions are kept, except that a
- * deletion goes that the other side may have collected: gone[] says which are deletions, *_collected how far that went.
+ * The same for a unit that differs at the two ends though neither lacked anything by its vector when they were compared: one of
+ * the stores was damaged, or a deletion was collected while a write that had not seen it was on its way. Both sides' versions are
+ * kept, except that a deletion goes that the other side may have collected. A unit that was written here since, as their vector
+ * tells, is left to merge_rule(): what its author had seen must not come back; if it still differs, the next comparison finds it.
  */
-extern void merge_repair(const Dot *mine, const bool *my_gone, int nmine, const Vector *my_collected,
-						 const Dot *theirs, const bool *their_gone, int ntheirs, const Vector *their_collected,
-						 bool *keep, bool *take);
+extern void merge_repair(const RepairSide *mine, const RepairSide *theirs, bool *keep, bool *take);
 
 #endif

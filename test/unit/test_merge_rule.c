@@ -344,6 +344,53 @@ test_case(const Case *c)
 	nworlds = cap_worlds = table_size = 0;
 }
 
+/*
+ * A repair: both ends covered the same, and one has lost a version. What was written at this end since is by an author who had
+ * seen what is here, and maybe what was lost.
+ */
+static void
+test_repair(void)
+{
+	static const bool live[2] = {false, false};
+	Vector	   *same = vector_new(),
+			   *newer = vector_new(),
+			   *none = vector_new();
+	Dot			old = {1, 5},
+				other = {2, 5},
+				edit = {1, 9};
+	bool		keep[2],
+				take[2];
+
+	vector_add(same, 1, 5, NULL, 0);
+	vector_add(same, 2, 5, NULL, 0);
+	vector_add(newer, 1, 9, NULL, 0);
+	vector_add(newer, 2, 5, NULL, 0);
+	{
+		RepairSide	mine = {1, &old, live, same, none},
+					theirs = {1, &other, live, same, none};
+
+		merge_repair(&mine, &theirs, keep, take);
+		ok(keep[0] && take[0], "a repair keeps what either end has");
+	}
+	{
+		RepairSide	mine = {1, &edit, live, newer, none},
+					theirs = {1, &old, live, same, none};
+
+		merge_repair(&mine, &theirs, keep, take);
+		ok(keep[0] && !take[0], "what was edited here since the comparison does not come back");
+	}
+	{
+		RepairSide	mine = {0, NULL, live, same, none},
+					theirs = {1, &old, live, same, none};
+
+		merge_repair(&mine, &theirs, keep, take);
+		ok(take[0], "what was lost here does");
+	}
+	vector_free(same);
+	vector_free(newer);
+	vector_free(none);
+}
+
 int
 main(void)
 {
@@ -356,6 +403,7 @@ main(void)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_case(&cases[i]);
+	test_repair();
 	printf("1..%d\n", tests);
 	return failures != 0;
 }
