@@ -125,8 +125,8 @@ need-%:
 stage-%:
 	$(AGAIN) stage BUILD=$*
 
-# What the tests choose from; unset means all.
-export TESTS REGRESS ISOLATION SEED
+# What the tests choose from; unset means all. OWNER=plain: with tables whose owner is no superuser.
+export TESTS REGRESS ISOLATION SEED OWNER
 
 test: need-build+test
 	$(AGAIN) stage-test unit-programs

@@ -398,7 +398,7 @@ batch_try(Projection *p, ProjectUnit *units, int n, bool *locked)
 			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		error = e->message ? e->message : pstrdup("unknown error");
+		error = writer_error(e);
 		*locked = e->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || e->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 	}
 	PG_END_TRY();

@@ -15,8 +15,11 @@
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
 #include "common/sha2.h"
@@ -71,6 +74,16 @@ Oid
 name_type(void)
 {
 	return get_atttype(schema_oid("zone"), 2);	/* dnsrepl.zone.name */
+}
+
+/*
+ * May reading a value of this type call code of somebody's, such as the CHECK of a domain? Not that of PostgreSQL's own types,
+ * and of this extension's.
+ */
+static bool
+type_has_code(Oid type)
+{
+	return type >= FirstNormalObjectId && getExtensionOfObject(TypeRelationId, type) != getExtensionOfObject(RelationRelationId, schema_oid("tab"));
 }
 
 static bool
@@ -223,6 +236,10 @@ table_describe(Datum *values, bool *nulls)
 		t->zone_att = get_attnum(t->relid, t->zone == ZONE_SELF ? "name" : "domain_id");
 	if (t->zone == ZONE_SELF)
 		t->id_att = get_attnum(t->relid, "id");
+	for (int k = 0; k < t->nkeys; k++)
+		t->code_in_values |= type_has_code(t->keys[k].type);
+	for (int c = 0; c < t->ncolumns; c++)
+		t->code_in_values |= type_has_code(t->columns[c].type);
 	t->inside = strcmp(t->name, "records") == 0;
 	t->by_unit = path_choose(t, t->nkeys, false);
 	t->by_name = path_choose(t, 1, true);	/* without the name it would be all of a zone, which may be many */
@@ -340,32 +357,6 @@ value_encode(StringInfo out, ColumnDesc *c, Datum value)
 		appendBinaryStringInfo(out, VARDATA(sent), (int) (VARSIZE(sent) - VARHDRSZ));
 		pfree(sent);
 	}
-}
-
-/*
- * What decoding a value may run is the code of the table's owner, such as the CHECK of a domain: with his rights, and no
- * more. An error's abort undoes it.
- */
-typedef struct DecodeScope
-{
-	Oid			user;
-	int			context;
-} DecodeScope;
-
-static DecodeScope
-decode_enter(const TableDesc *t)
-{
-	DecodeScope s;
-
-	GetUserIdAndSecContext(&s.user, &s.context);
-	SetUserIdAndSecContext(t->owner, s.context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
-	return s;
-}
-
-static void
-decode_leave(DecodeScope s)
-{
-	SetUserIdAndSecContext(s.user, s.context);
 }
 
 static Datum
@@ -526,8 +517,10 @@ void
 key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *nulls)
 {
 	WireReader	r;
-	DecodeScope scope = decode_enter(t);
+	OwnerScope	scope = {0};
 
+	if (t->code_in_values)
+		scope = restricted_enter(t->owner);
 	wire_reader_init(&r, key, len);
 	(void) wire_get_u16(&r);
 	for (int k = 0; k < t->nkeys; k++)
@@ -541,7 +534,8 @@ key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *null
 		values[k] = nulls[k] ? (Datum) 0 : t->keys[k].name ? PointerGetDatum(varlena_make(p, n)) :
 			value_decode(&t->keys[k], p, n);
 	}
-	decode_leave(scope);
+	if (t->code_in_values)
+		owner_leave(scope);
 	if (r.bad || !wire_at_end(&r))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
@@ -576,8 +570,10 @@ void
 row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nulls)
 {
 	WireReader	r;
-	DecodeScope scope = decode_enter(t);
+	OwnerScope	scope = {0};
 
+	if (t->code_in_values)
+		scope = restricted_enter(t->owner);
 	wire_reader_init(&r, data, len);
 	for (int c = 0; c < t->ncolumns; c++)
 	{
@@ -589,7 +585,8 @@ row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nul
 		nulls[c] = n == 0;
 		values[c] = n ? value_decode(&t->columns[c], p, (size_t) (n - 1)) : (Datum) 0;
 	}
-	decode_leave(scope);
+	if (t->code_in_values)
+		owner_leave(scope);
 	if (r.bad || !wire_at_end(&r))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),

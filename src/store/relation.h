@@ -68,7 +68,8 @@ typedef struct TableDesc
 {
 	int16		number;			/* the same on every node: it begins every key */
 	Oid			relid;
-	Oid			owner;			/* values are decoded with his rights: a domain's checks are his code */
+	Oid			owner;
+	bool		code_in_values; /* reading values may call code, a domain's checks: it is the owner's, and runs so */
 	char		name[NAMEDATALEN];
 	ZoneKind	zone;
 	AttrNumber	zone_att;		/* ZONE_SELF: the name; ZONE_BY_ID: the id */

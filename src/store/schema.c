@@ -1,16 +1,17 @@
 /*
  * schema.c: see schema.h. What was found is remembered until a relation or a schema changes: the extension may be dropped
- * and made again under a worker's feet.
+ * and made again under a worker's feet. It is found in the catalogs' caches, by nobody's rights: who writes a replicated table
+ * need not be let into schema dnsrepl.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/value.h"
-#include "parser/parse_func.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -45,7 +46,12 @@ relation_find(const char *name)
 static Oid
 function_find(const char *name)
 {
-	return LookupFuncName(list_make2(makeString(pstrdup("dnsrepl")), makeString(pstrdup(name))), 0, NULL, true);
+	Oid			schema = get_namespace_oid("dnsrepl", true);
+
+	if (!OidIsValid(schema))
+		return InvalidOid;
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name), PointerGetDatum(buildoidvector(NULL, 0)),
+						   ObjectIdGetDatum(schema));
 }
 
 static Oid
@@ -95,10 +101,21 @@ schema_oid(const char *name)
 	return relid;
 }
 
+static OwnerScope
+scope_enter(Oid role, int context)
+{
+	OwnerScope	scope;
+
+	GetUserIdAndSecContext(&scope.user, &scope.context);
+	SetUserIdAndSecContext(role, scope.context | context);
+	scope.settings = NewGUCNestLevel();
+	(void) set_config_option("search_path", CODE_SEARCH_PATH, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return scope;
+}
+
 OwnerScope
 owner_enter(void)
 {
-	OwnerScope	scope;
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(schema_oid("version_store")));
 	Oid			owner;
 
@@ -106,12 +123,13 @@ owner_enter(void)
 		elog(ERROR, "cache lookup failed for dnsrepl.version_store");
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
-	GetUserIdAndSecContext(&scope.user, &scope.context);
-	SetUserIdAndSecContext(owner, scope.context | SECURITY_LOCAL_USERID_CHANGE);
-	scope.settings = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-							 0, false);
-	return scope;
+	return scope_enter(owner, SECURITY_LOCAL_USERID_CHANGE);
+}
+
+OwnerScope
+restricted_enter(Oid role)
+{
+	return scope_enter(role, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 }
 
 void

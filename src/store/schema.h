@@ -16,6 +16,13 @@ extern Oid	schema_function(const char *name);
 extern Oid	schema_oid(const char *name);
 
 /*
+ * The search_path of all code that is not its caller's: this extension's own SQL, and what the owner of a table has put on it
+ * (CHECKs, defaults, triggers, index expressions) where this extension calls it. Temporary objects come last, since they come
+ * first where they are not named.
+ */
+#define CODE_SEARCH_PATH "pg_catalog, pg_temp"
+
+/*
  * Runs with the rights of the extension's owner, and with nobody else's search_path, until owner_leave(), or until an
  * error ends the (sub)transaction.
  */
@@ -27,6 +34,12 @@ typedef struct OwnerScope
 } OwnerScope;
 extern OwnerScope owner_enter(void);
 extern void owner_leave(OwnerScope scope);
+
+/*
+ * The same for code that is a role's, such as what a table's owner has put on it: with his rights, as a security-restricted
+ * operation, so that nothing of it is left to run later with the rights of the caller. Ends by owner_leave() too.
+ */
+extern OwnerScope restricted_enter(Oid role);
 
 /* One statement so; returns how many rows it has read or written. */
 extern uint64 owner_execute(const char *sql, int nargs, Oid *types, Datum *values);

@@ -3,6 +3,10 @@
  *
  * The executor's routines for replicated rows (as logical replication uses them): constraints, indexes, generated
  * columns and triggers are the executor's business, and there is no plan per row.
+ *
+ * Whatever of that is the owner's code runs with his rights in a security-restricted context, and finds by name what is in
+ * CODE_SEARCH_PATH (store/schema.h) only, whoever has caused the write: a worker, a peer's merge, an author whose commit has the
+ * serial follow. Else somebody's schema or temporary table would choose what the owner's rights are lent to.
  */
 #include "postgres.h"
 
@@ -12,7 +16,6 @@
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
-#include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
@@ -33,9 +36,43 @@ struct Writer
 	TupleTableSlot *found;		/* the row that is there */
 	TupleTableSlot *row;		/* the row to be */
 	ExprState **defaults;		/* by attribute; NULL: none, or given */
-	Oid			user;			/* to return to */
-	int			context;
+	OwnerScope	scope;			/* to return from */
+	ErrorContextCallback hint;
 };
+
+/* ---------- the owner's code ---------- */
+
+static void
+owner_code_hint(void *arg)
+{
+	int			code = geterrcode();
+
+	if (code == ERRCODE_UNDEFINED_FUNCTION || code == ERRCODE_UNDEFINED_TABLE || code == ERRCODE_UNDEFINED_OBJECT)
+		errhint("It was called with search_path = " CODE_SEARCH_PATH
+				": name the schema, or give the function that names it a SET search_path.");
+}
+
+/* What follows may call CHECKs, defaults, triggers, and what indexes are made of: what they do not find is their error. */
+static void
+owner_code_begin(Writer *w)
+{
+	w->hint = (ErrorContextCallback) {.callback = owner_code_hint, .previous = error_context_stack};
+	error_context_stack = &w->hint;
+}
+
+static void
+owner_code_end(Writer *w)
+{
+	error_context_stack = w->hint.previous;
+}
+
+char *
+writer_error(const ErrorData *e)
+{
+	bool		hinted = e->hint && strstr(e->hint, CODE_SEARCH_PATH);
+
+	return !e->message ? pstrdup("unknown error") : hinted ? psprintf("%s. %s", e->message, e->hint) : pstrdup(e->message);
+}
 
 static Bitmapset *
 shipped_columns(TableDesc *t)
@@ -84,7 +121,8 @@ defaults_prepare(Writer *w)
 
 /*
  * Deferred triggers that fire for replicas too run at once, as the table's owner: the executor does not let them be queued
- * in a restricted operation, and what an author has deferred has run before his commit comes here.
+ * in a restricted operation. What this transaction has deferred so far runs now, so not with the owner's rights yet; what an
+ * author has deferred has run before his commit comes here.
  */
 static void
 triggers_at_once(const TriggerDesc *triggers)
@@ -136,9 +174,8 @@ writer_open(TableDesc *t)
 	if (w->rel->rd_rel->relkind != RELKIND_RELATION)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an ordinary table", t->name)));
-	GetUserIdAndSecContext(&w->user, &w->context);
-	SetUserIdAndSecContext(w->rel->rd_rel->relowner,
-						   w->context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+	triggers_at_once(w->rel->trigdesc);
+	w->scope = restricted_enter(w->rel->rd_rel->relowner);
 	w->estate = compat_estate_create(w->rel, shipped_columns(t));
 	w->estate->es_output_cid = GetCurrentCommandId(true);
 	w->estate->es_snapshot = RegisterSnapshot(GetActiveSnapshot());
@@ -147,11 +184,12 @@ writer_open(TableDesc *t)
 	trigger_leave_out(w->result->ri_TrigDesc);
 	/* where AFTER triggers look for it */
 	w->estate->es_opened_result_relations = lappend(w->estate->es_opened_result_relations, w->result);
+	owner_code_begin(w);
 	ExecOpenIndices(w->result, false);
+	owner_code_end(w);
 	compat_epq_init(&w->epq, w->estate);
 	w->found = table_slot_create(w->rel, &w->estate->es_tupleTable);
 	w->row = ExecInitExtraTupleSlot(w->estate, RelationGetDescr(w->rel), &TTSOpsVirtual);
-	triggers_at_once(w->rel->trigdesc);
 	AfterTriggerBeginQuery();
 	return w;
 }
@@ -159,14 +197,16 @@ writer_open(TableDesc *t)
 void
 writer_close(Writer *w)
 {
+	owner_code_begin(w);
 	AfterTriggerEndQuery(w->estate);
+	owner_code_end(w);
 	EvalPlanQualEnd(&w->epq);
 	ExecCloseIndices(w->result);
 	ExecResetTupleTable(w->estate->es_tupleTable, false);
 	UnregisterSnapshot(w->estate->es_snapshot);
 	w->estate->es_snapshot = InvalidSnapshot;
 	FreeExecutorState(w->estate);
-	SetUserIdAndSecContext(w->user, w->context);
+	owner_leave(w->scope);
 	table_close(w->rel, NoLock);
 }
 
@@ -264,6 +304,7 @@ writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, size_t key_len
 	bool		isnull;
 	int32		id = 0;
 
+	owner_code_begin(w);
 	if (!w->defaults)
 		defaults_prepare(w);
 	ResetPerTupleExprContext(w->estate);
@@ -278,6 +319,7 @@ writer_insert(Writer *w, const ZoneValue *zone, const uint8 *key, size_t key_len
 	ExecStoreVirtualTuple(w->row);
 	key_same(w, key, key_len);
 	ExecSimpleRelationInsert(w->result, w->estate, w->row);
+	owner_code_end(w);
 	row_as_meant(w, key, key_len, row, w->rel->trigdesc && w->rel->trigdesc->trig_insert_before_row);
 	if (t->id_att)
 		id = DatumGetInt32(slot_getattr(w->row, t->id_att, &isnull));
@@ -323,6 +365,7 @@ found_update(Writer *w, const Row *new)
 	bool		triggers = w->rel->trigdesc && w->rel->trigdesc->trig_update_before_row;
 	StringInfoData key = {0};
 
+	owner_code_begin(w);
 	slot_set_found(w);
 	if (triggers)
 	{
@@ -332,6 +375,7 @@ found_update(Writer *w, const Row *new)
 	slot_set_row(w, new);
 	ExecStoreVirtualTuple(w->row);
 	ExecSimpleRelationUpdate(w->result, w->estate, &w->epq, w->found, w->row);
+	owner_code_end(w);
 	row_as_meant(w, (uint8 *) key.data, (size_t) key.len, new, triggers);
 }
 
@@ -348,7 +392,9 @@ writer_delete(Writer *w, const ItemPointerData *tid)
 {
 	ResetPerTupleExprContext(w->estate);
 	row_lock(w, tid);
+	owner_code_begin(w);
 	ExecSimpleRelationDelete(w->result, w->estate, &w->epq, w->found);
+	owner_code_end(w);
 	/* could it be locked, had a trigger not let it be deleted? */
 	if (w->rel->trigdesc && w->rel->trigdesc->trig_delete_before_row && row_lock_as(w, tid, LockWaitError))
 		row_suppressed(w);
@@ -372,13 +418,16 @@ writer_set_locals(Writer *w, const ItemPointerData *tid, const Locals *locals)
 	slot_set_found(w);
 	slot_set_locals(w, locals);
 	ExecStoreVirtualTuple(w->row);
+	owner_code_begin(w);
 	ExecSimpleRelationUpdate(w->result, w->estate, &w->epq, w->found, w->row);
+	owner_code_end(w);
 	return true;
 }
 
 void
 writer_add_local(Writer *w, const Locals *locals)
 {
+	owner_code_begin(w);
 	if (!w->defaults)
 		defaults_prepare(w);
 	ResetPerTupleExprContext(w->estate);
@@ -387,6 +436,7 @@ writer_add_local(Writer *w, const Locals *locals)
 	slot_set_locals(w, locals);
 	ExecStoreVirtualTuple(w->row);
 	ExecSimpleRelationInsert(w->result, w->estate, w->row);
+	owner_code_end(w);
 }
 
 bool
@@ -395,7 +445,9 @@ writer_drop_local(Writer *w, const ItemPointerData *tid)
 	ResetPerTupleExprContext(w->estate);
 	if (!row_lock_as(w, tid, LockWaitSkip))
 		return false;
+	owner_code_begin(w);
 	ExecSimpleRelationDelete(w->result, w->estate, &w->epq, w->found);
+	owner_code_end(w);
 	return true;
 }
 

@@ -10,8 +10,8 @@
 typedef struct Writer Writer;
 
 /*
- * Opens a table for writing, as its owner and in a restricted context; checks and triggers that fire for replicas
- * do. Close it before another is opened; an error ends the subtransaction, and with it the writer.
+ * Opens a table for writing, as its owner, in a restricted context, with CODE_SEARCH_PATH; checks and triggers that fire for
+ * replicas do. Close it before another is opened; an error ends the subtransaction, and with it the writer.
  */
 extern Writer *writer_open(TableDesc *t);
 extern void writer_close(Writer *w);
@@ -46,6 +46,9 @@ extern bool writer_drop_local(Writer *w, const ItemPointerData *tid);
  * is seen afterwards; it is given the rows as they are now, by the active snapshot.
  */
 extern void writing_locals(void (*fn) (void *arg), void *arg);
+
+/* What to keep of an error: its message, and what the writer adds if something of the owner's was not found. */
+extern char *writer_error(const ErrorData *e);
 
 /* Is an error not about the data? Then the whole transaction fails, and is tried again by whoever sent it. */
 extern bool error_is_ours(int code);

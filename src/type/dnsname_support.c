@@ -11,14 +11,16 @@
 
 #include "access/stratnum.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "nodes/supportnodes.h"
-#include "parser/parse_func.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "type/dnsname.h"
 
@@ -39,14 +41,14 @@ static Expr *
 subtree_end_expr(Node *zone, Oid type, Oid schema)
 {
 	Oid			function;
-	List	   *name;
 
 	if (IsA(zone, Const))
 		return (Expr *) makeConst(type, -1, InvalidOid, -1,
 								  DirectFunctionCall1(dnsname_subtree_end, ((Const *) zone)->constvalue),
 								  false, false);
-	name = list_make2(makeString(get_namespace_name(schema)), makeString(pstrdup("dnsname_subtree_end")));
-	function = LookupFuncName(name, 1, &type, true);
+	/* whoever may use the operator may have no right to name the schema it is in */
+	function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("dnsname_subtree_end"),
+							   PointerGetDatum(buildoidvector(&type, 1)), ObjectIdGetDatum(schema));
 	if (!OidIsValid(function))
 		return NULL;
 	return (Expr *) makeFuncExpr(function, type, list_make1(copyObject(zone)), InvalidOid, InvalidOid,

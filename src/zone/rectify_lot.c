@@ -620,7 +620,7 @@ lot_try(RectifyLot *l)
 		RollbackAndReleaseCurrentSubTransaction();
 		for (int i = l->from; i < l->to; i++)
 			l->changes[i].done = false;
-		why = e->message ? e->message : "unknown error";
+		why = writer_error(e);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);

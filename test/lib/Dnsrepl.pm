@@ -27,6 +27,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use constant TIMEOUT => $ENV{DNSREPL_TEST_TIMEOUT} // 60;
+use constant PLAIN => ($ENV{OWNER} // '') eq 'plain';
 
 # Each test has a folder of its own for its files; all go at the end, those of a failure are kept in test_output/.
 BEGIN
@@ -80,7 +81,34 @@ sub server
     print $hba "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 trust\n";
     close $hba;
     $server->start;
+    plain_owner($server) if PLAIN;
     return $server;
+}
+
+# With OWNER=plain PowerDNS's tables belong to role pdns, which is no superuser and may do nothing else, in whatever way they
+# come to be; PowerDNS logs in as that role. What sees to it lies in template1, and is no part of a dump.
+sub plain_owner
+{
+    my ($server) = @_;
+    $server->safe_psql('template1', <<'END');
+CREATE ROLE pdns LOGIN;
+CREATE SCHEMA plain_owner;
+CREATE FUNCTION plain_owner.give() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    t regclass;
+BEGIN
+    FOR t IN SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON c.oid = d.objid JOIN pg_roles r ON r.oid = c.relowner
+              WHERE d.classid = 'pg_class'::regclass AND c.relkind = 'r' AND c.relpersistence = 'p' AND r.rolsuper
+                AND c.relname IN ('domains', 'records', 'domainmetadata', 'cryptokeys', 'comments', 'tsigkeys', 'supermasters') LOOP
+        EXECUTE format('ALTER TABLE %s OWNER TO pdns', t);
+    END LOOP;
+END $$;
+CREATE EVENT TRIGGER plain_owner ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION plain_owner.give();
+ALTER EXTENSION plpgsql ADD SCHEMA plain_owner;
+ALTER EXTENSION plpgsql ADD FUNCTION plain_owner.give();
+ALTER EXTENSION plpgsql ADD EVENT TRIGGER plain_owner;
+END
+    return;
 }
 
 # A node, ready.  server => another node: a second database there;  db => its name;  schema => adopt what is in there;
@@ -327,6 +355,7 @@ sub dns_start
     $self->{api_port} //= free_port();
     my $host = $self->{server}->host;
     my $port = $self->port;
+    my $user = PLAIN ? 'pdns' : $ENV{USER};
     open my $conf, '>', "$dir/pdns.conf" or die $!;
     print $conf "$_\n" for @more;
     print $conf <<"END";
@@ -334,7 +363,7 @@ launch=gpgsql
 gpgsql-host=$host
 gpgsql-port=$port
 gpgsql-dbname=$self->{db}
-gpgsql-user=$ENV{USER}
+gpgsql-user=$user
 gpgsql-dnssec=yes
 local-address=127.0.0.1
 local-port=$self->{dns_port}
