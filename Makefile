@@ -23,7 +23,7 @@ OBJS = $(SOURCES:.c=.o)
 # The extension script, in the order in which its pieces build upon each other.
 SQL_PIECES = src/dnsrepl.sql \
 	src/type/dnsname.sql src/type/rrtype.sql src/type/rr.sql src/type/record.sql \
-	src/store/store.sql src/store/policy.sql src/write/write.sql src/zone/check_zone.sql src/zone/zone_file.sql src/merge/merge.sql src/ship/server.sql src/ship/ship.sql \
+	src/store/store.sql src/store/user_table.sql src/store/policy.sql src/write/write.sql src/zone/check_zone.sql src/zone/zone_file.sql src/merge/merge.sql src/ship/server.sql src/ship/ship.sql \
 	src/status/status.sql src/status/conflict.sql src/status/check.sql src/setup/setup.sql src/setup/adopt.sql src/grants.sql
 SCRIPT = $(EXTENSION)--$(EXTVERSION).sql
 
@@ -107,6 +107,7 @@ help:
 	@echo 'make test             all tests: unit, regression, isolation, several servers with PowerDNS'
 	@echo 'make unit | check-regress | check-isolation | check-tap     one kind of them'
 	@echo '     REGRESS="dnsname store"  ISOLATION="..."  TESTS="test/t/010_convergence.pl"     some of them'
+	@echo '     OWNER=plain    with tables that belong to a role which is no superuser'
 	@echo 'make torture          random games for TIME seconds (3600), or SEED=n again; BOUNDS=tiny: with steps,'
 	@echo '                      batches, packs and messages of a few units'
 	@echo 'make demo             three nodes, three DNS servers, a cut link'
@@ -130,7 +131,7 @@ export TESTS REGRESS ISOLATION SEED OWNER
 
 test: need-build+test
 	$(AGAIN) stage-test unit-programs
-	$(RUN) tap unit regress isolation
+	$(RUN) tap unit regress isolation plain
 unit: need-build
 	$(AGAIN) unit-programs
 	$(RUN) unit

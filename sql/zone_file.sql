@@ -121,7 +121,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON domains, records, domainmetadata TO regr
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO regress_zone_writer;
 GRANT USAGE ON SCHEMA dnsrepl TO regress_zone_writer;
 GRANT SELECT ON dnsrepl.tab TO regress_zone_writer;
-GRANT EXECUTE ON FUNCTION dnsrepl.import_zone, dnsrepl.export_zone, dnsrepl.diff, dnsrepl.zone_file, dnsrepl.zone_records, dnsrepl.soa_content
+GRANT EXECUTE ON FUNCTION dnsrepl.import_zone, dnsrepl.export_zone, dnsrepl.diff, dnsrepl.zone_file, dnsrepl.zone_records, dnsrepl.soa_content,
+  dnsrepl.domain_id, dnsrepl.rows_of, dnsrepl.execute_as_owner, dnsrepl.record, dnsrepl.rdata
   TO regress_zone_writer;
 SET ROLE regress_zone_writer;
 SELECT * FROM dnsrepl.import_zone('@ 60 SOA a b 1 2 3 4 5

@@ -1,6 +1,9 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION dnsrepl" to load this file. \quit
 
+-- What views, defaults and CHECKs name without a schema is PostgreSQL's, and not what somebody has put into the schema of the types.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE SCHEMA dnsrepl;
 COMMENT ON SCHEMA dnsrepl IS 'DNS replication: dnsrepl.status, dnsrepl.add_peer() and what else one manages it with';
 

@@ -10,6 +10,8 @@
  *
  * The plugin sees rows, not tables. A row that goes must come whole: REPLICA IDENTITY FULL on records. The zone is found by its id in
  * domains, as it was at that time: user_catalog_table on domains. Where one of the two is missing, an error says so.
+ *
+ * Of a column's type it calls the output function, which nobody but a superuser can make: no code of the table's owner.
  */
 #include "postgres.h"
 

@@ -101,14 +101,12 @@ COMMENT ON FUNCTION dnsrepl.unchecked_since() IS 'since when no process checks t
 
 -- A zone that came behind the triggers' back has no row of the extension's, by which all zones are looked at.
 CREATE FUNCTION dnsrepl.zones_enter() RETURNS void
-  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  rel regclass := (SELECT t.rel FROM dnsrepl.tab t WHERE t.no = 1);
-BEGIN
-  IF rel IS NOT NULL THEN
-    EXECUTE format('INSERT INTO dnsrepl.zone (name) SELECT d.name FROM %s d WHERE NOT EXISTS (SELECT FROM dnsrepl.zone z WHERE z.name OPERATOR(@extschema@.=) d.name) ON CONFLICT DO NOTHING', rel);
-  END IF;
-END $$;
+  LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO dnsrepl.zone (name)
+    SELECT d.name FROM dnsrepl.tab t, dnsrepl.rows_of(t.rel, '{name}') d (name @extschema@.dnsname)
+     WHERE t.no = 1 AND NOT EXISTS (SELECT FROM dnsrepl.zone z WHERE z.name OPERATOR(@extschema@.=) d.name)
+    ON CONFLICT DO NOTHING
+$$;
 COMMENT ON FUNCTION dnsrepl.zones_enter() IS 'enters zones that are in domains and not known to the extension';
 
 CREATE FUNCTION dnsrepl.keep_books() RETURNS void

@@ -4,7 +4,7 @@
 -- adoption_users() what hangs on columns whose type has to change, adoption_rows() the rows. In these lists `key` tells the
 -- row; it is null where the trouble is the table's. setup_adopt() holds the tables locked and raises that list as one error,
 -- or makes what is missing (a table belongs to the owner of those that are there) and changes the types, with one rewrite of
--- each table. Other columns, ids, sequences, indexes, owners and privileges stay. Tables that have the types already, as
+-- each table; what that may call of their owner's code (CHECKs, indexes of expressions) runs with his rights. Other columns, ids, sequences, indexes, owners and privileges stay. Tables that have the types already, as
 -- after the restoration of a node's dump, pass the same examination and are not rewritten.
 -- Sessions that have prepared statements on the tables, PowerDNS's among them, get an error once ("cached plan must not
 -- change result type"); PowerDNS connects again by itself.
@@ -150,22 +150,22 @@ CREATE FUNCTION dnsrepl.adoption_queries() RETURNS TABLE (tab text, query text)
     SELECT 'id=' || id, concat_ws(' ', error, CASE WHEN id <> first THEN format('name "%s": The domain with id=%s has the same.', name, first) END),
         CASE WHEN id <> first THEN 'DELETE FROM @tab WHERE id = ' || id END
     FROM (SELECT id, name, error, CASE WHEN error IS NULL THEN min(id) OVER (PARTITION BY parsed) END AS first
-        FROM (SELECT id, name, error, CASE WHEN error IS NULL THEN @extschema@.dnsname(name) END AS parsed
+        FROM (SELECT id, name, error, CASE WHEN error IS NULL THEN name::@extschema@.dnsname END AS parsed
             FROM (SELECT id, name::text, dnsrepl.record_error(name::text, NULL, NULL, NULL, NULL) AS error
-                FROM @tab OFFSET 0) a OFFSET 0) b) c
+                FROM @rows OFFSET 0) a OFFSET 0) b) c
     WHERE error IS NOT NULL OR id <> first ORDER BY id$q$),
     ('records', $q$
     SELECT 'id=' || id, problem, CASE WHEN orphan OR outside THEN 'DELETE FROM @tab WHERE id = ' || id
         ELSE 'UPDATE @tab SET ' || nullif(dnsrepl.adoption_fix(name, type, ttl, prio, content), '') || ' WHERE id = ' || id END
     FROM (SELECT r.*, z.id IS NULL AS orphan,
-            r.error IS NULL AND r.type IS NOT NULL AND NOT @extschema@.dnsname(r.name) OPERATOR(@extschema@.<<=) z.name AS outside,
+            r.error IS NULL AND r.type IS NOT NULL AND NOT r.name::@extschema@.dnsname OPERATOR(@extschema@.<<=) z.name AS outside,
             concat_ws(' ', CASE WHEN r.type IS NOT NULL OR r.domain_id IS NOT NULL THEN @lost END, r.error,
-            CASE WHEN r.error IS NULL AND r.type IS NOT NULL AND NOT @extschema@.dnsname(r.name) OPERATOR(@extschema@.<<=) z.name
+            CASE WHEN r.error IS NULL AND r.type IS NOT NULL AND NOT r.name::@extschema@.dnsname OPERATOR(@extschema@.<<=) z.name
                 THEN format('name "%s": It is outside its zone "%s" (RFC 1035 5).', r.name, z.name) END) AS problem
         FROM (SELECT id, domain_id, name::text, type::text, ttl, prio, content,
                 CASE WHEN name IS NOT NULL OR type IS NOT NULL
                     THEN dnsrepl.record_error(name::text, type::text, ttl, prio, content) END AS error
-            FROM @tab OFFSET 0) r LEFT JOIN z ON z.id = r.domain_id OFFSET 0) p
+            FROM @rows OFFSET 0) r LEFT JOIN z ON z.id = r.domain_id OFFSET 0) p
     WHERE problem <> '' ORDER BY id$q$),
     -- What a commit would be refused for. Of two that do not go together PowerDNS answers with the CNAME, so the other is disabled.
     ('records', $q$
@@ -180,30 +180,30 @@ CREATE FUNCTION dnsrepl.adoption_queries() RETURNS TABLE (tab text, query text)
             WHEN type IN ('DNSKEY', 'NSEC3PARAM', 'CDS', 'CDNSKEY', 'ZONEMD', 'CSYNC') AND NOT apex THEN format('A %s record below the apex of its zone (RFC 4034 2).', type)
             WHEN EXISTS (SELECT FROM dname d WHERE d.domain_id = c.domain_id AND c.name OPERATOR(@extschema@.<<) d.name) THEN 'A name below a DNAME record (RFC 6672 2.4).'
             END AS problem
-        FROM (SELECT *, CASE WHEN n > 1 THEN min(id) OVER (PARTITION BY domain_id, name, type, CASE WHEN n > 1 THEN @extschema@.rr(name, type::@extschema@.rrtype, 0, prio, content) END) ELSE id END AS same
+        FROM (SELECT *, CASE WHEN n > 1 THEN min(id) OVER (PARTITION BY domain_id, name, type, CASE WHEN n > 1 THEN dnsrepl.record(name, type::@extschema@.rrtype, 0, prio, content) END) ELSE id END AS same
             FROM (SELECT r.*, name OPERATOR(@extschema@.=) zone AS apex, count(*) OVER (PARTITION BY domain_id, name, type) AS n, min(id) OVER (PARTITION BY domain_id, name, type) AS first,
                     min(id) FILTER (WHERE type = 'CNAME') OVER (PARTITION BY domain_id, name) AS cname
-                FROM (SELECT r.id, r.domain_id, @extschema@.dnsname(r.name) AS name, @extschema@.rrtype(r.type)::text AS type, r.prio, r.content, z.name AS zone
-                    FROM (SELECT id, domain_id, name::text, type::text, prio, content::text FROM @tab WHERE type IS NOT NULL AND disabled IS NOT TRUE
+                FROM (SELECT r.id, r.domain_id, r.name::@extschema@.dnsname AS name, r.type::@extschema@.rrtype::text AS type, r.prio, r.content, z.name AS zone
+                    FROM (SELECT id, domain_id, name::text, type::text, prio, content::text FROM @rows WHERE type IS NOT NULL AND disabled IS NOT TRUE
                         AND dnsrepl.record_error(name::text, type::text, ttl, prio, content) IS NULL OFFSET 0) r JOIN z ON z.id = r.domain_id) r) r) c) p
     WHERE problem IS NOT NULL ORDER BY id$q$),
     ('domainmetadata', $q$
     SELECT 'id=' || id, problem, CASE WHEN orphan THEN 'DELETE FROM @tab WHERE id = ' || id END
     FROM (SELECT r.id, z.id IS NULL AS orphan, concat_ws(' ', @lost, CASE WHEN r.kind IS NULL THEN 'kind: It is missing.' END) AS problem
-        FROM @tab r LEFT JOIN z ON z.id = r.domain_id OFFSET 0) p
+        FROM @rows LEFT JOIN z ON z.id = r.domain_id OFFSET 0) p
     WHERE problem <> '' ORDER BY id$q$),
     ('cryptokeys', $q$
     SELECT 'id=' || id, problem, CASE WHEN orphan THEN 'DELETE FROM @tab WHERE id = ' || id END
     FROM (SELECT r.id, z.id IS NULL AS orphan, concat_ws(' ', @lost, CASE WHEN r.flags IS NULL THEN 'flags: It is missing.' END,
             CASE WHEN r.content IS NULL THEN 'content: It is missing.' END) AS problem
-        FROM @tab r LEFT JOIN z ON z.id = r.domain_id OFFSET 0) p
+        FROM @rows LEFT JOIN z ON z.id = r.domain_id OFFSET 0) p
     WHERE problem <> '' ORDER BY id$q$),
     ('comments', $q$
     SELECT 'id=' || id, problem, CASE WHEN orphan THEN 'DELETE FROM @tab WHERE id = ' || id END
     FROM (SELECT r.id, z.id IS NULL AS orphan, concat_ws(' ', @lost, dnsrepl.record_error(r.name::text, NULL, NULL, NULL, NULL),
             CASE WHEN r.type IS NULL THEN 'type: It is missing.'
                 ELSE substring(dnsrepl.record_error('.', r.type::text, NULL, NULL, NULL) FROM '^type ".*') END) AS problem
-        FROM @tab r LEFT JOIN z ON z.id = r.domain_id OFFSET 0) p
+        FROM @rows LEFT JOIN z ON z.id = r.domain_id OFFSET 0) p
     WHERE problem <> '' ORDER BY id$q$),
     ('tsigkeys', $q$
     SELECT 'id=' || id, concat_ws(' ', error, CASE WHEN algorithm IS NULL THEN 'algorithm: It is missing.' END,
@@ -211,9 +211,9 @@ CREATE FUNCTION dnsrepl.adoption_queries() RETURNS TABLE (tab text, query text)
         CASE WHEN id <> first THEN 'DELETE FROM @tab WHERE id = ' || id END
     FROM (SELECT id, name, algorithm, error,
             CASE WHEN error IS NULL AND algorithm IS NOT NULL THEN min(id) OVER (PARTITION BY parsed, algorithm) END AS first
-        FROM (SELECT id, name, algorithm, error, CASE WHEN error IS NULL THEN @extschema@.dnsname(name) END AS parsed
+        FROM (SELECT id, name, algorithm, error, CASE WHEN error IS NULL THEN name::@extschema@.dnsname END AS parsed
             FROM (SELECT id, name::text, algorithm, dnsrepl.record_error(name::text, NULL, NULL, NULL, NULL) AS error
-                FROM @tab OFFSET 0) a OFFSET 0) b) c
+                FROM @rows OFFSET 0) a OFFSET 0) b) c
     WHERE error IS NOT NULL OR algorithm IS NULL OR id <> first ORDER BY id$q$),
     ('supermasters', $q$
     SELECT format('ip=%s nameserver=%s', ip, name), concat_ws(' ', CASE WHEN ip IS NULL THEN 'ip: It is missing.' END,
@@ -222,30 +222,42 @@ CREATE FUNCTION dnsrepl.adoption_queries() RETURNS TABLE (tab text, query text)
         CASE WHEN again THEN format('DELETE FROM @tab WHERE ip = %L AND nameserver = %L', ip, name) END
     FROM (SELECT ip, name, error,
             error IS NULL AND ip IS NOT NULL AND row_number() OVER (PARTITION BY ip, parsed ORDER BY name COLLATE "C") > 1 AS again
-        FROM (SELECT ip, name, error, CASE WHEN error IS NULL THEN @extschema@.dnsname(name) END AS parsed
+        FROM (SELECT ip, name, error, CASE WHEN error IS NULL THEN name::@extschema@.dnsname END AS parsed
             FROM (SELECT ip, nameserver::text AS name, dnsrepl.record_error(nameserver::text, NULL, NULL, NULL, NULL) AS error
-                FROM @tab OFFSET 0) a OFFSET 0) b) c
+                FROM @rows OFFSET 0) a OFFSET 0) b) c
     WHERE error IS NOT NULL OR ip IS NULL OR again ORDER BY ip, name COLLATE "C"$q$)
 $$;
 COMMENT ON FUNCTION dnsrepl.adoption_queries() IS 'for setup(): for each table a query that finds the rows that are not valid';
 
+-- A table's rows as a subquery r, by which its owner's code is not called; text where the types may have to change.
+CREATE FUNCTION dnsrepl.adoption_reader(schema name, tab text) RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('(SELECT * FROM dnsrepl.rows_of(%L, %L) t (%s)) r', c.rel::regclass, array_agg(c.col),
+        string_agg(format('%I %s', c.col, CASE c.kind WHEN 'int4' THEN 'int4' WHEN 'int' THEN 'int8' WHEN 'bool' THEN 'bool' WHEN 'inet' THEN 'inet' ELSE 'text' END), ', '))
+    FROM dnsrepl.adoption_columns(schema) c
+    WHERE c.tab = adoption_reader.tab AND c.attnum IS NOT NULL
+    GROUP BY c.rel
+$$;
+COMMENT ON FUNCTION dnsrepl.adoption_reader(name, text) IS 'for setup(): how a table that is there is read';
+
 CREATE FUNCTION dnsrepl.adoption_rows(schema name) RETURNS TABLE (tab text, key text, problem text, fix text)
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     q record;
-    domains regclass := to_regclass(format('%I.domains', schema));
+    domains text := dnsrepl.adoption_reader(schema, 'domains');
     zones text := CASE WHEN domains IS NULL THEN 'SELECT NULL::int4 AS id, NULL::@extschema@.dnsname AS name WHERE false'
-        ELSE format('SELECT id, CASE WHEN dnsrepl.record_error(name::text, NULL, NULL, NULL, NULL) IS NULL '
-            'THEN @extschema@.dnsname(name::text) END AS name FROM %s', domains) END;
+        ELSE format('SELECT id, CASE WHEN dnsrepl.record_error(name, NULL, NULL, NULL, NULL) IS NULL '
+            'THEN name::@extschema@.dnsname END AS name FROM %s', domains) END;
     lost text := $q$CASE WHEN r.domain_id IS NULL THEN 'domain_id: It is missing.'
         WHEN z.id IS NULL THEN format('domain_id %s: There is no domain with this id.', r.domain_id) END$q$;
 BEGIN
-    FOR q IN SELECT a.tab, a.query, to_regclass(format('%I.%I', schema, a.tab)) AS rel FROM dnsrepl.adoption_queries() a LOOP
+    FOR q IN SELECT a.tab, a.query, to_regclass(format('%I.%I', schema, a.tab)) AS rel, dnsrepl.adoption_reader(schema, a.tab) AS reader
+             FROM dnsrepl.adoption_queries() a LOOP
         IF q.rel IS NOT NULL THEN
             RETURN QUERY EXECUTE format('WITH z AS MATERIALIZED (%s)%s SELECT %L, p.* FROM (%s) p', zones,
-                CASE WHEN q.query ~ ' dname d ' THEN format(', dname AS MATERIALIZED (SELECT domain_id, @extschema@.dnsname(name::text) AS name FROM %s'
-                    ' WHERE upper(type::text) = ''DNAME'' AND disabled IS NOT TRUE AND dnsrepl.record_error(name::text, NULL, NULL, NULL, NULL) IS NULL)', q.rel) END,
-                q.tab, replace(replace(q.query, '@tab', q.rel::text), '@lost', lost));
+                CASE WHEN q.query ~ ' dname d ' THEN format(', dname AS MATERIALIZED (SELECT domain_id, name::@extschema@.dnsname AS name FROM %s'
+                    ' WHERE upper(type) = ''DNAME'' AND disabled IS NOT TRUE AND dnsrepl.record_error(name, NULL, NULL, NULL, NULL) IS NULL)', q.reader) END,
+                q.tab, replace(replace(replace(q.query, '@tab', q.rel::text), '@rows', q.reader), '@lost', lost));
         END IF;
     END LOOP;
 END $$;
@@ -298,7 +310,7 @@ BEGIN
         SELECT rel, string_agg(clause, ', ' ORDER BY place, clause DESC) AS clauses
         FROM (SELECT c.rel, 1 + c.attnum AS place, format('ALTER COLUMN %I TYPE %s USING %s', c.col, c.target,
                     CASE WHEN c.target = 'text'::regtype THEN quote_ident(c.col) || '::text'
-                        ELSE format('%s(%I::text)', c.target, c.col) END) AS clause
+                        ELSE format('%I::text::%s', c.col, c.target) END) AS clause
                 FROM dnsrepl.adoption_changes(schema) c
             UNION ALL       -- PowerDNS's DEFAULT NULL, which is the old type's
             SELECT c.rel, 1, format('ALTER COLUMN %I DROP DEFAULT', c.col)
@@ -313,7 +325,7 @@ BEGIN
                     AND k.conrelid IN (SELECT c.rel FROM dnsrepl.adoption_changes(schema) c)) a
         GROUP BY rel ORDER BY rel
     LOOP
-        EXECUTE format('ALTER TABLE %s %s', t.rel::regclass, t.clauses);
+        PERFORM dnsrepl.alter_as_owner(t.rel, format('ALTER TABLE %s %s', t.rel::regclass, t.clauses));
         EXECUTE format('ANALYZE %s', t.rel::regclass);
     END LOOP;
 END $$;
@@ -325,7 +337,6 @@ CREATE FUNCTION dnsrepl.adoption_complete(schema name) RETURNS void
 DECLARE
     t record;
     kind text;
-    largest bigint;
     domains regclass := format('%I.domains', schema)::regclass;
 BEGIN
     FOR t IN
@@ -354,10 +365,10 @@ BEGIN
         SELECT c.tab, c.rel::regclass AS rel, pg_get_serial_sequence(c.rel::regclass::text, c.col)::regclass AS sequence
         FROM dnsrepl.adoption_columns(schema) c WHERE c.col = 'id' AND pg_get_serial_sequence(c.rel::regclass::text, c.col) IS NOT NULL
     LOOP
-        EXECUTE format('SELECT max(id) FROM %s HAVING max(id) > (SELECT last_value FROM %s)', t.rel, t.sequence) INTO largest;
-        IF largest IS NOT NULL THEN
-            PERFORM setval(t.sequence, largest);
-            RAISE NOTICE 'the sequence of table "%" was behind its column "id": set to %', t.tab, largest;
+        IF dnsrepl.execute_as_owner(t.rel, format('SELECT setval($1, max(id)) FROM %s HAVING max(id) > (SELECT last_value FROM %s)',
+            t.rel, t.sequence), t.sequence) > 0
+        THEN
+            RAISE NOTICE 'the sequence of table "%" was behind its column "id": set to %', t.tab, pg_sequence_last_value(t.sequence);
         END IF;
     END LOOP;
     FOR t IN
@@ -365,7 +376,10 @@ BEGIN
         WHERE c.col = 'domain_id' AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.contype = 'f' AND k.convalidated
             AND k.conrelid = c.rel AND k.confrelid = domains AND k.conkey = ARRAY[c.attnum])
     LOOP
-        EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (domain_id) REFERENCES %s (id) ON DELETE CASCADE', t.rel, domains);
+        -- the rows are looked at with their owner's rights, who need not have any on domains
+        EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (domain_id) REFERENCES %s (id) ON DELETE CASCADE NOT VALID', t.rel, domains);
+        PERFORM dnsrepl.alter_as_owner(t.rel, format('ALTER TABLE %s VALIDATE CONSTRAINT %I', t.rel, k.conname)) FROM pg_constraint k
+            WHERE k.contype = 'f' AND NOT k.convalidated AND k.conrelid = t.rel AND k.confrelid = domains;
         RAISE NOTICE 'table "%" had no foreign key from domain_id to domains: made', t.tab;
     END LOOP;
 END $$;

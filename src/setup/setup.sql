@@ -214,6 +214,7 @@ CREATE FUNCTION dnsrepl.setup_missing() RETURNS text[]
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present name := (SELECT n.schema FROM dnsrepl.node n);
+    owner regrole := (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass(format('%I.domains', present)));
     made text[];
     t record;
 BEGIN
@@ -227,6 +228,7 @@ BEGIN
     END IF;
     made := dnsrepl.setup_create(present);
     FOR t IN SELECT b.name, format('%I.%I', present, b.name)::regclass AS rel FROM dnsrepl.tab b WHERE b.name = ANY (made) LOOP
+        EXECUTE format('ALTER TABLE %s OWNER TO %s', t.rel, owner);
         UPDATE dnsrepl.tab b SET rel = t.rel WHERE b.name = t.name;
         PERFORM dnsrepl.setup_triggers(t.rel);
     END LOOP;

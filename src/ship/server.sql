@@ -70,8 +70,10 @@ BEGIN
 	IF tsig_key LIKE '%:%' THEN
 		RETURN tsig_key;
 	END IF;
-	EXECUTE format('SELECT concat_ws('':'', algorithm, name, secret) FROM %s WHERE name OPERATOR(@extschema@.=) $1::@extschema@.dnsname ORDER BY algorithm DESC LIMIT 1',
-		(SELECT t.rel::regclass FROM dnsrepl.tab t WHERE t.name = 'tsigkeys')) INTO key USING tsig_key;
+	SELECT concat_ws(':', k.algorithm, k.name, k.secret) INTO key
+	  FROM dnsrepl.rows_of((SELECT t.rel FROM dnsrepl.tab t WHERE t.name = 'tsigkeys'), '{name,algorithm,secret}')
+	         k (name @extschema@.dnsname, algorithm text, secret text)
+	 WHERE k.name OPERATOR(@extschema@.=) tsig_key::@extschema@.dnsname ORDER BY k.algorithm DESC LIMIT 1;
 	IF key IS NULL THEN
 		RAISE EXCEPTION 'there is no TSIG key "%"', tsig_key USING ERRCODE = 'undefined_object',
 			HINT = 'Name a row of tsigkeys, or give algorithm:name:secret as for nsupdate -y.';

@@ -116,7 +116,7 @@ CREATE VIEW dnsrepl.problem AS
               ELSE 'does the peer have a link to this node?' END
     FROM dnsrepl.check_problem c JOIN dnsrepl.zone z ON z.no = c.zone
   UNION ALL
-  SELECT 'records', w.zone, jsonb_build_object('name', w.name) || CASE WHEN w.type = 0 THEN '{}' ELSE jsonb_build_object('type', @extschema@.rrtype(w.type)) END,
+  SELECT 'records', w.zone, jsonb_build_object('name', w.name) || CASE WHEN w.type = 0 THEN '{}' ELSE jsonb_build_object('type', w.type::@extschema@.rrtype) END,
          format('server %s: %s', w.server, w.problem), w.since, w.tries,
          CASE WHEN w.name IS NULL THEN 'nothing of this zone is told to the server meanwhile; it is compared and told when the server takes it, or SELECT dnsrepl.resync(server)'
               ELSE 'the rest of the zone goes on; this is told when the server takes it' END

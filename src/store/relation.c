@@ -38,6 +38,7 @@
 #include "dns/name.h"
 #include "store/relation.h"
 #include "store/schema.h"
+#include "store/table_code.h"
 
 #define MAX_TABLES 256
 
@@ -76,11 +77,7 @@ name_type(void)
 	return get_atttype(schema_oid("zone"), 2);	/* dnsrepl.zone.name */
 }
 
-/*
- * May reading a value of this type call code of somebody's, such as the CHECK of a domain? Not that of PostgreSQL's own types,
- * and of this extension's.
- */
-static bool
+bool
 type_has_code(Oid type)
 {
 	return type >= FirstNormalObjectId && getExtensionOfObject(TypeRelationId, type) != getExtensionOfObject(RelationRelationId, schema_oid("tab"));
@@ -520,7 +517,10 @@ key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *null
 	OwnerScope	scope = {0};
 
 	if (t->code_in_values)
+	{
+		temporary_objects_refuse(t->owner);
 		scope = restricted_enter(t->owner);
+	}
 	wire_reader_init(&r, key, len);
 	(void) wire_get_u16(&r);
 	for (int k = 0; k < t->nkeys; k++)
@@ -573,7 +573,10 @@ row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nul
 	OwnerScope	scope = {0};
 
 	if (t->code_in_values)
+	{
+		temporary_objects_refuse(t->owner);
 		scope = restricted_enter(t->owner);
+	}
 	wire_reader_init(&r, data, len);
 	for (int c = 0; c < t->ncolumns; c++)
 	{

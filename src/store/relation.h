@@ -219,6 +219,12 @@ extern void name_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneV
 extern char *column_text(const ColumnDesc *c, Datum value);
 extern char *zone_text(const uint8 *name, size_t name_len);
 
+/*
+ * May values of this type call code of somebody's as they are made, such as the CHECK of a domain? Not those of PostgreSQL's own
+ * types, and of this extension's.
+ */
+extern bool type_has_code(Oid type);
+
 /* The type dnsname. */
 extern Oid	name_type(void);
 

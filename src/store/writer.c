@@ -24,6 +24,7 @@
 
 #include "compat.h"
 #include "store/schema.h"
+#include "store/table_code.h"
 #include "store/writer.h"
 
 struct Writer
@@ -42,21 +43,11 @@ struct Writer
 
 /* ---------- the owner's code ---------- */
 
-static void
-owner_code_hint(void *arg)
-{
-	int			code = geterrcode();
-
-	if (code == ERRCODE_UNDEFINED_FUNCTION || code == ERRCODE_UNDEFINED_TABLE || code == ERRCODE_UNDEFINED_OBJECT)
-		errhint("It was called with search_path = " CODE_SEARCH_PATH
-				": name the schema, or give the function that names it a SET search_path.");
-}
-
 /* What follows may call CHECKs, defaults, triggers, and what indexes are made of: what they do not find is their error. */
 static void
 owner_code_begin(Writer *w)
 {
-	w->hint = (ErrorContextCallback) {.callback = owner_code_hint, .previous = error_context_stack};
+	w->hint = (ErrorContextCallback) {.callback = table_code_hint, .previous = error_context_stack};
 	error_context_stack = &w->hint;
 }
 
@@ -124,13 +115,13 @@ defaults_prepare(Writer *w)
  * in a restricted operation. What this transaction has deferred so far runs now, so not with the owner's rights yet; what an
  * author has deferred has run before his commit comes here.
  */
-static void
-triggers_at_once(const TriggerDesc *triggers)
+void
+triggers_at_once(const TriggerDesc *triggers, bool of_edits)
 {
 	bool		any = false;
 
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-		any |= triggers->triggers[i].tginitdeferred && triggers->triggers[i].tgenabled != TRIGGER_FIRES_ON_ORIGIN;
+		any |= triggers->triggers[i].tginitdeferred && (of_edits || triggers->triggers[i].tgenabled != TRIGGER_FIRES_ON_ORIGIN);
 	if (any)
 	{
 		ConstraintsSetStmt *all = makeNode(ConstraintsSetStmt);
@@ -174,7 +165,8 @@ writer_open(TableDesc *t)
 	if (w->rel->rd_rel->relkind != RELKIND_RELATION)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an ordinary table", t->name)));
-	triggers_at_once(w->rel->trigdesc);
+	table_code_guard(w->rel);
+	triggers_at_once(w->rel->trigdesc, false);
 	w->scope = restricted_enter(w->rel->rd_rel->relowner);
 	w->estate = compat_estate_create(w->rel, shipped_columns(t));
 	w->estate->es_output_cid = GetCurrentCommandId(true);

@@ -34,6 +34,12 @@ typedef struct Locals
 } Locals;
 
 /*
+ * Before something is written as a table's owner: those of its triggers that are deferred run at once until the transaction ends;
+ * of_edits: those too that do not fire for replicas.
+ */
+extern void triggers_at_once(const struct TriggerDesc *triggers, bool of_edits);
+
+/*
  * These are for rows and columns that are not shipped; a row of no unit is added with the defaults for what is not given.
  * Nobody is waited for: false if somebody else has the row, or has changed it.
  */

@@ -21,14 +21,14 @@ BEGIN
     RAISE EXCEPTION 'invalid level "%"', level USING ERRCODE = 'invalid_parameter_value', HINT = 'It is strict, warn or off.';
   END IF;
   IF domains IS NOT NULL THEN
-    EXECUTE format('SELECT id FROM %s d WHERE d.name OPERATOR(@extschema@.=) $1', domains) INTO zone_id USING zone;
+    zone_id := dnsrepl.domain_id(zone);
   END IF;
   IF zone_id IS NULL THEN
     RAISE EXCEPTION 'zone "%" does not exist', zone USING ERRCODE = 'undefined_object';
   END IF;
-  EXECUTE format('DELETE FROM %s WHERE domain_id = $1 AND kind = ''X-DNSREPL-CHECK''', metadata) USING zone_id;
+  PERFORM dnsrepl.execute_as_owner(metadata, format('DELETE FROM %s WHERE domain_id = $1 AND kind = ''X-DNSREPL-CHECK''', metadata), zone_id);
   IF level <> 'strict' THEN
-    EXECUTE format('INSERT INTO %s (domain_id, kind, content) VALUES ($1, ''X-DNSREPL-CHECK'', $2)', metadata) USING zone_id, level;
+    PERFORM dnsrepl.execute_as_owner(metadata, format('INSERT INTO %s (domain_id, kind, content) VALUES ($1, ''X-DNSREPL-CHECK'', $2)', metadata), zone_id, level);
   END IF;
 END $$;
 COMMENT ON FUNCTION dnsrepl.zone_level(@extschema@.dnsname, text) IS 'how strictly commits to a zone are checked: strict (errors refuse), warn (they warn), off. Replicates';

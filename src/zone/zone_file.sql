@@ -6,19 +6,19 @@ CREATE FUNCTION dnsrepl.zone_file(content text, zone @extschema@.dnsname, OUT li
 COMMENT ON FUNCTION dnsrepl.zone_file(text, @extschema@.dnsname) IS 'the records of a zone file, as rows of the table records';
 
 -- What is served of a zone, as records.
-CREATE FUNCTION dnsrepl.zone_records(zone @extschema@.dnsname, OUT id bigint, OUT record @extschema@.rr) RETURNS SETOF record
+CREATE FUNCTION dnsrepl.zone_records(zone @extschema@.dnsname, OUT id bigint, OUT type @extschema@.rrtype, OUT record @extschema@.rr) RETURNS SETOF record
   LANGUAGE plpgsql STRICT STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  domains regclass := (SELECT t.rel FROM dnsrepl.tab t WHERE t.name = 'domains');
   records regclass := (SELECT t.rel FROM dnsrepl.tab t WHERE t.name = 'records');
-  zone_id int;
+  zone_id int := dnsrepl.domain_id(zone);
 BEGIN
-  EXECUTE format('SELECT id FROM %s d WHERE d.name OPERATOR(@extschema@.=) $1', domains) INTO zone_id USING zone;
   IF zone_id IS NULL THEN
     RAISE EXCEPTION 'zone "%" does not exist', zone USING ERRCODE = 'undefined_object';
   END IF;
-  RETURN QUERY EXECUTE format('SELECT id::bigint, @extschema@.rr(name, type, coalesce(ttl, 0), prio, content) FROM %s'
-    ' WHERE domain_id = $1 AND type IS NOT NULL AND disabled IS NOT TRUE', records) USING zone_id;
+  RETURN QUERY SELECT r.id, r.type, dnsrepl.record(r.name, r.type, coalesce(r.ttl, 0), r.prio, r.content)
+    FROM dnsrepl.rows_of(records, '{id,name,type,ttl,prio,content,disabled}', zone_id)
+           r (id bigint, name @extschema@.dnsname, type @extschema@.rrtype, ttl int, prio int, content text, disabled boolean)
+   WHERE r.type IS NOT NULL AND r.disabled IS NOT TRUE;
 END $$;
 COMMENT ON FUNCTION dnsrepl.zone_records(@extschema@.dnsname) IS 'for export_zone() and its kin: the records of a zone that are served';
 
@@ -35,32 +35,38 @@ DECLARE
   domains regclass := (SELECT t.rel FROM dnsrepl.tab t WHERE t.name = 'domains');
   records regclass := (SELECT t.rel FROM dnsrepl.tab t WHERE t.name = 'records');
   metadata regclass := (SELECT t.rel FROM dnsrepl.tab t WHERE t.name = 'domainmetadata');
-  zone_id int;
+  zone_id int := dnsrepl.domain_id(zone);
   has_soa boolean;
   serial bigint;
+  gone bigint[];
+  names @extschema@.dnsname[];
+  types @extschema@.rrtype[];
+  ttls int[];
+  prios int[];
+  contents text[];
 BEGIN
-  EXECUTE format('SELECT id FROM %s d WHERE d.name OPERATOR(@extschema@.=) $1', domains) INTO zone_id USING zone;
   IF zone_id IS NULL THEN
-    EXECUTE format('INSERT INTO %s (name, type) VALUES ($1, ''NATIVE'') RETURNING id', domains) INTO zone_id USING zone;
+    PERFORM dnsrepl.execute_as_owner(domains, format('INSERT INTO %s (name, type) VALUES ($1, ''NATIVE'')', domains), zone);
+    zone_id := dnsrepl.domain_id(zone);
   END IF;
-  EXECUTE format('SELECT count(*) > 0, max(split_part(content, '' '', 3)::bigint) FILTER (WHERE NOT EXISTS (SELECT FROM %s m'
-    ' WHERE m.domain_id = $1 AND m.kind = ''X-DNSREPL-SERIAL'' AND m.content = ''off'')) FROM %s r'
-    ' WHERE r.domain_id = $1 AND r.name OPERATOR(@extschema@.=) $2 AND r.type OPERATOR(@extschema@.=) ''SOA''::@extschema@.rrtype AND r.disabled IS NOT TRUE', metadata, records)
-    INTO has_soa, serial USING zone_id, zone;
-  EXECUTE format(
-    'WITH lines AS MATERIALIZED (SELECT name, type, min(ttl) OVER (PARTITION BY name, type) AS ttl, prio, CASE type::text WHEN ''SOA'' THEN dnsrepl.soa_content(data, $5, false) ELSE data END AS data'
-    '       FROM dnsrepl.zone_file($1, $2)),'
-    ' file AS MATERIALIZED (SELECT DISTINCT ON (record) * FROM (SELECT *, @extschema@.rr(name, type, ttl, prio, data) AS record FROM lines) l),'
-    ' here AS MATERIALIZED (SELECT * FROM dnsrepl.zone_records($2)),'
-    ' gone AS (DELETE FROM %1$s r USING here h WHERE $4 AND r.domain_id = $3 AND r.id = h.id'
-    '       AND NOT EXISTS (SELECT FROM file f WHERE f.record OPERATOR(@extschema@.=) h.record) RETURNING 1),'
-    ' come AS (INSERT INTO %1$s (domain_id, name, type, ttl, prio, content) SELECT $3, name, type, ttl, prio, data FROM file f'
-    '       WHERE NOT EXISTS (SELECT FROM here h WHERE h.record OPERATOR(@extschema@.=) f.record) AND ($4 OR NOT $6 OR f.type::text <> ''SOA'') RETURNING 1)'
-    ' SELECT (SELECT count(*) FROM come), (SELECT count(*) FROM gone)', records)
-    INTO added, removed USING content, zone, zone_id, replace, serial, has_soa;
-  EXECUTE format('SELECT count(*) > 0 FROM %s r WHERE r.domain_id = $1 AND r.name OPERATOR(@extschema@.=) $2'
-    ' AND r.type OPERATOR(@extschema@.=) ''SOA''::@extschema@.rrtype AND r.disabled IS NOT TRUE', records) INTO has_soa USING zone_id, zone;
-  IF replace AND NOT has_soa THEN
+  SELECT count(*) > 0, max(split_part(dnsrepl.rdata(h.record), ' ', 3)::bigint) FILTER (WHERE NOT EXISTS (
+      SELECT FROM dnsrepl.rows_of(metadata, '{kind,content}', zone_id) m (kind text, content text) WHERE m.kind = 'X-DNSREPL-SERIAL' AND m.content = 'off'))
+    INTO has_soa, serial FROM dnsrepl.zone_records(zone) h WHERE h.type::text = 'SOA';
+  WITH lines AS MATERIALIZED (
+      SELECT f.name, f.type, min(f.ttl) OVER (PARTITION BY f.name, f.type) AS ttl, f.prio,
+             CASE f.type::text WHEN 'SOA' THEN dnsrepl.soa_content(f.data, serial, false) ELSE f.data END AS data FROM dnsrepl.zone_file(content, zone) f),
+    file AS MATERIALIZED (SELECT DISTINCT ON (l.record) l.* FROM (SELECT n.*, dnsrepl.record(n.name, n.type, n.ttl, n.prio, n.data) AS record FROM lines n) l),
+    here AS MATERIALIZED (SELECT h.* FROM dnsrepl.zone_records(zone) h),
+    come AS (SELECT f.* FROM file f WHERE NOT EXISTS (SELECT FROM here h WHERE h.record OPERATOR(@extschema@.=) f.record)
+                AND (replace OR NOT has_soa OR f.type::text <> 'SOA'))
+  SELECT (SELECT array_agg(h.id) FROM here h WHERE replace AND NOT EXISTS (SELECT FROM file f WHERE f.record OPERATOR(@extschema@.=) h.record)),
+         array_agg(c.name), array_agg(c.type), array_agg(c.ttl), array_agg(c.prio), array_agg(c.data)
+    INTO gone, names, types, ttls, prios, contents FROM come c;
+  removed := dnsrepl.execute_as_owner(records, format('DELETE FROM %s WHERE domain_id = $1 AND id = ANY ($2)', records), zone_id, gone);
+  added := dnsrepl.execute_as_owner(records, format('INSERT INTO %s (domain_id, name, type, ttl, prio, content)'
+    ' SELECT $1, n.* FROM unnest($2, $3, $4, $5, $6) n', records), zone_id, names, types, ttls, prios, contents);
+  PERFORM FROM dnsrepl.zone_records(zone) h WHERE h.type::text = 'SOA';
+  IF replace AND NOT FOUND THEN
     RAISE EXCEPTION 'the zone file has no SOA record for "%"', zone USING ERRCODE = 'check_violation',
       HINT = 'A file that is not all of a zone is imported with replace => false.';
   END IF;
@@ -70,15 +76,15 @@ COMMENT ON FUNCTION dnsrepl.import_zone(text, @extschema@.dnsname, boolean) IS
 
 CREATE FUNCTION dnsrepl.export_zone(zone @extschema@.dnsname) RETURNS text
   LANGUAGE sql STRICT STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT string_agg(r.record::text, E'\n' ORDER BY @extschema@.type(r.record)::text <> 'SOA', r.record) || E'\n' FROM dnsrepl.zone_records(zone) r
+  SELECT string_agg(r.record::text, E'\n' ORDER BY r.type::text <> 'SOA', r.record) || E'\n' FROM dnsrepl.zone_records(zone) r
 $$;
 COMMENT ON FUNCTION dnsrepl.export_zone(@extschema@.dnsname) IS 'a zone as a zone file: what is served of it, the SOA record first, then in canonical order';
 
 CREATE FUNCTION dnsrepl.diff(zone @extschema@.dnsname, content text, OUT change text, OUT record @extschema@.rr) RETURNS SETOF record
   LANGUAGE sql STRICT STABLE SET search_path = pg_catalog, pg_temp AS $$
-  WITH here AS (SELECT DISTINCT r.record FROM dnsrepl.zone_records(zone) r),
-    soa AS (SELECT max(split_part(@extschema@.rdata(h.record), ' ', 3)::bigint) AS serial FROM here h WHERE @extschema@.type(h.record)::text = 'SOA'),
-    file AS (SELECT DISTINCT @extschema@.rr(f.name, f.type, min(f.ttl) OVER (PARTITION BY f.name, f.type), f.prio, CASE f.type::text WHEN 'SOA' THEN dnsrepl.soa_content(f.data, soa.serial, true) ELSE f.data END) AS record
+  WITH here AS (SELECT DISTINCT r.record, r.type FROM dnsrepl.zone_records(zone) r),
+    soa AS (SELECT max(split_part(dnsrepl.rdata(h.record), ' ', 3)::bigint) AS serial FROM here h WHERE h.type::text = 'SOA'),
+    file AS (SELECT DISTINCT dnsrepl.record(f.name, f.type, min(f.ttl) OVER (PARTITION BY f.name, f.type), f.prio, CASE f.type::text WHEN 'SOA' THEN dnsrepl.soa_content(f.data, soa.serial, true) ELSE f.data END) AS record
                FROM dnsrepl.zone_file(content, zone) f, soa)
   SELECT CASE WHEN f.record IS NULL THEN '-' ELSE '+' END, coalesce(h.record, f.record)
     FROM here h FULL JOIN file f ON h.record OPERATOR(@extschema@.=) f.record

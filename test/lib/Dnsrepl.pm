@@ -96,11 +96,13 @@ CREATE SCHEMA plain_owner;
 CREATE FUNCTION plain_owner.give() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t regclass;
+    s regnamespace;
 BEGIN
-    FOR t IN SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON c.oid = d.objid JOIN pg_roles r ON r.oid = c.relowner
+    FOR t, s IN SELECT c.oid, c.relnamespace FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON c.oid = d.objid JOIN pg_roles r ON r.oid = c.relowner
               WHERE d.classid = 'pg_class'::regclass AND c.relkind = 'r' AND c.relpersistence = 'p' AND r.rolsuper
                 AND c.relname IN ('domains', 'records', 'domainmetadata', 'cryptokeys', 'comments', 'tsigkeys', 'supermasters') LOOP
         EXECUTE format('ALTER TABLE %s OWNER TO pdns', t);
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO pdns', s);
     END LOOP;
 END $$;
 CREATE EVENT TRIGGER plain_owner ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION plain_owner.give();
@@ -344,6 +346,9 @@ sub heal
 
 # ---------------------------------------------------------------- DNS
 
+# Whom PowerDNS logs in as.
+sub dns_user { return PLAIN ? 'pdns' : $ENV{USER} }
+
 # Starts PowerDNS on this node's database, with its HTTP API, without caches; stops it. More lines for its configuration may be given.
 sub dns_start
 {
@@ -355,7 +360,7 @@ sub dns_start
     $self->{api_port} //= free_port();
     my $host = $self->{server}->host;
     my $port = $self->port;
-    my $user = PLAIN ? 'pdns' : $ENV{USER};
+    my $user = dns_user();
     open my $conf, '>', "$dir/pdns.conf" or die $!;
     print $conf "$_\n" for @more;
     print $conf <<"END";

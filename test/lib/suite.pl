@@ -1,12 +1,22 @@
 # Runs test files side by side and ends with a line that counts:  suite.pl FILE...
-# Programs of test/unit/bin run as they are, .pl files by Perl. JOBS; TEST_VERBOSE=1 shows every test.
+# Programs of test/unit/bin run as they are, .pl files by Perl; plain:FILE is run with OWNER=plain. JOBS; TEST_VERBOSE=1 shows every test.
 use strict;
 use warnings;
 use TAP::Harness;
 
+sub command
+{
+    my ($plain, $file) = $_[1] =~ /^(plain:)?(.*)$/;
+    my @command = $file =~ /\.pl$/ ? ($^X, $file) : ($file);
+    return \@command if !$plain;
+    my ($work, $dir) = map { "$ENV{$_}/plain" } qw(DNSREPL_WORK TESTDIR);    # where the same test's files may be
+    mkdir $_ for $work, $dir;
+    return [ 'env', 'OWNER=plain', "DNSREPL_WORK=$work", "TESTDIR=$dir", @command ];
+}
+
 my $harness = TAP::Harness->new({
     jobs => $ENV{JOBS} || 2, timer => 1, merge => 0, verbosity => $ENV{TEST_VERBOSE} ? 1 : 0,
-    exec => sub { $_[1] =~ /\.pl$/ ? [ $^X, $_[1] ] : [ $_[1] ] } });
+    exec => \&command });
 my $sum = $harness->runtests(@ARGV);
 
 # A file that ended badly counts as one failure, even if each of its tests was fine as far as it came.

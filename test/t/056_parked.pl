@@ -144,6 +144,7 @@ is($tacoma->sql("SELECT content FROM records WHERE name = 'odd.example.org'"), '
 # ---------------------------------------------------------------- what is not about the data
 $tacoma->sql(<<'END');
 CREATE TABLE slow AS SELECT 1;
+GRANT SELECT ON slow TO PUBLIC;
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$ BEGIN
   IF EXISTS (SELECT FROM slow) THEN PERFORM pg_sleep(600); END IF; RETURN NEW; END $$;
 CREATE TRIGGER slow BEFORE INSERT ON records FOR EACH ROW EXECUTE FUNCTION slow();

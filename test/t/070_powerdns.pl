@@ -55,7 +55,7 @@ ok($spokane->poll("SELECT content FROM domainmetadata WHERE kind = 'ALLOW-AXFR-F
 ok(patch($tacoma, rrset('moved.example.org.', 'DNAME', 'example.net.')), 'a DNAME');
 ($status) = $tacoma->api(PATCH => '/zones/example.org.', { rrsets => [ rrset('www.moved.example.org.', 'A', '192.0.2.1') ] });
 is($status, 500, 'a name below it is refused');
-is($tacoma->sql("SELECT concat_ws(' ', username, zone, name, code, rule) FROM dnsrepl.rejection"), "postgres example.org www.moved.example.org 23514 dname-alone", 'why, can be read');
+is($tacoma->sql("SELECT concat_ws(' ', username, zone, name, code, rule) FROM dnsrepl.rejection"), Dnsrepl::dns_user() . " example.org www.moved.example.org 23514 dname-alone", 'why, can be read');
 ok(patch($tacoma, { name => 'moved.example.org.', type => 'DNAME', changetype => 'DELETE' }), 'the DNAME goes');
 
 my $commented = rrset('said.example.org.', 'TXT', '"x"');

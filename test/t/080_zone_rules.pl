@@ -109,6 +109,7 @@ both(at('x.three.example.org'), 'A 192.0.2.3', 'without the DNAME, what was belo
     $tacoma->sql(insert('example.org', 'x.five.example.org', 'A', '192.0.2.5'));
     $seattle->sql(<<'END_SQL');
 CREATE TABLE seen (what text);
+GRANT ALL ON seen TO PUBLIC;
 CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$ BEGIN
   INSERT INTO seen SELECT string_agg(name || ' ' || type, ', ' ORDER BY name) FROM records WHERE name LIKE '%five.example.org'; RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER see AFTER INSERT OR UPDATE OR DELETE ON records DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION see();

@@ -153,6 +153,7 @@ apart('a zone that the third does not know yet', $seattle, add('www.made.example
 both(at('www.made.example'), '300 192.0.2.2', 'the latest');
 $spokane->sql(<<'END');
 CREATE TABLE slow AS SELECT 1;
+GRANT SELECT ON slow TO PUBLIC;
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$ BEGIN
   WHILE NEW.name::text = 'slow.made.example' AND EXISTS (SELECT FROM slow) LOOP PERFORM pg_sleep(0.02); END LOOP; RETURN NEW; END $$;
 CREATE TRIGGER slow BEFORE INSERT ON records FOR EACH ROW EXECUTE FUNCTION slow();

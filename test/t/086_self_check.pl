@@ -102,13 +102,13 @@ ok(Dnsrepl::same($seattle, $tacoma), 'mended again');
 is($_->sql("SELECT string_agg(name || ' ' || content, ', ') FROM records WHERE name IN ('n7.other.example', 'n8.other.example')"), 'n7.other.example 192.0.2.99', $_->name . ' has what was written in another zone meanwhile') for $seattle, $tacoma;
 is($_->sql("SELECT count(*) FROM dnsrepl.version WHERE zone = 'other.example' AND key->>'name' IN ('n7.other.example', 'n8.other.example')"), 2, $_->name . ': and nothing beside it, since nobody else wrote') for $seattle, $tacoma;
 
-# ---------------------------------------------------------------- a resolver that is not a function
+# ---------------------------------------------------------------- a resolver that is another function at each node
 for my $node ($seattle, $tacoma)
 {
-    my $name = $node->name;
+    my $content = $node == $seattle ? '192.0.2.21' : '192.0.2.22';
     $node->sql(<<"END");
 CREATE FUNCTION whoami(unit jsonb, siblings jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS
-  \$\$ SELECT jsonb_build_array(siblings->0->'rows'->0 || jsonb_build_object('content', CASE (SELECT name FROM dnsrepl.node) WHEN 'seattle' THEN '192.0.2.21' ELSE '192.0.2.22' END)) \$\$
+  \$\$ SELECT jsonb_build_array(siblings->0->'rows'->0 || jsonb_build_object('content', '$content')) \$\$
 END
 }
 $seattle->sql("INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('example.org', 'public.whoami')");
