@@ -15,3 +15,8 @@ GRANT SELECT ON dnsrepl.status, dnsrepl.member, dnsrepl.problem, dnsrepl.conflic
 GRANT EXECUTE ON FUNCTION dnsrepl.link_status(text, boolean), dnsrepl.wait_for_peers(interval), dnsrepl.digest(),
   dnsrepl.digest(@extschema@.dnsname), dnsrepl.key_columns(bytea), dnsrepl.holds_back(bytea), dnsrepl.counts(), dnsrepl.unchecked_since(), dnsrepl.conflict_now(int, bytea),
   dnsrepl.check_zone(@extschema@.dnsname), dnsrepl.check_all(), dnsrepl.rejections(), dnsrepl.rows_text(text, jsonb, jsonb), dnsrepl.siblings_text(text, jsonb, jsonb) TO pg_monitor;
+
+-- The database's owner: to dump it.
+GRANT USAGE ON SCHEMA dnsrepl TO pg_database_owner;
+GRANT SELECT ON dnsrepl.policy, dnsrepl.dumped_link TO pg_database_owner;
+GRANT EXECUTE ON FUNCTION dnsrepl.links_to_dump() TO pg_database_owner;

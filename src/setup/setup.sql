@@ -193,9 +193,8 @@ BEGIN
         PERFORM dnsrepl."join"(on_join);
     END IF;
     -- A dump brings the links of the node that was dumped: a copy that is restored for a look must not begin to send.
-    UPDATE dnsrepl.server SET paused = true;
-    UPDATE dnsrepl.peer SET paused = true;
-    IF FOUND OR EXISTS (SELECT FROM dnsrepl.server) THEN
+    PERFORM dnsrepl.links_from_dump();
+    IF EXISTS (SELECT FROM dnsrepl.peer) OR EXISTS (SELECT FROM dnsrepl.server) THEN
         RAISE NOTICE 'the links that came with the dump are paused' USING
             DETAIL = 'This is a node of its own now, with data of its own. To take what has been written since the dump from the others, it joins them.',
             HINT = 'Run SELECT dnsrepl.join(''cluster''), then dnsrepl.resume() for each; or dnsrepl.drop_peer().';

@@ -19,7 +19,6 @@ COMMENT ON COLUMN dnsrepl.server.serial IS 'server: it counts by itself; ours: i
 COMMENT ON COLUMN dnsrepl.server.paused IS 'true: nothing is told until dnsrepl.resume()';
 COMMENT ON COLUMN dnsrepl.server.resyncs IS 'how often dnsrepl.resync() was called';
 COMMENT ON COLUMN dnsrepl.server.added IS 'since when it is told';
-SELECT pg_catalog.pg_extension_config_dump('dnsrepl.server', '');
 
 CREATE TABLE dnsrepl.server_unmanaged (
 	server		text NOT NULL REFERENCES dnsrepl.server ON UPDATE CASCADE ON DELETE CASCADE,
@@ -29,7 +28,6 @@ CREATE TABLE dnsrepl.server_unmanaged (
 );
 COMMENT ON TABLE dnsrepl.server_unmanaged IS 'what of a zone at a server is not this database''s; use dnsrepl.unmanaged()';
 COMMENT ON COLUMN dnsrepl.server_unmanaged.types IS 'null: all';
-SELECT pg_catalog.pg_extension_config_dump('dnsrepl.server_unmanaged', '');
 
 -- Of the worker alone.
 CREATE TABLE dnsrepl.server_state (

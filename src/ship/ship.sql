@@ -11,7 +11,6 @@ COMMENT ON COLUMN dnsrepl.peer.name IS 'what the link is called here';
 COMMENT ON COLUMN dnsrepl.peer.conninfo IS 'libpq connection string; secrets are better kept in a passfile, certificate or keytab';
 COMMENT ON COLUMN dnsrepl.peer.paused IS 'true: no connection until dnsrepl.resume()';
 COMMENT ON COLUMN dnsrepl.peer.added IS 'since when this is a peer';
-SELECT pg_catalog.pg_extension_config_dump('dnsrepl.peer', '');
 
 CREATE FUNCTION dnsrepl.peer_changed() RETURNS trigger
 	LANGUAGE C AS 'MODULE_PATHNAME', 'peer_changed'
@@ -77,3 +76,42 @@ CREATE FUNCTION dnsrepl.wait_for_peers(timeout interval DEFAULT '10s') RETURNS b
 	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wait_for_peers'
 	SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.wait_for_peers(interval) IS 'true when every link that is not paused holds all that has been committed here; false if that takes longer than the timeout';
+
+-- What a dump has of the links. pg_dump reads this table, and what links_to_dump() adds for those who may read the links
+-- themselves; so the owner of a database who may not can dump it all the same, without connection strings and keys.
+-- A function, since pg_dump does not trust views. The table has rows where a dump was restored, until dnsrepl.setup().
+CREATE TABLE dnsrepl.dumped_link (
+	kind	text NOT NULL,
+	link	jsonb NOT NULL
+);
+COMMENT ON TABLE dnsrepl.dumped_link IS 'links that came with a dump; dnsrepl.setup() makes paused links of them';
+COMMENT ON COLUMN dnsrepl.dumped_link.kind IS 'peer, server or server_unmanaged: the table';
+COMMENT ON COLUMN dnsrepl.dumped_link.link IS 'its row';
+
+CREATE FUNCTION dnsrepl.links_to_dump() RETURNS TABLE (kind text, link jsonb)
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF has_table_privilege('dnsrepl.peer', 'SELECT') THEN
+		RETURN QUERY SELECT 'peer', to_jsonb(p) FROM dnsrepl.peer p;
+	END IF;
+	IF has_table_privilege('dnsrepl.server', 'SELECT') AND has_table_privilege('dnsrepl.server_unmanaged', 'SELECT') THEN
+		RETURN QUERY SELECT 'server', to_jsonb(s) FROM dnsrepl.server s
+			UNION ALL SELECT 'server_unmanaged', to_jsonb(u) FROM dnsrepl.server_unmanaged u;
+	END IF;
+END $$;
+COMMENT ON FUNCTION dnsrepl.links_to_dump() IS 'for pg_dump: the links, if the caller may read them';
+SELECT pg_catalog.pg_extension_config_dump('dnsrepl.dumped_link', 'UNION ALL SELECT kind, link FROM dnsrepl.links_to_dump()');
+
+CREATE FUNCTION dnsrepl.links_from_dump() RETURNS void
+	LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+	INSERT INTO dnsrepl.peer SELECT r.* FROM dnsrepl.dumped_link d, jsonb_populate_record(NULL::dnsrepl.peer, d.link) r
+		WHERE d.kind = 'peer' ON CONFLICT DO NOTHING;
+	INSERT INTO dnsrepl.server SELECT r.* FROM dnsrepl.dumped_link d, jsonb_populate_record(NULL::dnsrepl.server, d.link) r
+		WHERE d.kind = 'server' ON CONFLICT DO NOTHING;
+	INSERT INTO dnsrepl.server_unmanaged SELECT r.* FROM dnsrepl.dumped_link d, jsonb_populate_record(NULL::dnsrepl.server_unmanaged, d.link) r
+		WHERE d.kind = 'server_unmanaged' ON CONFLICT DO NOTHING;
+	DELETE FROM dnsrepl.dumped_link;
+	UPDATE dnsrepl.peer SET paused = true;
+	UPDATE dnsrepl.server SET paused = true;
+$$;
+COMMENT ON FUNCTION dnsrepl.links_from_dump() IS 'for setup(): the links that came with a dump, paused';
