@@ -133,6 +133,21 @@ decode_filter_origin(LogicalDecodingContext *ctx, RepOriginId origin)
 
 /* ---------- zones ---------- */
 
+static bool
+key_is_id(Relation rel, AttrNumber id_att)
+{
+	Oid			key = compat_primary_key(rel);
+	Relation	index;
+	bool		is;
+
+	if (!OidIsValid(key))
+		return false;
+	index = index_open(key, AccessShareLock);
+	is = index->rd_index->indkey.values[0] == id_att;
+	index_close(index, NoLock);
+	return is;
+}
+
 /* The zone's name, as the transaction had it at this point; NULL: there is none of that id. */
 static char *
 domain_name_of(Oid domains, int32 id)
@@ -153,6 +168,10 @@ domain_name_of(Oid domains, int32 id)
 				 errhint("ALTER TABLE %s SET (user_catalog_table = true), and make the slot anew.", RelationGetRelationName(rel))));
 	if (id_att <= 0 || name_att <= 0)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("table \"%s\" has not the columns id and name", RelationGetRelationName(rel))));
+	if (getBaseType(TupleDescAttr(RelationGetDescr(rel), id_att - 1)->atttypid) != INT4OID || !key_is_id(rel, id_att))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the primary key of table \"%s\" is not its column \"id\", an integer", RelationGetRelationName(rel))));
 	ScanKeyInit(&key, id_att, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
 	scan = systable_beginscan(rel, compat_primary_key(rel), true, NULL, 1, &key);
 	tuple = systable_getnext(scan);

@@ -1,5 +1,10 @@
 /*
- * chunks.c: see chunks.h. The table dnsrepl.staging: a link's own, so nobody waits for anybody.
+ * chunks.c: see chunks.h. The table dnsrepl.staging.
+ *
+ * A chunk belongs to the session that it came in, by a number that only this session knows: a merge goes through its chunks
+ * twice, and both times reads the same, whatever other sessions of the same node do. The number has the process in it, so that
+ * what a session left that is over is known as such, and taken away by the next one. Session 0: deltas that are kept. Nobody
+ * waits for anybody.
  */
 #include "postgres.h"
 
@@ -10,6 +15,8 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -21,17 +28,44 @@
 
 enum
 {
-	STAGING_NODE = 1, STAGING_DELTA, STAGING_SEQ, STAGING_PAYLOAD, STAGING_NATTS = STAGING_PAYLOAD
+	STAGING_NODE = 1, STAGING_SESSION, STAGING_DELTA, STAGING_SEQ, STAGING_PAYLOAD, STAGING_NATTS = STAGING_PAYLOAD
 };
+
+#define KEPT 0					/* no session's */
+
+static int64
+session_number(void)
+{
+	static int64 number = 0;
+
+	if (number == 0)
+	{
+		uint32		random;
+
+		if (!pg_strong_random(&random, sizeof(random)))
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+		number = (int64) MyProcPid << 32 | random;
+	}
+	return number;
+}
+
+static bool
+session_over(int64 number)
+{
+	int			pid = (int) (number >> 32);
+
+	return number != KEPT && number != session_number() && (pid == MyProcPid || BackendPidGetProc(pid) == NULL);
+}
 
 static SysScanDesc
 staging_scan(Relation rel, const Chunks *c, int nkeys)
 {
-	ScanKeyData keys[3];
+	ScanKeyData keys[4];
 
 	ScanKeyInit(&keys[0], STAGING_NODE, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&c->node));
-	ScanKeyInit(&keys[1], STAGING_DELTA, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(c->delta));
-	ScanKeyInit(&keys[2], STAGING_SEQ, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(c->next));
+	ScanKeyInit(&keys[1], STAGING_SESSION, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(c->session));
+	ScanKeyInit(&keys[2], STAGING_DELTA, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(c->delta));
+	ScanKeyInit(&keys[3], STAGING_SEQ, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(c->next));
 	return systable_beginscan(rel, schema_oid("staging_pkey"), true, GetActiveSnapshot(), nkeys, keys);
 }
 
@@ -60,8 +94,8 @@ chunks_next(Chunks *c, WireReader *r)
 		chunk_check(r);
 		return true;
 	}
-	rel = table_open(schema_oid("staging"), AccessShareLock);
-	scan = staging_scan(rel, c, 3);
+	rel = schema_table("staging", AccessShareLock, STAGING_NATTS);
+	scan = staging_scan(rel, c, 4);
 	tuple = systable_getnext(scan);
 	if (!HeapTupleIsValid(tuple))
 		peer_nonsense("A chunk of the delta has not come.");
@@ -74,33 +108,70 @@ chunks_next(Chunks *c, WireReader *r)
 	return true;
 }
 
-void
-chunk_stage(const pg_uuid_t *node, int64 delta, int32 seq, struct varlena *payload)
+Chunks
+chunks_staged(const pg_uuid_t *node, int64 delta, int32 n)
 {
-	Relation	rel = table_open(schema_oid("staging"), RowExclusiveLock);
+	return (Chunks) {.node = *node, .session = session_number(), .delta = delta, .n = n};
+}
+
+void
+chunk_stage(const Chunks *c, int32 seq, struct varlena *payload)
+{
+	Relation	rel = schema_table("staging", RowExclusiveLock, STAGING_NATTS);
 	Datum		values[STAGING_NATTS];
 	bool		nulls[STAGING_NATTS] = {0};
 
-	values[STAGING_NODE - 1] = UUIDPGetDatum(node);
-	values[STAGING_DELTA - 1] = Int64GetDatum(delta);
+	values[STAGING_NODE - 1] = UUIDPGetDatum(&c->node);
+	values[STAGING_SESSION - 1] = Int64GetDatum(c->session);
+	values[STAGING_DELTA - 1] = Int64GetDatum(c->delta);
 	values[STAGING_SEQ - 1] = Int32GetDatum(seq);
 	values[STAGING_PAYLOAD - 1] = PointerGetDatum(payload);
 	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
 	table_close(rel, RowExclusiveLock);
 }
 
-void
-chunks_unstage(const pg_uuid_t *node)
+/* Those of a node that are nobody's any more, and of one session (KEPT: what is kept); did that one have any? */
+static bool
+staging_delete(const pg_uuid_t *node, int64 session)
 {
-	Relation	rel = table_open(schema_oid("staging"), RowExclusiveLock);
+	Relation	rel = schema_table("staging", RowExclusiveLock, STAGING_NATTS);
 	Chunks		c = {.node = *node};
 	SysScanDesc scan = staging_scan(rel, &c, 1);
 	HeapTuple	tuple;
+	bool		any = false;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		simple_heap_delete(rel, &tuple->t_self);
+	{
+		bool		isnull;
+		int64		number = DatumGetInt64(heap_getattr(tuple, STAGING_SESSION, RelationGetDescr(rel), &isnull));
+		TM_FailureData tmfd;
+
+		if (number != session && !session_over(number))
+			continue;
+		/* another session may be doing the same */
+		(void) heap_delete(rel, &tuple->t_self, GetCurrentCommandId(true), InvalidSnapshot, false, &tmfd, false);
+		any |= number == session;
+	}
 	systable_endscan(scan);
 	table_close(rel, RowExclusiveLock);
+	return any;
+}
+
+void
+chunks_unstage(const pg_uuid_t *node)
+{
+	(void) staging_delete(node, session_number());
+}
+
+void
+chunks_merged(const pg_uuid_t *node)
+{
+	Oid			types[1] = {UUIDOID};
+	Datum		values[1] = {UUIDPGetDatum(node)};
+
+	chunks_unstage(node);
+	if (staging_delete(node, KEPT))
+		(void) owner_execute("DELETE FROM dnsrepl.stranger WHERE node = $1", 1, types, values);
 }
 
 void
@@ -110,10 +181,15 @@ chunks_keep(const pg_uuid_t *node, const char *name, const Chunks *chunks)
 	Datum		values[4] = {UUIDPGetDatum(node), CStringGetTextDatum(name), Int64GetDatum(chunks->payload ? 0 : chunks->delta),
 	Int32GetDatum(chunks->n)};
 
+	(void) staging_delete(node, KEPT);
+	CommandCounterIncrement();
 	if (chunks->payload)
+		chunk_stage(&(Chunks) {.node = *node, .session = KEPT}, 0, varlena_make(chunks->payload, chunks->payload_len));
+	else
 	{
-		chunks_unstage(node);
-		chunk_stage(node, 0, 0, varlena_make(chunks->payload, chunks->payload_len));
+		Datum		mine[2] = {UUIDPGetDatum(node), Int64GetDatum(chunks->session)};
+
+		(void) owner_execute("UPDATE dnsrepl.staging SET session = 0 WHERE node = $1 AND session = $2", 2, (Oid[]) {UUIDOID, INT8OID}, mine);
 	}
 	(void) owner_execute("INSERT INTO dnsrepl.stranger (node, name, delta, chunks) VALUES ($1, $2, $3, $4) ON CONFLICT (node) DO UPDATE"
 					 " SET name = excluded.name, delta = excluded.delta, chunks = excluded.chunks, at = now()", 4, types, values);
@@ -123,7 +199,7 @@ void
 strangers_forget(void)
 {
 	(void) owner_execute("WITH gone AS (DELETE FROM dnsrepl.stranger RETURNING node)"
-					 " DELETE FROM dnsrepl.staging s USING gone g WHERE s.node = g.node", 0, NULL, NULL);
+					 " DELETE FROM dnsrepl.staging s USING gone g WHERE s.node = g.node AND s.session = 0", 0, NULL, NULL);
 }
 
 Chunks *
@@ -135,7 +211,7 @@ strangers_read(int *n)
 
 	SPI_connect();
 	SPI_execute("SELECT node, delta, chunks FROM dnsrepl.stranger s WHERE chunks ="
-				" (SELECT count(*) FROM dnsrepl.staging c WHERE c.node = s.node AND c.delta = s.delta) ORDER BY node", true, 0);
+				" (SELECT count(*) FROM dnsrepl.staging c WHERE c.node = s.node AND c.session = 0 AND c.delta = s.delta) ORDER BY node", true, 0);
 	*n = (int) SPI_processed;
 	all = MemoryContextAllocZero(caller, sizeof(Chunks) * (size_t) (*n + 1));
 	for (int i = 0; i < *n; i++)

@@ -15,6 +15,7 @@ typedef struct Chunks
 	const uint8 *payload;		/* of a delta of one chunk */
 	size_t		payload_len;
 	pg_uuid_t	node;			/* else: what dnsrepl.staging has of it */
+	int64		session;
 	int64		delta;
 	int			n;
 	int			next;
@@ -23,8 +24,15 @@ typedef struct Chunks
 /* The next chunk, in the current memory context; false at the end. Raises 08P01 if one is missing. */
 extern bool chunks_next(Chunks *c, WireReader *r);
 
-extern void chunk_stage(const pg_uuid_t *node, int64 delta, int32 seq, struct varlena *payload);
+/* What this session stages is its own: no other one, of the same node either, reads it or takes it away. */
+extern Chunks chunks_staged(const pg_uuid_t *node, int64 delta, int32 n);
+extern void chunk_stage(const Chunks *c, int32 seq, struct varlena *payload);
+
+/* Takes away what this session has staged, and what sessions of that node have left that are over. */
 extern void chunks_unstage(const pg_uuid_t *node);
+
+/* The sender's delta has been merged: there is no need to keep an earlier one. */
+extern void chunks_merged(const pg_uuid_t *node);
 
 /* Keeps a delta of a stranger that must not be merged yet, instead of an earlier one; and forgets those of all strangers. */
 extern void chunks_keep(const pg_uuid_t *node, const char *name, const Chunks *chunks);

@@ -93,7 +93,6 @@ session_begin(NodeSlot *slot, const Greeting *g)
 	snprintf(timeout, sizeof(timeout), "%d", setting_keepalive);
 	SetConfigOption("client_connection_check_interval", timeout, PGC_USERSET, PGC_S_SESSION);
 #endif
-	chunks_unstage(&g->node);
 	/* whoever could not reach that peer may try again now */
 	pg_atomic_fetch_add_u32(&slot->greetings, 1);
 	wake_all(slot, WAKE_LINK);
@@ -160,6 +159,7 @@ dnsrepl_hello(PG_FUNCTION_ARGS)
 		session_begin(slot, &g);
 		told = 0;
 	}
+	chunks_unstage(&g.node);
 	if (!guest_life_speaks(&g.node, &g.life, g.began))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),

@@ -184,7 +184,7 @@ preview_tell(Preview *p, const uint8 *key, size_t key_len, const Served *here, b
 	Datum		values[4];
 	bool		nulls[4] = {p->zone.table != 0, false, false, false};
 
-	if (!t || (here->live && here->ncolumns != t->ncolumns) || (there->live && there->ncolumns != t->ncolumns))
+	if (!t || t->problem || (here->live && here->ncolumns != t->ncolumns) || (there->live && there->ncolumns != t->ncolumns))
 		return;
 	values[0] = PointerGetDatum(varlena_make(p->zone.name, p->zone.name_len));
 	values[1] = PointerGetDatum(varlena_make(key, key_len));

@@ -142,7 +142,7 @@ zone_sums_renew(const ZoneRef *zone)
 Datum
 dnsrepl_renew_sums(PG_FUNCTION_ARGS)
 {
-	ZoneRef		zone = zone_by_number(PG_GETARG_INT32(0));
+	ZoneRef		zone = zone_argument(PG_GETARG_INT32(0));
 
 	tables_refresh();
 	(void) zone_lock(&zone, true);
@@ -169,7 +169,7 @@ zone_held_right(const ZoneRef *zone)
 Datum
 dnsrepl_damage(PG_FUNCTION_ARGS)
 {
-	ZoneRef		zone = zone_by_number(PG_GETARG_INT32(0));
+	ZoneRef		zone = zone_argument(PG_GETARG_INT32(0));
 	const char *name = zone.table ? "a table without zones" : psprintf("zone \"%s\"", zone_text(zone.name, zone.name_len));
 
 	tables_refresh();

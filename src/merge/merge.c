@@ -555,7 +555,8 @@ zone_enter(Merge *m, const ZoneRef *z)
 {
 	while (m->zone < 0 || zone_order(&m->zones[m->zone].ref, z) != 0)
 	{
-		Assert(m->zone + 1 < m->nzones);
+		if (m->zone + 1 >= m->nzones)
+			peer_nonsense("The zones of a delta are not in order.");
 		zone_next(m);
 	}
 }
@@ -750,7 +751,7 @@ merge_run(const Chunks *chunks)
 		repairs_count(guest->name, m->repaired);
 	now = merge_holdings(m, guest);
 	if (!chunks->payload)
-		chunks_unstage(&guest->node);
+		chunks_merged(&guest->node);
 	PopActiveSnapshot();
 	return merge_answer(ANSWER_MERGED, now);
 }
@@ -769,10 +770,11 @@ dnsrepl_merge(PG_FUNCTION_ARGS)
 Datum
 dnsrepl_merge_chunk(PG_FUNCTION_ARGS)
 {
+	Chunks		staged = chunks_staged(&guest_require()->node, PG_GETARG_INT64(1), 0);
+
 	if (PG_GETARG_INT32(2) == 0)	/* a delta begins: what there is of an earlier one is of no use */
-		chunks_unstage(&guest_require()->node);
-	chunk_stage(&guest_require()->node, PG_GETARG_INT64(1), PG_GETARG_INT32(2),
-				(struct varlena *) PG_GETARG_BYTEA_PP(0));
+		chunks_unstage(&staged.node);
+	chunk_stage(&staged, PG_GETARG_INT32(2), (struct varlena *) PG_GETARG_BYTEA_PP(0));
 	PG_RETURN_NULL();
 }
 
@@ -780,7 +782,7 @@ dnsrepl_merge_chunk(PG_FUNCTION_ARGS)
 Datum
 dnsrepl_merge_done(PG_FUNCTION_ARGS)
 {
-	Chunks		chunks = {.node = guest_require()->node, .delta = PG_GETARG_INT64(0), .n = PG_GETARG_INT32(1)};
+	Chunks		chunks = chunks_staged(&guest_require()->node, PG_GETARG_INT64(0), PG_GETARG_INT32(1));
 
 	if (chunks.n < 1)
 		peer_nonsense("A delta has no chunk.");

@@ -254,7 +254,7 @@ zone_id(Projection *p, const ZoneRef *zone)
 		projection_step();
 	}
 	t = domains_key(key);
-	rel = table_open(t->relid, RowShareLock);
+	rel = table_open_as(t, RowShareLock);
 	rows = unit_rows(t, rel, GetActiveSnapshot(), &at, key, sizeof(key));
 	if (rows.n)
 		zone_hold(t, rel, zone, rows.rows[0].tid);
@@ -292,7 +292,7 @@ unit_old(Projection *p, TableDesc *t, const ZoneValue *at, const ProjectUnit *u)
 
 	if (u->first && t->zone == ZONE_BY_ID && store_tally(p->store, u->zone->number)->born)
 		return rows;
-	rel = table_open(t->relid, AccessShareLock);
+	rel = table_open_as(t, AccessShareLock);
 	rows = unit_rows(t, rel, GetActiveSnapshot(), at, u->key, u->key_len);
 	table_close(rel, NoLock);
 	return rows;

@@ -53,6 +53,7 @@ parked_read(int *n)
 	/* what fails for good does not keep the rest from its turn, nor do zones that are being edited keep others */
 	SPI_execute("SELECT zone, key, since < now() - interval '1 second', tries, coalesce(after, ''), coalesce(until, '')"
 				" FROM (SELECT *, row_number() OVER (PARTITION BY zone ORDER BY tries, since) AS turn FROM dnsrepl.parked"
+				"       WHERE EXISTS (SELECT FROM dnsrepl.zone z WHERE z.no = zone)"
 				"       ORDER BY turn, tries, since LIMIT " CppAsString2(PARKED_AT_ONCE) ") p ORDER BY zone, key", true, 0);
 	*n = (int) SPI_processed;
 	units = MemoryContextAllocZero(caller, sizeof(ParkedUnit) * (size_t) (*n + 1));

@@ -60,7 +60,7 @@ unit_in_tables(Check *c, TableDesc *t, const GroupUnit *u)
 
 	if (t->zone == ZONE_BY_ID && !c->id)
 		return rows;
-	rel = table_open(t->relid, AccessShareLock);
+	rel = table_open_as(t, AccessShareLock);
 	rows = unit_rows(t, rel, GetActiveSnapshot(), &at, u->key, u->key_len);
 	table_close(rel, AccessShareLock);
 	return rows;
@@ -102,7 +102,7 @@ unit_check(Check *c, const GroupUnit *u, bool waits)
 		c->sums.others += hash;
 	for (int i = 0; i < u->set.n; i++)
 		c->sums.held += version_hash(u->key, u->key_len, &u->set.v[i]);
-	if (!t || waits || (u->served.live && u->served.ncolumns != t->ncolumns))
+	if (!t || t->problem || waits || (u->served.live && u->served.ncolumns != t->ncolumns))
 		return;
 	should = unit_in_store(c, t, u);
 	is = unit_in_tables(c, t, u);
@@ -183,9 +183,9 @@ check_rows(Check *c)
 		ZoneValue	at = {.id = c->id, .name = c->zone->name, .name_len = c->zone->name_len};
 		Relation	rel;
 
-		if (c->zone->table ? t->number != c->zone->table : t->zone == ZONE_NONE || !c->id)
+		if (t->problem || (c->zone->table ? t->number != c->zone->table : t->zone == ZONE_NONE || !c->id))
 			continue;
-		rel = table_open(t->relid, AccessShareLock);
+		rel = table_open_as(t, AccessShareLock);
 		resetStringInfo(&c->last);
 		zone_rows(t, rel, GetActiveSnapshot(), c->zone->table ? NULL : &at, check_row, c);
 		table_close(rel, AccessShareLock);

@@ -3,7 +3,7 @@
 CREATE TABLE dnsrepl.server (
 	name		text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 63),
 	address		text NOT NULL,
-	zones		text[] NOT NULL,
+	zones		text[] NOT NULL CHECK (array_position(zones, NULL) IS NULL),
 	tsig_key	text,
 	serial		text NOT NULL CHECK (serial IN ('server', 'ours')),
 	paused		boolean NOT NULL DEFAULT false,
@@ -23,7 +23,7 @@ COMMENT ON COLUMN dnsrepl.server.added IS 'since when it is told';
 CREATE TABLE dnsrepl.server_unmanaged (
 	server		text NOT NULL REFERENCES dnsrepl.server ON UPDATE CASCADE ON DELETE CASCADE,
 	pattern		text NOT NULL,
-	types		text[],
+	types		text[] CHECK (array_position(types, NULL) IS NULL),
 	PRIMARY KEY (server, pattern)
 );
 COMMENT ON TABLE dnsrepl.server_unmanaged IS 'what of a zone at a server is not this database''s; use dnsrepl.unmanaged()';
@@ -133,6 +133,10 @@ CREATE FUNCTION dnsrepl.unmanaged(server text, pattern text, types text[] DEFAUL
 DECLARE
 	one text;
 BEGIN
+	IF server IS NULL OR pattern IS NULL OR array_position(types, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION 'what is unmanaged needs a server, a pattern, and types that are not null' USING ERRCODE = 'null_value_not_allowed',
+			HINT = 'No types at all: all of them.';
+	END IF;
 	PERFORM dnsrepl.server_check('127.0.0.1', ARRAY[pattern], NULL);
 	FOREACH one IN ARRAY coalesce(types, '{}') LOOP
 		PERFORM one::@extschema@.rrtype;

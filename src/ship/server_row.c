@@ -26,7 +26,7 @@ column_text(uint64 row, int column)
 	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
 }
 
-/* An array of text; n is 0 for null. */
+/* An array of text without NULL in it; n is 0 for null. */
 static Datum *
 column_texts(uint64 row, int column, int *n)
 {
@@ -36,9 +36,24 @@ column_texts(uint64 row, int column, int *n)
 	bool	   *nulls;
 
 	*n = 0;
-	if (!isnull)
-		deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, n);
+	if (isnull)
+		return NULL;
+	deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, n);
+	for (int i = 0; i < *n; i++)
+		if (nulls[i])
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a pattern or type of a server is null")));
 	return texts;
+}
+
+/* Of the tables that a worker reads no more than what can be used is taken on trust. */
+static char *
+column_needed(uint64 row, int column)
+{
+	char	   *text = column_text(row, column);
+
+	if (!text)
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a server needs an address, patterns, and a choice of serial")));
+	return text;
 }
 
 static void
@@ -62,7 +77,7 @@ unmanaged_read(ServerRow *s, MemoryContext context)
 		MemoryContext old = MemoryContextSwitchTo(context);
 		Unmanaged  *u = palloc0(sizeof(Unmanaged));
 
-		u->pattern = pattern_read(column_text(i, 1));
+		u->pattern = pattern_read(column_needed(i, 1));
 		u->types = palloc(sizeof(uint16) * (size_t) (n + 1));
 		for (int k = 0; k < n; k++)
 		{
@@ -87,9 +102,9 @@ server_row(const char *name, MemoryContext context)
 	{
 		int			n;
 		Datum	   *texts = column_texts(0, 2, &n);
-		char	   *address = column_text(0, 1);
+		char	   *address = column_needed(0, 1);
 		char	   *key = column_text(0, 3);
-		bool		our_serial = strcmp(column_text(0, 4), "t") == 0,
+		bool		our_serial = strcmp(column_needed(0, 4), "t") == 0,
 					isnull;
 		int32		resyncs = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull));
 		MemoryContext old = MemoryContextSwitchTo(context);
@@ -158,11 +173,14 @@ PG_FUNCTION_INFO_V1(dnsrepl_server_check);
 Datum
 dnsrepl_server_check(PG_FUNCTION_ARGS)
 {
-	ArrayType  *zones = PG_GETARG_ARRAYTYPE_P(1);
+	ArrayType  *zones;
 	Datum	   *texts;
 	bool	   *nulls;
 	int			n;
 
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a server needs an address and zones")));
+	zones = PG_GETARG_ARRAYTYPE_P(1);
 	(void) dns_open(text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
 	deconstruct_array(zones, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &n);
 	for (int i = 0; i < n; i++)

@@ -57,7 +57,7 @@ dnsrepl_conflict_now(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	tables_refresh();
-	zone = zone_by_number(PG_GETARG_INT32(0));
+	zone = zone_argument(PG_GETARG_INT32(0));
 	live = live_shown(&zone);
 	store = store_open(false);
 	g = group_read(store, GetActiveSnapshot(), &zone, key, group_prefix(key, len));

@@ -99,7 +99,7 @@ digest_begin(Digest *d)
 static void
 digest_table(Digest *d, TableDesc *t, const ZoneValue *zone)
 {
-	Relation	rel = table_open(t->relid, AccessShareLock);
+	Relation	rel = table_open_as(t, AccessShareLock);
 
 	zone_rows(t, rel, GetActiveSnapshot(), zone, digest_row, d);
 	table_close(rel, AccessShareLock);

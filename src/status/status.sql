@@ -153,7 +153,11 @@ CREATE VIEW dnsrepl.problem AS
      AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.rel AND g.tgname = n.tgname)
   UNION ALL
   SELECT t.name, NULL, NULL, format('table %s is missing', t.name), NULL, NULL, 'what comes for it is kept; SELECT dnsrepl.setup_missing() makes it anew'
-    FROM dnsrepl.tab t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.rel);
+    FROM dnsrepl.tab t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.rel)
+  UNION ALL
+  SELECT t.name, NULL, NULL, format('table %s cannot be replicated as it is: %s', t.name, p.problem), NULL, NULL,
+         'alter it back; what comes for it is kept, and goes on by itself then'
+    FROM dnsrepl.tab t CROSS JOIN LATERAL dnsrepl.table_problem(t.no) p (problem) WHERE p.problem IS NOT NULL;
 COMMENT ON VIEW dnsrepl.problem IS 'what does not go by itself: the error, and what to do';
 
 CREATE FUNCTION dnsrepl.rejections(OUT at timestamptz, OUT username text, OUT application text, OUT zone text, OUT name text, OUT type text,

@@ -143,11 +143,17 @@ dnsrepl_image_author(PG_FUNCTION_ARGS)
 Datum
 dnsrepl_version_lives(PG_FUNCTION_ARGS)
 {
-	bytea	   *key = PG_GETARG_BYTEA_PP(0);
-	bytea	   *image = PG_GETARG_BYTEA_PP(1);
-	Version		v = {.image = (uint8 *) VARDATA_ANY(image), .image_len = VARSIZE_ANY_EXHDR(image)};
+	bytea	   *key,
+			   *image;
+	Version		v = {0};
 	Live		live = {0};
 
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	key = PG_GETARG_BYTEA_PP(0);
+	image = PG_GETARG_BYTEA_PP(1);
+	v.image = (uint8 *) VARDATA_ANY(image);
+	v.image_len = VARSIZE_ANY_EXHDR(image);
 	if (!PG_ARGISNULL(2))
 		live = live_from_array(PG_GETARG_ARRAYTYPE_P(2));
 	PG_RETURN_BOOL(version_lives(&live, (uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key), &v));

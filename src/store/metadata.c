@@ -21,7 +21,7 @@ zone_metadata(int32 id, const char *kind, Snapshot snapshot)
 	initStringInfo(&key);
 	wire_put_u16(&key, TABLE_METADATA);
 	wire_put_string(&key, kind, strlen(kind));
-	rel = table_open(t->relid, AccessShareLock);
+	rel = table_open_as(t, AccessShareLock);
 	rows = unit_rows(t, rel, snapshot, &at, (uint8 *) key.data, (size_t) key.len);
 	table_close(rel, NoLock);
 	pfree(key.data);
@@ -52,7 +52,7 @@ zone_has_metadata(int32 id, Snapshot snapshot)
 
 	if (!t)
 		return false;
-	rel = table_open(t->relid, AccessShareLock);
+	rel = table_open_as(t, AccessShareLock);
 	zone_rows(t, rel, snapshot, &at, has_row, &has);
 	table_close(rel, NoLock);
 	return has;

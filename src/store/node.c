@@ -51,7 +51,7 @@ node_read(NodeInfo *node)
 	if (!OidIsValid(relid))
 		return false;
 	memset(node, 0, sizeof(*node));
-	rel = table_open(relid, AccessShareLock);
+	rel = schema_table("node", AccessShareLock, NODE_NATTS);
 	scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))

@@ -72,7 +72,7 @@ origin_from_tuple(HeapTuple tuple, TupleDesc desc, OriginInfo *o)
 static bool
 origin_lookup(AttrNumber att, RegProcedure equal, Datum value, const char *index, OriginInfo *o, bool *lasting)
 {
-	Relation	rel = table_open(schema_oid("origin"), AccessShareLock);
+	Relation	rel = schema_table("origin", AccessShareLock, ORIGIN_NATTS);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -169,7 +169,7 @@ origin_find(const pg_uuid_t *id)
 static int32
 origin_insert(const pg_uuid_t *id, const char *node, bool own)
 {
-	Relation	rel = table_open(schema_oid("origin"), RowExclusiveLock);
+	Relation	rel = schema_table("origin", RowExclusiveLock, ORIGIN_NATTS);
 	int32		number = (int32) nextval_internal(schema_oid("origin_no"), false);
 	Datum		values[ORIGIN_NATTS] = {0};
 	bool		nulls[ORIGIN_NATTS] = {0};
@@ -222,7 +222,7 @@ vector_from_tuple(Vector *v, HeapTuple tuple, TupleDesc desc)
 Vector *
 collected_read(Snapshot snapshot)
 {
-	Relation	rel = table_open(schema_oid("vector"), AccessShareLock);
+	Relation	rel = schema_table("vector", AccessShareLock, VECTOR_NATTS);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	Vector	   *v = vector_new();
 	HeapTuple	tuple;
@@ -244,7 +244,7 @@ collected_read(Snapshot snapshot)
 static Vector *
 vector_stored(Snapshot snapshot)
 {
-	Relation	rel = table_open(schema_oid("vector"), AccessShareLock);
+	Relation	rel = schema_table("vector", AccessShareLock, VECTOR_NATTS);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	Vector	   *v = vector_new();
 	HeapTuple	tuple;
@@ -289,7 +289,7 @@ vector_add_life(Vector *v, Snapshot snapshot, int32 origin)
 static int
 vector_add_lives(Vector *v, Snapshot snapshot, int32 complete, const pg_uuid_t *life, bool close)
 {
-	Relation	rel = table_open(schema_oid("origin"), close ? RowExclusiveLock : AccessShareLock);
+	Relation	rel = schema_table("origin", close ? RowExclusiveLock : AccessShareLock, ORIGIN_NATTS);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	HeapTuple	tuple;
 	int			closed = 0;
@@ -401,7 +401,7 @@ entry_write(Relation rel, const VectorEntry *e, int64 collected)
 void
 holdings_write(const Vector *now, const Vector *collected)
 {
-	Relation	rel = table_open(schema_oid("vector"), RowExclusiveLock);
+	Relation	rel = schema_table("vector", RowExclusiveLock, VECTOR_NATTS);
 	Snapshot	snapshot;
 	Vector	   *stored,
 			   *joined,
@@ -445,7 +445,7 @@ clock_open(const Vector *held)
 static bool
 lives_over(const pg_uuid_t *life)
 {
-	Relation	rel = table_open(schema_oid("origin"), AccessShareLock);
+	Relation	rel = schema_table("origin", AccessShareLock, ORIGIN_NATTS);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
 	HeapTuple	tuple;
 	bool		over = false;

@@ -53,7 +53,7 @@ known_from_tuple(KnownVector *k, HeapTuple tuple, TupleDesc desc)
 const KnownVector *
 peer_vector_find(Snapshot snapshot, const pg_uuid_t *node)
 {
-	Relation	rel = table_open(schema_oid("peer_vector"), AccessShareLock);
+	Relation	rel = schema_table("peer_vector", AccessShareLock, PEER_NATTS);
 	SysScanDesc scan = peer_scan(rel, snapshot, node);
 	HeapTuple	tuple = systable_getnext(scan);
 	KnownVector *k = NULL;
@@ -71,7 +71,7 @@ peer_vector_find(Snapshot snapshot, const pg_uuid_t *node)
 KnownVector *
 peer_vectors_read(Snapshot snapshot, int *n)
 {
-	Relation	rel = table_open(schema_oid("peer_vector"), AccessShareLock);
+	Relation	rel = schema_table("peer_vector", AccessShareLock, PEER_NATTS);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	HeapTuple	tuple;
 	int			cap = 16;
@@ -92,7 +92,7 @@ peer_vectors_read(Snapshot snapshot, int *n)
 void
 peer_vector_write(const KnownVector *k)
 {
-	Relation	rel = table_open(schema_oid("peer_vector"), RowExclusiveLock);
+	Relation	rel = schema_table("peer_vector", RowExclusiveLock, PEER_NATTS);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	SysScanDesc scan = peer_scan(rel, snapshot, &k->node);
 	HeapTuple	old = systable_getnext(scan),

@@ -161,7 +161,7 @@ policies_read(void)
 	policies_relid = schema_oid("policy");
 	policies_known = true;
 	policies_reads++;
-	rel = table_open(policies_relid, AccessShareLock);
+	rel = schema_table("policy", AccessShareLock, POLICY_NATTS);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	scan = table_beginscan(rel, snapshot, 0, NULL);
 	old = MemoryContextSwitchTo(policies_context);

@@ -38,6 +38,7 @@
 #include "dns/name.h"
 #include "store/relation.h"
 #include "store/schema.h"
+#include "store/shape.h"
 #include "store/table_code.h"
 
 #define MAX_TABLES 256
@@ -51,6 +52,9 @@ enum
 bool		projecting = false;
 
 static MemoryContext tables_context = NULL;
+static MemoryContext tables_former = NULL;	/* has those of this transaction that are not in force any more */
+static LocalTransactionId tables_former_of = InvalidLocalTransactionId;
+static uint64 tables_changes = 1;	/* heard of */
 static TableDesc *tables[MAX_TABLES];
 static int	ntables = 0;
 static bool tables_stale = true;
@@ -62,11 +66,12 @@ static Oid	tab_relid = InvalidOid; /* dnsrepl.tab */
 static void
 tables_invalidate(Datum arg, Oid relid)
 {
-	if (relid == InvalidOid || relid == tab_relid)
-		tables_stale = true;
+	bool		ours = relid == InvalidOid || relid == tab_relid;
+
 	for (int i = 0; i < ntables; i++)
-		if (tables[i]->relid == relid)
-			tables_stale = true;
+		ours |= tables[i]->relid == relid;
+	tables_stale |= ours;
+	tables_changes += ours;
 }
 
 /* ---------- descriptions ---------- */
@@ -83,23 +88,27 @@ type_has_code(Oid type)
 	return type >= FirstNormalObjectId && getExtensionOfObject(TypeRelationId, type) != getExtensionOfObject(RelationRelationId, schema_oid("tab"));
 }
 
-static bool
-column_describe(ColumnDesc *c, Oid relid, const char *name)
+static void
+column_describe(ColumnDesc *c, TableDesc *t, Relation rel, const char *name)
 {
+	ShapeKind	kind = shape_kind(t->number, name);
 	Oid			send,
 				recv,
 				in;
 	bool		varlena;
 
 	memset(c, 0, sizeof(*c));
-	c->att = get_attnum(relid, name);
-	if (c->att <= 0)
-		return false;
 	namestrcpy(&c->attname, name);
-	c->type = get_atttype(relid, c->att);
-	get_atttypetypmodcoll(relid, c->att, &c->type, &c->typmod, &in);
-	c->name = c->type == name_type();
-	c->raw = c->type == TEXTOID || c->type == VARCHAROID || c->type == BPCHAROID;
+	c->name = kind == SHAPE_NAME;	/* keys are read by that, whatever the table is like */
+	if (!t->problem)
+		t->problem = shape_column_problem(rel, t->number, name);
+	if (t->problem)
+		return;
+	c->att = get_attnum(t->relid, name);
+	get_atttypetypmodcoll(t->relid, c->att, &c->type, &c->typmod, &in);
+	c->domain = getBaseType(c->type) != c->type;
+	c->name |= shape_fits(SHAPE_NAME, c->type);
+	c->raw = shape_fits(SHAPE_TEXT, c->type);
 	if (c->raw)
 	{
 		getTypeInputInfo(c->type, &in, &c->ioparam);
@@ -112,11 +121,10 @@ column_describe(ColumnDesc *c, Oid relid, const char *name)
 		fmgr_info_cxt(send, &c->send, tables_context);
 		fmgr_info_cxt(recv, &c->recv, tables_context);
 	}
-	return true;
 }
 
 static int
-column_list(Oid relid, Datum array, ColumnDesc *out, int most, const char *table)
+column_list(TableDesc *t, Relation rel, Datum array, ColumnDesc *out, int most)
 {
 	Datum	   *names;
 	int			n;
@@ -125,23 +133,20 @@ column_list(Oid relid, Datum array, ColumnDesc *out, int most, const char *table
 	if (n > most)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("table \"%s\" has more than %d such columns", table, most)));
+				 errmsg("table \"%s\" has more than %d such columns", t->name, most)));
 	for (int i = 0; i < n; i++)
-	{
-		char	   *name = TextDatumGetCString(names[i]);
-
-		if (!column_describe(&out[i], relid, name))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("replicated column \"%s\" of table \"%s\" does not exist", name, table)));
-	}
+		column_describe(&out[i], t, rel, TextDatumGetCString(names[i]));
 	return n;
 }
+
+#define BY_ID (-1)				/* in place of the number of key columns: what is known is the id, as if it was the first of them */
 
 /* Which part of a unit's address an index column is: one of the first `nkeys` key columns' number, -1 for the zone, -2 for none. */
 static int
 path_part(const TableDesc *t, int nkeys, AttrNumber att)
 {
+	if (nkeys == BY_ID)
+		return att == t->id_att ? 0 : -2;
 	if (t->zone != ZONE_NONE && att == t->zone_att)
 		return -1;
 	for (int k = 0; k < nkeys; k++)
@@ -178,9 +183,8 @@ path_consider(const TableDesc *t, int nkeys, bool must, TablePath *path, Relatio
 
 /* The zone and the first `nkeys` key columns are known; must: an index that does not use the first of these does not help. */
 static TablePath
-path_choose(const TableDesc *t, int nkeys, bool must)
+path_choose(const TableDesc *t, Relation rel, int nkeys, bool must)
 {
-	Relation	rel = table_open(t->relid, AccessShareLock);
 	List	   *indexes = RelationGetIndexList(rel);
 	TablePath	path = {0};
 	ListCell   *lc;
@@ -192,57 +196,74 @@ path_choose(const TableDesc *t, int nkeys, bool must)
 		path_consider(t, nkeys, must, &path, index);
 		index_close(index, AccessShareLock);
 	}
-	table_close(rel, AccessShareLock);
 	return path;
 }
 
-static Oid
-relation_owner(Oid relid)
+static void
+columns_describe(TableDesc *t, Relation rel, Datum *values, bool *nulls)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-static TableDesc *
-table_describe(Datum *values, bool *nulls)
-{
-	TableDesc  *t = MemoryContextAllocZero(tables_context, sizeof(TableDesc));
-	MemoryContext old = MemoryContextSwitchTo(tables_context);
-
-	t->number = DatumGetInt16(values[TAB_NUMBER - 1]);
-	t->relid = DatumGetObjectId(values[TAB_REL - 1]);
-	t->owner = relation_owner(t->relid);
-	t->zone = (ZoneKind) DatumGetChar(values[TAB_ZONE - 1]);
-	strlcpy(t->name, TextDatumGetCString(values[TAB_NAME - 1]), NAMEDATALEN);
-	t->nkeys = column_list(t->relid, values[TAB_KEY - 1], t->keys, MAX_KEY_COLUMNS, t->name);
-	t->ncolumns = column_list(t->relid, values[TAB_COLUMNS - 1], t->columns, MAX_COLUMNS, t->name);
-	if (!nulls[TAB_HASHED - 1])
-	{
-		AttrNumber	hashed = get_attnum(t->relid, TextDatumGetCString(values[TAB_HASHED - 1]));
-
-		for (int k = 0; k < t->nkeys; k++)
-			t->keys[k].hashed = t->keys[k].att == hashed;
-	}
+	t->nkeys = column_list(t, rel, values[TAB_KEY - 1], t->keys, MAX_KEY_COLUMNS);
+	t->ncolumns = column_list(t, rel, values[TAB_COLUMNS - 1], t->columns, MAX_COLUMNS);
+	for (int k = 0; k < t->nkeys && !nulls[TAB_HASHED - 1]; k++)
+		t->keys[k].hashed = strcmp(NameStr(t->keys[k].attname), TextDatumGetCString(values[TAB_HASHED - 1])) == 0;
 	if (t->zone != ZONE_NONE)
-		t->zone_att = get_attnum(t->relid, t->zone == ZONE_SELF ? "name" : "domain_id");
+		column_describe(&t->zone_column, t, rel, t->zone == ZONE_SELF ? "name" : "domain_id");
 	if (t->zone == ZONE_SELF)
-		t->id_att = get_attnum(t->relid, "id");
+		column_describe(&t->id_column, t, rel, "id");
+	if (t->problem)
+		return;
 	for (int k = 0; k < t->nkeys; k++)
 		t->code_in_values |= type_has_code(t->keys[k].type);
 	for (int c = 0; c < t->ncolumns; c++)
 		t->code_in_values |= type_has_code(t->columns[c].type);
-	t->inside = strcmp(t->name, "records") == 0;
-	t->by_unit = path_choose(t, t->nkeys, false);
-	t->by_name = path_choose(t, 1, true);	/* without the name it would be all of a zone, which may be many */
-	t->by_zone = path_choose(t, 0, false);
+	t->zone_att = t->zone_column.att;
+	t->id_att = t->id_column.att;
+	t->by_unit = path_choose(t, rel, t->nkeys, false);
+	t->by_name = path_choose(t, rel, 1, true);	/* without the name it would be all of a zone, which may be many */
+	t->by_zone = path_choose(t, rel, 0, false);
+	if (t->id_att)
+		t->by_id = path_choose(t, rel, BY_ID, true);
+}
+
+/* NULL: it has been dropped. */
+static TableDesc *
+table_describe(Datum *values, bool *nulls)
+{
+	Relation	rel = try_relation_open(DatumGetObjectId(values[TAB_REL - 1]), AccessShareLock);
+	TableDesc  *t;
+	MemoryContext old;
+
+	if (!rel)
+		return NULL;
+	t = MemoryContextAllocZero(tables_context, sizeof(TableDesc));
+	old = MemoryContextSwitchTo(tables_context);
+	t->number = DatumGetInt16(values[TAB_NUMBER - 1]);
+	t->relid = RelationGetRelid(rel);
+	t->owner = rel->rd_rel->relowner;
+	t->looked_at = tables_changes;	/* it is locked */
+	t->zone = (ZoneKind) DatumGetChar(values[TAB_ZONE - 1]);
+	strlcpy(t->name, TextDatumGetCString(values[TAB_NAME - 1]), NAMEDATALEN);
+	t->inside = t->number == TABLE_RECORDS;
+	t->problem = shape_table_problem(rel, t->number);
+	columns_describe(t, rel, values, nulls);
 	MemoryContextSwitchTo(old);
+	relation_close(rel, AccessShareLock);
 	return t;
+}
+
+/* Whoever holds one of them goes on doing so. */
+static void
+tables_retire(void)
+{
+	if (!tables_former)
+		tables_former = AllocSetContextCreate(CacheMemoryContext, "dnsrepl former tables", ALLOCSET_SMALL_SIZES);
+	if (tables_former_of != MY_LXID)
+		MemoryContextDeleteChildren(tables_former);
+	tables_former_of = MY_LXID;
+	if (tables_context)
+		MemoryContextSetParent(tables_context, tables_former);
+	tables_context = NULL;
+	ntables = 0;
 }
 
 void
@@ -262,16 +283,13 @@ tables_refresh(void)
 		CacheRegisterRelcacheCallback(tables_invalidate, (Datum) 0);
 		watching = true;
 	}
-	if (tables_context)
-		MemoryContextDelete(tables_context);
-	tables_context = NULL;
-	ntables = 0;
+	tables_retire();
 	tables_context = AllocSetContextCreate(CacheMemoryContext, "dnsrepl tables", ALLOCSET_DEFAULT_SIZES);
 	relid = tab_relid = schema_find("tab");
 	if (!OidIsValid(relid))
 		return;
 	tables_stale = false;
-	rel = table_open(relid, AccessShareLock);
+	rel = schema_table("tab", AccessShareLock, TAB_NATTS);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	scan = table_beginscan(rel, snapshot, 0, NULL);
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL && ntables < MAX_TABLES)
@@ -280,16 +298,22 @@ tables_refresh(void)
 		bool		nulls[TAB_NATTS];
 
 		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
-		if (!SearchSysCacheExists1(RELOID, values[TAB_REL - 1]))
-			continue;			/* dropped */
 		tables[ntables] = table_describe(values, nulls);
-		ntables++;
+		ntables += tables[ntables] != NULL;
 	}
 	table_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 	tables_whole = true;
 	tables_generation++;
+}
+
+void
+tables_reread(void)
+{
+	for (int i = 0; i < ntables; i++)
+		tables_stale |= tables[i]->problem != NULL;
+	tables_refresh();
 }
 
 void
@@ -328,12 +352,83 @@ table_domains(void)
 {
 	for (int i = 0; i < ntables; i++)
 		if (tables[i]->zone == ZONE_SELF)
+		{
+			table_require(tables[i]);
 			return tables[i];
+		}
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("table \"domains\" is not replicated here"),
 			 errhint("Run SELECT dnsrepl.setup('name of this node').")));
 	return NULL;
+}
+
+void
+table_require(const TableDesc *t)
+{
+	if (likely(!t->problem))
+		return;
+	tables_stale = true;		/* not all that mends it is heard of */
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" has been altered so that it cannot be replicated", t->name),
+			 errdetail("%s", t->problem),
+			 errhint("Alter it back. Then all goes on by itself.")));
+}
+
+static bool
+column_stands(const ColumnDesc *c, TupleDesc desc)
+{
+	Form_pg_attribute att;
+
+	if (c->att > desc->natts)
+		return false;
+	att = TupleDescAttr(desc, c->att - 1);
+	return !att->attisdropped && att->atttypid == c->type && strcmp(NameStr(att->attname), NameStr(c->attname)) == 0;
+}
+
+/* Is it what it was when it was described? */
+static bool
+table_stands(const TableDesc *t, Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		stands = rel->rd_rel->relkind == RELKIND_RELATION;
+
+	for (int k = 0; k < t->nkeys; k++)
+		stands &= column_stands(&t->keys[k], desc);
+	for (int c = 0; c < t->ncolumns; c++)
+		stands &= column_stands(&t->columns[c], desc);
+	return stands && (!t->zone_att || column_stands(&t->zone_column, desc)) && (!t->id_att || column_stands(&t->id_column, desc));
+}
+
+/* An index that has been dropped is not used any more. */
+static void
+path_stand(TablePath *path, Relation rel)
+{
+	if (path->n > 0 && !list_member_oid(RelationGetIndexList(rel), path->index))
+		path->n = 0;
+}
+
+Relation
+table_open_as(TableDesc *t, LOCKMODE mode)
+{
+	Relation	rel;
+
+	table_require(t);
+	rel = try_relation_open(t->relid, mode);
+	if (likely(rel && t->looked_at == tables_changes))
+		return rel;
+	if (!rel || !table_stands(t, rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("table \"%s\" has been altered or dropped meanwhile", t->name),
+				 errhint("Try again.")));
+	path_stand(&t->by_unit, rel);
+	path_stand(&t->by_name, rel);
+	path_stand(&t->by_zone, rel);
+	path_stand(&t->by_id, rel);
+	t->looked_at = tables_changes;
+	return rel;
 }
 
 /* ---------- values and octets ---------- */
@@ -395,6 +490,7 @@ key_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot)
 {
 	StringInfoData value;
 
+	table_require(t);
 	wire_put_u16(out, (uint16) t->number);
 	if (t->nkeys)
 		initStringInfo(&value);
@@ -516,6 +612,7 @@ key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *null
 	WireReader	r;
 	OwnerScope	scope = {0};
 
+	table_require(t);
 	if (t->code_in_values)
 	{
 		temporary_objects_refuse(t->owner);
@@ -533,6 +630,8 @@ key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *null
 		nulls[k] = t->keys[k].hashed;
 		values[k] = nulls[k] ? (Datum) 0 : t->keys[k].name ? PointerGetDatum(varlena_make(p, n)) :
 			value_decode(&t->keys[k], p, n);
+		if (t->keys[k].name && t->keys[k].domain)
+			domain_check(values[k], false, t->keys[k].type, NULL, NULL);
 	}
 	if (t->code_in_values)
 		owner_leave(scope);
@@ -547,6 +646,7 @@ row_encode(StringInfo out, TableDesc *t, TupleTableSlot *slot)
 {
 	StringInfoData value;
 
+	table_require(t);
 	initStringInfo(&value);
 	for (int c = 0; c < t->ncolumns; c++)
 	{
@@ -572,6 +672,7 @@ row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nul
 	WireReader	r;
 	OwnerScope	scope = {0};
 
+	table_require(t);
 	if (t->code_in_values)
 	{
 		temporary_objects_refuse(t->owner);
@@ -654,6 +755,7 @@ zone_value(TableDesc *t, TupleTableSlot *slot, ZoneValue *zone)
 	bool		isnull;
 	Datum		d;
 
+	table_require(t);
 	memset(zone, 0, sizeof(*zone));
 	if (t->zone == ZONE_NONE)
 		return true;
@@ -769,6 +871,8 @@ row_from_slot(TableDesc *t, TupleTableSlot *slot)
 		bool		isnull;
 
 		row.id = DatumGetInt32(slot_getattr(slot, t->id_att, &isnull));
+		if (isnull)
+			row.id = 0;
 	}
 	return row;
 }
@@ -903,9 +1007,13 @@ bool
 row_name(TableDesc *t, TupleTableSlot *slot, const uint8 **name, size_t *len)
 {
 	bool		isnull;
-	Datum		d = slot_getattr(slot, t->keys[0].att, &isnull);
+	Datum		d;
 	struct varlena *v;
 
+	table_require(t);
+	if (t->nkeys == 0 || !t->keys[0].name)
+		return false;
+	d = slot_getattr(slot, t->keys[0].att, &isnull);
 	if (isnull)
 		return false;
 	v = PG_DETOAST_DATUM_PACKED(d);
@@ -932,7 +1040,6 @@ name_rows(TableDesc *t, Relation rel, Snapshot snapshot, const ZoneValue *zone, 
 	NameScan	n = {name, name_len, {zone, fn, arg}};
 	Datum		values[1] = {PointerGetDatum(varlena_make(name, name_len))};
 
-	Assert(t->nkeys > 0 && t->keys[0].name);
 	rows_scan(t, rel, snapshot, &t->by_name, zone, values, name_row, &n);
 	pfree(DatumGetPointer(values[0]));
 }
@@ -981,7 +1088,7 @@ domain_id(Snapshot snapshot, const uint8 *name, size_t name_len)
 {
 	uint8		key[DOMAINS_KEY_SIZE];
 	TableDesc  *t = domains_key(key);
-	Relation	rel = table_open(t->relid, AccessShareLock);
+	Relation	rel = table_open_as(t, AccessShareLock);
 	ZoneValue	zone = {.name = name, .name_len = name_len};
 	RowSet		rows = unit_rows(t, rel, snapshot, &zone, key, sizeof(key));
 
@@ -989,56 +1096,63 @@ domain_id(Snapshot snapshot, const uint8 *name, size_t name_len)
 	return rows.n ? rows.rows[0].id : 0;
 }
 
+typedef struct IdScan
+{
+	int32		id;
+	bool		found;
+	ItemPointerData tid;
+	uint8	   *name;
+	size_t		name_len;
+} IdScan;
+
+static void
+id_row(TableDesc *t, TupleTableSlot *slot, void *arg)
+{
+	IdScan	   *s = arg;
+	bool		isnull;
+	int32		id = DatumGetInt32(slot_getattr(slot, t->id_att, &isnull));
+	ZoneValue	zone;
+
+	if (isnull || id != s->id || s->found || !zone_value(t, slot, &zone))
+		return;
+	s->found = true;
+	s->tid = slot->tts_tid;
+	s->name = palloc(zone.name_len + 1);
+	memcpy(s->name, zone.name, zone.name_len);
+	s->name_len = zone.name_len;
+}
+
 bool
 domain_name(Snapshot snapshot, int32 id, uint8 **name, size_t *name_len, ItemPointer tid)
 {
 	TableDesc  *t = table_domains();
-	Relation	rel = table_open(t->relid, AccessShareLock);
-	Oid			pkey;
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	ScanKeyData key;
-	IndexScanDesc scan;
-	Relation	index;
-	ZoneValue	zone;
-	bool		found;
+	Relation	rel = table_open_as(t, AccessShareLock);
+	IdScan		s = {.id = id};
+	Datum		values[1] = {Int32GetDatum(id)};
 
-	RelationGetIndexList(rel);	/* fills in which one it is */
-	pkey = rel->rd_pkindex;
-	if (!OidIsValid(pkey))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("table \"domains\" has no primary key")));
-	index = index_open(pkey, AccessShareLock);
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
-	scan = compat_index_beginscan(rel, index, snapshot, 1);
-	index_rescan(scan, &key, 1, NULL, 0);
-	found = index_getnext_slot(scan, ForwardScanDirection, slot) && zone_value(t, slot, &zone);
-	if (found)
-	{
-		*name = palloc(Max(zone.name_len, 1));
-		memcpy(*name, zone.name, zone.name_len);
-		*name_len = zone.name_len;
-		if (tid)
-			*tid = slot->tts_tid;
-	}
-	index_endscan(scan);
-	index_close(index, AccessShareLock);
-	ExecDropSingleTupleTableSlot(slot);
+	rows_scan(t, rel, snapshot, &t->by_id, NULL, values, id_row, &s);
 	table_close(rel, AccessShareLock);
-	return found;
+	if (!s.found)
+		return false;
+	*name = s.name;
+	*name_len = s.name_len;
+	if (tid)
+		*tid = s.tid;
+	return true;
 }
 
 bool
 domain_stands(Snapshot snapshot, const ItemPointerData *tid, int32 id, const uint8 *name, size_t name_len)
 {
 	TableDesc  *t = table_domains();
-	Relation	rel = table_open(t->relid, AccessShareLock);
+	Relation	rel = table_open_as(t, AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	ItemPointerData at = *tid;
 	ZoneValue	zone;
 	bool		isnull;
 	bool		stands = ItemPointerGetBlockNumber(tid) < RelationGetNumberOfBlocks(rel) &&
 		table_tuple_fetch_row_version(rel, &at, snapshot, slot) && zone_value(t, slot, &zone) &&
-		DatumGetInt32(slot_getattr(slot, t->id_att, &isnull)) == id && zone.name_len == name_len &&
+		DatumGetInt32(slot_getattr(slot, t->id_att, &isnull)) == id && !isnull && zone.name_len == name_len &&
 		memcmp(zone.name, name, name_len) == 0;
 
 	ExecDropSingleTupleTableSlot(slot);

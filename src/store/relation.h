@@ -21,7 +21,9 @@
 #define TABLE_RECORDS		2
 #define TABLE_METADATA		3
 #define TABLE_CRYPTOKEYS	4
+#define TABLE_COMMENTS		5
 #define TABLE_TSIGKEYS		6
+#define TABLE_SUPERMASTERS	7
 #define TABLE_POLICY		8
 #define TABLE_ROLL			9
 #define TABLE_SERIAL		32767	/* no table: the unit that carries a zone's serial when nothing else does */
@@ -43,6 +45,7 @@ typedef struct ColumnDesc
 	bool		raw;			/* text and its kin: the octets themselves, not the send function's */
 	bool		hashed;			/* in a key: the SHA-256 of the value stands for it */
 	bool		name;			/* a dnsname: in a key its stored octets and a 0, so that a key's prefix is a subtree */
+	bool		domain;			/* of what the type should be */
 	Oid			ioparam;
 	FmgrInfo	send,
 				recv,			/* if not raw */
@@ -64,9 +67,15 @@ typedef struct TablePath
 	PathColumn	columns[MAX_KEY_COLUMNS + 1];
 } TablePath;
 
+/*
+ * With a problem (shape.h) its columns are known by name only, and nothing can be read or written: units of it are kept, and
+ * parked, as those of a table that is not here.
+ */
 typedef struct TableDesc
 {
 	int16		number;			/* the same on every node: it begins every key */
+	const char *problem;		/* NULL: none; a sentence */
+	uint64		looked_at;		/* how many changes of tables had been heard of when it was known to be so */
 	Oid			relid;
 	Oid			owner;
 	bool		code_in_values; /* reading values may call code, a domain's checks: it is the owner's, and runs so */
@@ -79,9 +88,12 @@ typedef struct TableDesc
 	ColumnDesc	keys[MAX_KEY_COLUMNS];
 	int			ncolumns;
 	ColumnDesc	columns[MAX_COLUMNS];
+	ColumnDesc	zone_column,	/* those of zone_att and id_att */
+				id_column;
 	TablePath	by_unit,		/* zone and key */
 				by_name,		/* the first key column, perhaps the zone */
-				by_zone;
+				by_zone,
+				by_id;			/* ZONE_SELF: the id */
 } TableDesc;
 
 /* Where the rows of a unit are: its zone as the table names it. */
@@ -109,9 +121,12 @@ typedef struct RowSet
 
 /*
  * Descriptions are cached, and made anew when a table changes; call tables_refresh() where no description is
- * held, at the start of a piece of work.
+ * held, at the start of a piece of work. One that is held nevertheless lasts until the transaction ends.
  */
 extern void tables_refresh(void);
+
+/* The same; a table with which there was a problem is looked at again. */
+extern void tables_reread(void);
 
 /* Counts how often they were made: attribute numbers may have changed. */
 extern int	tables_generation;
@@ -120,8 +135,17 @@ extern int	tables_generation;
 extern void tables_changed(void);
 extern TableDesc *table_by_relid(Oid relid);	/* NULL: not replicated */
 extern TableDesc *table_by_number(int16 number);
-extern TableDesc *table_domains(void);	/* raises 55000 if setup() has not run */
+extern TableDesc *table_domains(void);	/* raises 55000 if setup() has not run, or there is a problem with it */
 extern TableDesc *table_next(int *position);	/* all of them: start with 0, NULL at the end */
+
+/*
+ * Opens the table of a description, in place of table_open(). Raises 55000 if there is a problem with it, 40001 if it has been
+ * altered since it was described: there may have been a wait.
+ */
+extern Relation table_open_as(TableDesc *t, LOCKMODE mode);
+
+/* Raises 55000 if there is a problem with the table. */
+extern void table_require(const TableDesc *t);
 
 /* While it is set, the rows that this backend writes come from the store: write/ takes no note of them. */
 extern bool projecting;

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
@@ -99,6 +100,19 @@ schema_oid(const char *name)
 				 errmsg("extension dnsrepl is not installed in this database"),
 				 errhint("Run CREATE EXTENSION dnsrepl.")));
 	return relid;
+}
+
+Relation
+schema_table(const char *name, LOCKMODE mode, int natts)
+{
+	Relation	rel = table_open(schema_oid(name), mode);
+
+	if (RelationGetDescr(rel)->natts != natts)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table dnsrepl.%s has other columns than this version of dnsrepl made", name),
+				 errhint("The extension's own tables must not be altered.")));
+	return rel;
 }
 
 static OwnerScope

@@ -6,6 +6,8 @@
 
 #include "postgres.h"
 
+#include "utils/rel.h"
+
 /* A relation (table, index, sequence) of schema dnsrepl; InvalidOid if it is not there. Names are literals. */
 extern Oid	schema_find(const char *name);
 
@@ -14,6 +16,12 @@ extern Oid	schema_function(const char *name);
 
 /* As schema_find(), or 55000: the extension is not installed in this database. */
 extern Oid	schema_oid(const char *name);
+
+/*
+ * Opens a table of schema dnsrepl that has just so many columns. 55000: it has been given others. (Rows are read by the place of
+ * their columns.)
+ */
+extern Relation schema_table(const char *name, LOCKMODE mode, int natts);
 
 /*
  * The search_path of all code that is not its caller's: this extension's own SQL, and what the owner of a table has put on it

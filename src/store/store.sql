@@ -178,13 +178,15 @@ COMMENT ON TABLE dnsrepl.conflict_log IS 'conflicts that are settled, as they we
 
 CREATE TABLE dnsrepl.staging (
   node    uuid NOT NULL,
+  session int8 NOT NULL,
   delta   int8 NOT NULL,
   seq     int4 NOT NULL,
   payload bytea NOT NULL,
-  PRIMARY KEY (node, delta, seq)
+  PRIMARY KEY (node, session, delta, seq)
 );
 ALTER TABLE dnsrepl.staging ALTER payload SET STORAGE EXTERNAL;
 COMMENT ON TABLE dnsrepl.staging IS 'chunks of large deltas that have not come whole yet, or must not be merged yet';
+COMMENT ON COLUMN dnsrepl.staging.session IS 'the session that they came in, whose alone they are; 0: a delta that is kept, see dnsrepl.stranger';
 
 CREATE TABLE dnsrepl.stranger (
   node   uuid PRIMARY KEY,

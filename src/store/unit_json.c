@@ -23,7 +23,7 @@
 static void
 json_member(StringInfo out, TableDesc *t, const ColumnDesc *c, Datum value, bool isnull)
 {
-	escape_json(out, get_attname(t->relid, c->att, false));
+	escape_json(out, NameStr(c->attname));
 	appendStringInfoString(out, ": ");
 	if (isnull)
 		appendStringInfoString(out, "null");
@@ -70,7 +70,7 @@ json_hash(StringInfo out, TableDesc *t, int column, const uint8 *key, size_t key
 	(void) wire_get_u16(&r);
 	for (int k = 0; k <= column; k++)
 		hash = wire_get_string(&r, MAX_KEY_SIZE, &len);
-	escape_json(out, get_attname(t->relid, t->keys[column].att, false));
+	escape_json(out, NameStr(t->keys[column].attname));
 	appendStringInfoString(out, ": \"sha256:");
 	for (size_t i = 0; hash && i < len; i++)
 		appendStringInfo(out, "%02x", hash[i]);
@@ -85,7 +85,7 @@ json_rows(StringInfo out, TableDesc *t, int ncolumns, const RowSet *rows)
 	{
 		if (i)
 			appendStringInfoString(out, ", ");
-		if (t && t->ncolumns == ncolumns)
+		if (t && !t->problem && t->ncolumns == ncolumns)
 			json_row(out, t, &rows->rows[i]);
 		else
 			appendStringInfoString(out, "\"?\"");	/* of a table that is not here */
@@ -227,7 +227,7 @@ row_from_json(TableDesc *t, Relation rel, TupleTableSlot *slot, JsonbContainer *
 RowSet
 rows_from_json(TableDesc *t, Jsonb *json)
 {
-	Relation	rel = table_open(t->relid, AccessShareLock);
+	Relation	rel = table_open_as(t, AccessShareLock);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
 	int			n = JB_ROOT_IS_ARRAY(json) ? (int) JB_ROOT_COUNT(json) : -1;
 	RowSet		rows = {0};

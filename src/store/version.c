@@ -33,7 +33,7 @@ store_open(bool write)
 	Store	   *s = palloc(sizeof(Store));
 	LOCKMODE	mode = write ? RowExclusiveLock : AccessShareLock;
 
-	s->heap = table_open(schema_oid("version_store"), mode);
+	s->heap = schema_table("version_store", mode, VERSION_NATTS);
 	s->unit_index = index_open(schema_oid("version_unit"), mode);
 	s->dot_index = index_open(schema_oid("version_dot"), mode);
 	s->indstate = write ? CatalogOpenIndexes(s->heap) : NULL;

@@ -185,6 +185,9 @@ extern int	zone_order(const void *a, const void *b);
 /* The name of a zone by number, in the current context. Raises XX001 if there is none. */
 extern ZoneRef zone_by_number(int32 number);
 
+/* The same for the argument of a function; raises 42704. */
+extern ZoneRef zone_argument(int32 number);
+
 /* The same as a snapshot shows it; false if it shows none. */
 extern bool zone_by_number_at(Snapshot snapshot, int32 number, ZoneRef *zone);
 

@@ -16,6 +16,8 @@
 
 #include "store/version.h"
 
+#define VERSION_NATTS 10			/* columns of dnsrepl.version_store */
+
 /* A stamp by its 16 milliseconds: index entries of one era share a key, and take 7 octets in place of 28. */
 #define STAMP_ERA(stamp) ((stamp) >> 26)
 

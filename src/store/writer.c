@@ -161,7 +161,7 @@ writer_open(TableDesc *t)
 	Writer	   *w = palloc0(sizeof(Writer));
 
 	w->t = t;
-	w->rel = table_open(t->relid, RowExclusiveLock);
+	w->rel = table_open_as(t, RowExclusiveLock);
 	if (w->rel->rd_rel->relkind != RELKIND_RELATION)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an ordinary table", t->name)));

@@ -205,7 +205,7 @@ zone_row_update(Relation rel, ItemPointerData tid, HeapTuple new)
 void
 zone_state_write(const ZoneTally *t)
 {
-	Relation	rel = table_open(schema_oid("zone"), RowExclusiveLock);
+	Relation	rel = schema_table("zone", RowExclusiveLock, ZONE_NATTS);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	HeapTuple	old = zone_row(rel, snapshot, t->number);
 	Datum		values[ZONE_NATTS];
@@ -258,7 +258,7 @@ state_from_slot(ZoneState *s, TupleTableSlot *slot)
 bool
 zone_lock(ZoneRef *z, bool wait)
 {
-	Relation	rel = table_open(schema_oid("zone"), RowShareLock);
+	Relation	rel = schema_table("zone", RowShareLock, ZONE_NATTS);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	TM_Result	result = TM_Invisible;
 
@@ -319,7 +319,7 @@ zone_from_tuple(HeapTuple tuple, TupleDesc desc)
 bool
 zone_by_number_at(Snapshot snapshot, int32 number, ZoneRef *z)
 {
-	Relation	rel = table_open(schema_oid("zone"), AccessShareLock);
+	Relation	rel = schema_table("zone", AccessShareLock, ZONE_NATTS);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -346,10 +346,22 @@ zone_by_number(int32 number)
 	return z;
 }
 
+ZoneRef
+zone_argument(int32 number)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ZoneRef		z;
+
+	if (!zone_by_number_at(snapshot, number, &z))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no zone of the number %d", number)));
+	UnregisterSnapshot(snapshot);
+	return z;
+}
+
 ZoneRef *
 zone_all_at(Snapshot snapshot, int *n)
 {
-	Relation	rel = table_open(schema_oid("zone"), AccessShareLock);
+	Relation	rel = schema_table("zone", AccessShareLock, ZONE_NATTS);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	HeapTuple	tuple;
 	int			cap = 64;

@@ -95,7 +95,7 @@ capture_table(Capture *c, const uint8 *key, size_t key_len)
 	if (c->rel)
 		table_close(c->rel, NoLock);
 	c->table = t;
-	c->rel = table_open(t->relid, AccessShareLock);
+	c->rel = table_open_as(t, AccessShareLock);
 	return t;
 }
 
@@ -689,7 +689,7 @@ unfold_row(TableDesc *t, TupleTableSlot *slot, void *arg)
 static void
 unfold_rows(TableDesc *t, const ZoneTouch *z)
 {
-	Relation	rel = table_open(t->relid, AccessShareLock);
+	Relation	rel = table_open_as(t, AccessShareLock);
 	StringInfoData key;
 	ZoneValue	at = {.id = z ? z->id : 0};
 

@@ -269,6 +269,7 @@ trigger_table(FunctionCallInfo fcinfo, TriggerEvent *event)
 				 errmsg("table \"%s\" is not replicated, though it has the trigger for it",
 						RelationGetRelationName(data->tg_relation)),
 				 errhint("Run SELECT dnsrepl.setup('name of this node').")));
+	table_require(t);
 	capture_expect();
 	return t;
 }
@@ -330,7 +331,7 @@ Datum
 dnsrepl_note_unit(PG_FUNCTION_ARGS)
 {
 	bytea	   *key = PG_GETARG_BYTEA_PP(1);
-	ZoneRef		zone = zone_by_number(PG_GETARG_INT32(0));
+	ZoneRef		zone = zone_argument(PG_GETARG_INT32(0));
 	Note		note = {.kind = NOTE_NAMED, .name = zone.name, .name_len = zone.name_len,
 	.key = (uint8 *) VARDATA_ANY(key), .key_len = VARSIZE_ANY_EXHDR(key)};
 	TableDesc  *t;

@@ -35,4 +35,20 @@ CREATE EVENT TRIGGER dnsrepl_table_rewrite ON table_rewrite EXECUTE FUNCTION dns
 ALTER EVENT TRIGGER dnsrepl_table_rewrite ENABLE ALWAYS;	-- also with session_replication_role = replica
 COMMENT ON EVENT TRIGGER dnsrepl_table_rewrite IS 'captures a replicated table anew when DDL rewrites it';
 
+CREATE FUNCTION dnsrepl.table_guard() RETURNS event_trigger
+  LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_table_guard';
+COMMENT ON FUNCTION dnsrepl.table_guard() IS 'event trigger: refuses DDL after which a replicated table could not be replicated';
+CREATE EVENT TRIGGER dnsrepl_table_before ON ddl_command_start
+  WHEN TAG IN ('ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE RULE')
+  EXECUTE FUNCTION dnsrepl.table_guard();
+COMMENT ON EVENT TRIGGER dnsrepl_table_before IS 'which replicated tables are as they should be before DDL';
+CREATE EVENT TRIGGER dnsrepl_table_after ON ddl_command_end
+  WHEN TAG IN ('ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE RULE')
+  EXECUTE FUNCTION dnsrepl.table_guard();
+COMMENT ON EVENT TRIGGER dnsrepl_table_after IS 'refuses DDL after which a replicated table could not be replicated';
+
+CREATE FUNCTION dnsrepl.table_problem(no int) RETURNS text
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_table_problem' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.table_problem(int) IS 'for dnsrepl.problem: why a table cannot be replicated as it is; null: it can';
+
 COMMENT ON FUNCTION dnsrepl.table_rewritten() IS 'event trigger: captures a replicated table anew when DDL has rewritten it';

@@ -44,7 +44,7 @@ zone_serial_hide(ZoneTouch *z, TableDesc *t, bool now, RowSet *rows)
 static RowSet
 soa_find(const ZoneTouch *z, TableDesc *t, StringInfo key, Row *one)
 {
-	Relation	rel = table_open(t->relid, AccessShareLock);
+	Relation	rel = table_open_as(t, AccessShareLock);
 	ZoneValue	at = {.id = z->id};
 	RowSet		rows;
 

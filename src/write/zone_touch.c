@@ -82,7 +82,7 @@ static void
 touched_add_all(Touched *t)
 {
 	TableDesc  *domains = table_domains();
-	Relation	rel = table_open(domains->relid, AccessShareLock);
+	Relation	rel = table_open_as(domains, AccessShareLock);
 	int			n;
 	ZoneRef    *all = zone_all(&n);
 

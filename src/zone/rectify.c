@@ -153,7 +153,7 @@ rectify_plain_defaults(void)
 
 	if (!t || !rectify_columns(t, &ordername, &auth))
 		return false;
-	rel = table_open(t->relid, AccessShareLock);
+	rel = table_open_as(t, AccessShareLock);
 	plain = default_is(rel, auth, false) && default_is(rel, ordername, true);
 	table_close(rel, AccessShareLock);
 	return plain;
@@ -218,7 +218,7 @@ zone_begin(Rectify *r, int zone, TableDesc *t)
 	if (z->fresh && hash == zone_signing_hash(&(ZoneSigning) {0}))
 		return;
 	at = (ZoneValue) {.id = z->id};
-	rel = table_open(t->relid, AccessShareLock);
+	rel = table_open_as(t, AccessShareLock);
 	zone_rows(t, rel, r->snapshot, &at, whole_row, &whole);
 	table_close(rel, NoLock);
 }
@@ -281,7 +281,7 @@ rectify_end(Rectify *r, Store *store)
 				auth;
 	MemoryContext old;
 
-	if (r->nzones > 0 && t && t->nkeys > 1 && t->keys[0].name && rectify_columns(t, &ordername, &auth))
+	if (r->nzones > 0 && t && !t->problem && t->nkeys > 1 && t->keys[0].name && rectify_columns(t, &ordername, &auth))
 	{
 		r->lot = AllocSetContextCreate(r->context, "dnsrepl rectification", ALLOCSET_DEFAULT_SIZES);
 		old = MemoryContextSwitchTo(r->lot);

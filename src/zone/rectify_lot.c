@@ -272,7 +272,7 @@ row_read(TableDesc *t, TupleTableSlot *slot, void *arg)
 static void
 lot_read(RectifyLot *l)
 {
-	Relation	rel = table_open(l->t->relid, AccessShareLock);
+	Relation	rel = table_open_as(l->t, AccessShareLock);
 	ZoneValue	at = {.id = l->zone->id};
 
 	for (int i = 0; i < l->n; i++)
@@ -526,7 +526,7 @@ zone_held(const RectifyLot *l)
 	uint8		key[DOMAINS_KEY_SIZE];
 	TableDesc  *t = domains_key(key);
 	ZoneValue	at = {.name = l->zone->ref->name, .name_len = l->zone->ref->name_len};
-	Relation	rel = table_open(t->relid, RowShareLock);
+	Relation	rel = table_open_as(t, RowShareLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	RowSet		rows = unit_rows(t, rel, GetActiveSnapshot(), &at, key, sizeof(key));
 	TM_FailureData tmfd;

@@ -43,7 +43,7 @@ zone_has_active_key(int32 id, bool signing, Snapshot snapshot)
 	look.active = get_attnum(t->relid, "active");
 	if (look.flags <= 0 || look.active <= 0)
 		return false;
-	rel = table_open(t->relid, AccessShareLock);
+	rel = table_open_as(t, AccessShareLock);
 	zone_rows(t, rel, snapshot, &at, look_at_key, &look);
 	table_close(rel, NoLock);
 	return look.found;
