@@ -10,12 +10,14 @@
 #include "access/htup_details.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "compat.h"
 #include "store/relation.h"
 #include "store/schema.h"
 #include "store/shape.h"
@@ -114,6 +116,22 @@ shape_column_problem(Relation rel, int16 table, const char *column)
 	return problem;
 }
 
+/* Others refer to a zone by its id. */
+static bool
+id_is_key(Relation rel)
+{
+	Oid			key = compat_primary_key(rel);
+	HeapTuple	tuple = OidIsValid(key) ? SearchSysCache1(INDEXRELID, ObjectIdGetDatum(key)) : NULL;
+	bool		is;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	is = ((Form_pg_index) GETSTRUCT(tuple))->indnkeyatts == 1 &&
+		((Form_pg_index) GETSTRUCT(tuple))->indkey.values[0] == get_attnum(RelationGetRelid(rel), "id");
+	ReleaseSysCache(tuple);
+	return is;
+}
+
 char *
 shape_table_problem(Relation rel, int16 table)
 {
@@ -131,5 +149,7 @@ shape_table_problem(Relation rel, int16 table)
 		if (problem)
 			return problem;
 	}
+	if (table == TABLE_DOMAINS && !id_is_key(rel))
+		return pstrdup("Its primary key is not its column \"id\".");
 	return NULL;
 }

@@ -10,7 +10,7 @@ use Test::More;
 my $seed = $ENV{SEED} // 42;
 srand($seed);
 note("SEED=$seed");
-my $calls = $ENV{CALLS} // 8;    # a function, besides the NULLs
+my $calls = $ENV{CALLS} // 4;    # a function, besides the NULLs
 my $conf = "restart_after_crash = on\ndnsrepl.keepalive = '500ms'";
 
 sub octets { return "'\\x" . join('', map { sprintf '%02x', rand 256 } 1 .. $_[0]) . "'::bytea" }
@@ -85,7 +85,7 @@ sub calls_of
     $put->(map { value($_, 1) } @type);
     for my $null (0 .. $#type)
     {
-        $put->(map { value($type[$_], $_ == $null) } 0 .. $#type) for 1 .. 2;
+        $put->(map { value($type[$_], $_ == $null) } 0 .. $#type) for 1 .. 1 + ($calls > 4);
     }
     $put->(map { value($_) } @type) for 1 .. (@type ? $calls : 0);
     return @call;
@@ -93,31 +93,51 @@ sub calls_of
 
 my $problem = qr/PANIC|TRAP:|terminated by signal|server closed the connection|XX000|XX001(?!.*image cannot be read)|could not find|unexpected|cache lookup failed/;
 
+# Runs the calls of some functions in one session, each call in a transaction of its own; whose errors are faults, and whether the server lives.
+sub call_some
+{
+    my ($node, $end, @function) = @_;
+    my $script = "\\set VERBOSITY verbose\nSET statement_timeout = '5s'; SET lock_timeout = '2s'; SET client_min_messages = error;\n";
+    my $calls = 0;
+    for my $function (@function)
+    {
+        my @call = @{ $function->[5] };
+        $calls += @call;
+        $script .= "\\warn $function->[0]\n" . join '', map { "BEGIN;\n$_ \\g /dev/null\n$end;\n" } @call;
+    }
+    my ($out, $err, @bad) = ('', '');
+    eval { $node->cluster->psql($node->db, $script, stdout => \$out, stderr => \$err, on_error_stop => 0, timeout => 600); 1 } or $err .= "server closed the connection: $@";
+    my $at = '';
+    for my $line (split /\n/, $err)
+    {
+        if ($line =~ /^psql/) { push @bad, "$at: " . substr($line, 0, 300) if $line =~ $problem || $line =~ /57014.*statement timeout/ }
+        else { $at = $line if $line =~ /^\S+\(.*\)$/ }
+    }
+    my $lives = $err !~ /closed the connection/;
+    Dnsrepl::wait_until(sub { !($node->try('SELECT 1'))[0] }, 30) if !$lives;
+    return ($lives, $calls, scalar(() = $err =~ /ERROR:/g), @bad);
+}
+
 sub call_all
 {
-    my ($node, $what) = @_;
-    my @bad;
-    my ($calls, $failed, $slow) = (0, 0, 0);
-    for my $function (functions($node))
+    my ($node, $what, $end) = @_;
+    my (@bad, $calls, $failed);
+    my @function = grep { !$left_out{$_->[1]} } functions($node);
+    $_->[5] = [ calls_of($_) ] for @function;
+    while (my @some = splice @function, 0, 20)
     {
-        my @call = calls_of($function);
-        $calls += @call;
-        my $script = "\\set VERBOSITY verbose\nSET statement_timeout = '5s'; SET lock_timeout = '2s'; SET client_min_messages = error;\n"
-          . join '', map { "BEGIN;\n$_ \\g /dev/null\nROLLBACK;\n" } @call;
-        my ($out, $err) = ('', '');
-        eval { $node->cluster->psql($node->db, $script, stdout => \$out, stderr => \$err, on_error_stop => 0, timeout => 300); 1 } or $err .= "server closed the connection: $@";
-        $failed += () = $err =~ /ERROR:/g;
-        $slow += () = $err =~ /57014/g;
-        for my $line (split /\n/, $err)
+        my ($lives, $n, $errors, @more) = call_some($node, $end, @some);
+        $calls += $n;
+        $failed += $errors;
+        # what came after the crash has its turn: each alone
+        if (!$lives && @some > 1)
         {
-            push @bad, "$function->[0]: " . substr($line, 0, 300) if $line =~ $problem || $line =~ /57014.*statement timeout/;
+            push @more, (call_some($node, $end, $_))[ 3 .. 40 ] for @some;
         }
-        # after a crash the next call finds a server again
-        Dnsrepl::wait_until(sub { !($node->try('SELECT 1'))[0] }, 30) if $err =~ /server closed/;
+        push @bad, grep { defined } @more;
     }
     is(scalar @bad, 0, "$what: no call crashes, fails by a fault of the code, or takes long") or diag join "\n", @bad > 60 ? @bad[ 0 .. 59 ] : @bad;
-    cmp_ok($calls, '>', 500, "$what: $calls calls");
-    note("$what: $failed of $calls refused");
+    cmp_ok($calls, '>', 500, "$what: $calls calls, $failed refused");
     is(join("\n", $node->log =~ /^.*(?:PANIC|TRAP:|terminated by signal).*$/mg), '', "$what: no process was lost");
     return;
 }
@@ -131,10 +151,13 @@ INSERT INTO tsigkeys (name, algorithm, secret) VALUES ('x', 'hmac-sha256', 'AAAA
 SELECT dnsrepl.add_server('x', '127.0.0.1:1');
 SELECT dnsrepl.pause('x');
 END
-call_all($node, 'a node');
+call_all($node, 'a node', 'ROLLBACK');
 my $no_node = Dnsrepl->new('none', server => $node, db => 'none', setup => 0);
-call_all($no_node, 'no node');
+call_all($no_node, 'no node', 'ROLLBACK');
 $node->cluster->append_conf('postgresql.conf', "shared_preload_libraries = ''");
 $node->cluster->restart;
-call_all($node, 'not preloaded');
+call_all($node, 'not preloaded', 'ROLLBACK');
+$node->cluster->append_conf('postgresql.conf', "shared_preload_libraries = 'dnsrepl'");
+$node->cluster->restart;
+call_all($node, 'a node that keeps what is called', 'COMMIT');
 done_testing();
