@@ -160,6 +160,8 @@ item_version(DeltaRead *d, WireReader *r, Version *v)
 	v->image = wire_get_string(r, MAX_IMAGE_SIZE, &v->image_len);
 	if (r->bad || v->dot.stamp <= 0 || !vector_covers(d->theirs, v->dot.origin, v->dot.stamp) || !image_decode(v->image, v->image_len, false, &image))
 		peer_nonsense("A version cannot be read.");
+	if (!pg_verifymbstr((const char *) image.head.user, (int) image.head.user_len, true))
+		peer_nonsense("The author of a version is not text.");
 }
 
 static void

@@ -490,13 +490,15 @@ absent_units(Merge *m, const DeltaItem *next)
 {
 	MergeZone  *z = &m->zones[m->zone];
 	Absent		a = {.m = m, .next = next};
-	uint8		after[MAX_KEY_SIZE];
 	size_t		len = (size_t) m->last_key.len;
+	uint8	   *after;
 
 	if (!z->absent)
 		return;
+	after = palloc(len + 1);
 	memcpy(after, m->last_key.data, len);
 	unit_walk(m->store, m->before, z->ref.number, (const uint8 *) "", 0, after, len, absent_unit, &a);
+	pfree(after);
 }
 
 static void

@@ -57,6 +57,8 @@ dnsrepl_conflict_now(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	tables_refresh();
+	if (!key_well_formed(key, len))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("this is not the key of a unit")));
 	zone = zone_argument(PG_GETARG_INT32(0));
 	live = live_shown(&zone);
 	store = store_open(false);

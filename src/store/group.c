@@ -103,6 +103,8 @@ group_read(Store *store, Snapshot snapshot, const ZoneRef *zone, const uint8 *pr
 {
 	UnitGroup  *g = group_none(zone, prefix, prefix_len);
 
+	if (key_number(prefix, prefix_len) == TABLE_RECORDS && prefix_len < 3)	/* table, name, and the 0 that ends it */
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version's key cannot be read")));
 	if (zone->number)
 		version_walk(store, snapshot, zone->number, prefix, prefix_len, prefix_is_unit(prefix, prefix_len), group_version, g);
 	return g;

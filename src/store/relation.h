@@ -125,8 +125,8 @@ typedef struct RowSet
  */
 extern void tables_refresh(void);
 
-/* The same; a table with which there was a problem is looked at again. */
-extern void tables_reread(void);
+/* The same; all tables are looked at again (whole), or if there was a problem with one of them: not all DDL is heard of. */
+extern void tables_reread(bool whole);
 
 /* Counts how often they were made: attribute numbers may have changed. */
 extern int	tables_generation;

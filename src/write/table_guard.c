@@ -58,7 +58,7 @@ dnsrepl_table_guard(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED), errmsg("this function is an event trigger's")));
 	if (!OidIsValid(schema_find("tab")))
 		return PointerGetDatum(NULL);	/* the extension is being dropped */
-	tables_reread();
+	tables_reread(true);
 	if (strcmp(((EventTriggerData *) fcinfo->context)->event, "ddl_command_start") == 0)
 		guard_before();
 	else
@@ -73,7 +73,7 @@ dnsrepl_table_problem(PG_FUNCTION_ARGS)
 	int32		number = PG_GETARG_INT32(0);
 	TableDesc  *t;
 
-	tables_reread();
+	tables_reread(false);
 	t = number > 0 && number <= PG_INT16_MAX ? table_by_number((int16) number) : NULL;
 	if (!t || !t->problem)
 		PG_RETURN_NULL();

@@ -151,10 +151,10 @@ rectify_plain_defaults(void)
 	Relation	rel;
 	bool		plain;
 
-	if (!t || !rectify_columns(t, &ordername, &auth))
+	if (!t || t->problem)
 		return false;
 	rel = table_open_as(t, AccessShareLock);
-	plain = default_is(rel, auth, false) && default_is(rel, ordername, true);
+	plain = rectify_columns(t, &ordername, &auth) && default_is(rel, auth, false) && default_is(rel, ordername, true);
 	table_close(rel, AccessShareLock);
 	return plain;
 }
@@ -277,11 +277,13 @@ void
 rectify_end(Rectify *r, Store *store)
 {
 	TableDesc  *t = table_by_number(TABLE_RECORDS);
+	Relation	rel = r->nzones > 0 && t && !t->problem ? table_open_as(t, AccessShareLock) : NULL;
 	AttrNumber	ordername,
 				auth;
 	MemoryContext old;
 
-	if (r->nzones > 0 && t && !t->problem && t->nkeys > 1 && t->keys[0].name && rectify_columns(t, &ordername, &auth))
+	/* from here on nobody alters the table */
+	if (rel && rectify_columns(t, &ordername, &auth))
 	{
 		r->lot = AllocSetContextCreate(r->context, "dnsrepl rectification", ALLOCSET_DEFAULT_SIZES);
 		old = MemoryContextSwitchTo(r->lot);
@@ -300,6 +302,8 @@ rectify_end(Rectify *r, Store *store)
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(r->lot);
 	}
+	if (rel)
+		table_close(rel, NoLock);
 	if (r->sort)
 		tuplesort_end(r->sort);
 	r->sort = NULL;

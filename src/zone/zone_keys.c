@@ -39,11 +39,9 @@ zone_has_active_key(int32 id, bool signing, Snapshot snapshot)
 
 	if (!t || !id)
 		return false;
+	rel = table_open_as(t, AccessShareLock);
 	look.flags = get_attnum(t->relid, "flags");
 	look.active = get_attnum(t->relid, "active");
-	if (look.flags <= 0 || look.active <= 0)
-		return false;
-	rel = table_open_as(t, AccessShareLock);
 	zone_rows(t, rel, snapshot, &at, look_at_key, &look);
 	table_close(rel, NoLock);
 	return look.found;

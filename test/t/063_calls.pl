@@ -36,9 +36,9 @@ my %values = (
     rrtype => [ "'A'", "'TYPE0'", "'TYPE65535'", "'SOA'" ],
     rr => [ "NULL" ],
     internal => [ 'NULL' ]);
-my %array = (text => [ "'{}'", "ARRAY[NULL]", "ARRAY[NULL, 'A']", "ARRAY['*', NULL]", "'{{a,b},{c,NULL}}'", "'[5:6]={a,b}'", "array_fill('x'::text, '{100000}')" ],
+my %array = (text => [ "'{}'", "ARRAY[NULL]", "ARRAY[NULL, 'A']", "ARRAY['*', NULL]", "'{{a,b},{c,NULL}}'", "'[5:6]={a,b}'", "array_fill('x'::text, '{10000}')" ],
     uuid => [ "'{}'", 'ARRAY[NULL]', "'{{NULL}}'" ], jsonb => [ "'{}'", "ARRAY[NULL]" ],
-    int => [ "'{}'", 'ARRAY[NULL]', "'{{1,2},{3,NULL}}'", "'[-5:-4]={1,2}'", 'array_fill(1, ARRAY[100000])', "'{1,2,3}'" ]);
+    int => [ "'{}'", 'ARRAY[NULL]', "'{{1,2},{3,NULL}}'", "'[-5:-4]={1,2}'", 'array_fill(1, ARRAY[10000])', "'{1,2,3}'" ]);
 $array{$_} = $array{int} for qw(int2 int4 int8);
 $array{name} = $array{text};
 
@@ -97,7 +97,7 @@ my $problem = qr/PANIC|TRAP:|terminated by signal|server closed the connection|X
 sub call_some
 {
     my ($node, $end, @function) = @_;
-    my $script = "\\set VERBOSITY verbose\nSET statement_timeout = '5s'; SET lock_timeout = '2s'; SET client_min_messages = error;\n";
+    my $script = "\\set VERBOSITY verbose\nSET statement_timeout = '20s'; SET lock_timeout = '2s'; SET client_min_messages = error;\n";
     my $calls = 0;
     for my $function (@function)
     {
@@ -148,9 +148,32 @@ INSERT INTO domains (name, type) VALUES ('a.example', 'NATIVE');
 INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT id, name, 'SOA', 'ns.a.example. mail.a.example. 1 3600 600 86400 60', 60, 0 FROM domains;
 INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT id, 'a.example', 'NS', 'ns.a.example', 60, 0 FROM domains;
 INSERT INTO tsigkeys (name, algorithm, secret) VALUES ('x', 'hmac-sha256', 'AAAA');
+INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT id, 'd.a.example', 'DNAME', 'other.test', 60, 0 FROM domains;
 SELECT dnsrepl.add_server('x', '127.0.0.1:1');
 SELECT dnsrepl.pause('x');
 END
+
+# ---------------------------------------------------------------- NULL in what workers read
+for ([ 'SELECT dnsrepl.unmanaged(\'x\', \'a.b\', ARRAY[NULL, \'A\'])', '22004' ], [ "SELECT dnsrepl.unmanaged('x', 'a.b', '{{A},{NS}}')", '0A000' ], [ 'SELECT dnsrepl.unmanaged(\'x\', NULL)', '22004' ], [ "SELECT dnsrepl.unmanaged(NULL, 'a.b')", '22004' ],
+    [ "SELECT dnsrepl.add_server('y', '127.0.0.1', ARRAY['*', NULL])", '22004' ], [ "INSERT INTO dnsrepl.server_unmanaged VALUES ('x', 'a', '{NULL}')", '23514' ], [ "UPDATE dnsrepl.server SET zones = '{NULL}'", '23514' ])
+{
+    my ($sql, $state) = @$_;
+    like(($node->try("\\set VERBOSITY verbose\n$sql"))[2], qr/ERROR:\s+$state/, "$sql is refused");
+}
+$node->sql("SELECT dnsrepl.unmanaged('x', 'a.b', '{}'); SELECT dnsrepl.unmanaged('x', 'a.b', '[7:8]={A,NS}')");
+# even if they are there: from an older version, say
+$node->sql('ALTER TABLE dnsrepl.server_unmanaged DROP CONSTRAINT server_unmanaged_types_check; ALTER TABLE dnsrepl.server DROP CONSTRAINT server_zones_check');
+for ("UPDATE dnsrepl.server_unmanaged SET types = '{NULL,A}'", "UPDATE dnsrepl.server_unmanaged SET types = NULL; UPDATE dnsrepl.server SET zones = '{NULL}'", "UPDATE dnsrepl.server SET zones = '{nonsense..name}'")
+{
+    $node->sql("$_; UPDATE dnsrepl.server SET resyncs = resyncs + 1; SELECT dnsrepl.resume('x')");
+    ok($node->poll("SELECT state = 'down' AND last_error ~ 'null|pattern' FROM dnsrepl.status"), "$_: the link is down, and says why");
+    $node->sql("SELECT dnsrepl.pause('x')");
+    ok($node->poll("SELECT state FROM dnsrepl.status", 'paused'), 'paused again');
+}
+$node->sql("UPDATE dnsrepl.server SET zones = '{*}'; INSERT INTO dnsrepl.parked VALUES (12345, '\\x0002', now(), 0, 'of no zone')");
+is($node->sql('SELECT dnsrepl.project_parked()'), 1, 'a parked row of no zone is left alone');
+$node->sql('DELETE FROM dnsrepl.parked');
+
 call_all($node, 'a node', 'ROLLBACK');
 my $no_node = Dnsrepl->new('none', server => $node, db => 'none', setup => 0);
 call_all($no_node, 'no node', 'ROLLBACK');
