@@ -148,5 +148,20 @@ $tacoma->sql(guard(1));
 $tacoma->sql("UPDATE records SET ttl = 98 WHERE type = 'NS'");
 ok(Dnsrepl::same($seattle, $tacoma), 'and goes on when it has been altered back');
 $writer->quit;
+# ---------------------------------------------------------------- the way to take dnsrepl away, of doc/operations.md
+my ($status, undef, $err) = $tacoma->try(<<'END');
+BEGIN;
+DELETE FROM dnsrepl.tab;
+ALTER TABLE domains ALTER name TYPE varchar(255) USING name::text;
+ALTER TABLE records ALTER name TYPE varchar(255) USING name::text, ALTER type TYPE varchar(10) USING type::text;
+ALTER TABLE comments ALTER name TYPE varchar(255) USING name::text, ALTER type TYPE varchar(10) USING type::text;
+ALTER TABLE tsigkeys ALTER name TYPE varchar(255) USING name::text;
+ALTER TABLE supermasters ALTER nameserver TYPE varchar(255) USING nameserver::text;
+DROP EXTENSION dnsrepl CASCADE;
+ROLLBACK;
+END
+is($status, 0, 'an extension that is taken away refuses nothing') or diag($err);
+$tacoma->sql("UPDATE records SET ttl = 97 WHERE type = 'NS'");
+ok(Dnsrepl::same($seattle, $tacoma), 'and if it is not, all goes on');
 is(join("\n", $_->log =~ /^.*(?:PANIC|TRAP:|terminated by signal).*$/mg), '', $_->name . ' has lost no process') for $seattle, $tacoma;
 done_testing();
