@@ -157,7 +157,7 @@ CREATE VIEW dnsrepl.problem AS
   UNION ALL
   SELECT t.name, NULL, NULL, format('table %s cannot be replicated as it is: %s', t.name, p.problem), NULL, NULL,
          'alter it back; what comes for it is kept, and goes on by itself then'
-    FROM dnsrepl.tab t CROSS JOIN LATERAL dnsrepl.table_problem(t.no) p (problem) WHERE p.problem IS NOT NULL;
+    FROM dnsrepl.tab t CROSS JOIN LATERAL dnsrepl.table_problem(t.no, t.rel) p (problem) WHERE p.problem IS NOT NULL;
 COMMENT ON VIEW dnsrepl.problem IS 'what does not go by itself: the error, and what to do';
 
 CREATE FUNCTION dnsrepl.rejections(OUT at timestamptz, OUT username text, OUT application text, OUT zone text, OUT name text, OUT type text,

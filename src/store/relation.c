@@ -43,12 +43,6 @@
 
 #define MAX_TABLES 256
 
-/* dnsrepl.tab's columns (store.sql) */
-enum
-{
-	TAB_NUMBER = 1, TAB_NAME, TAB_REL, TAB_ZONE, TAB_KEY, TAB_HASHED, TAB_COLUMNS, TAB_NATTS = TAB_COLUMNS
-};
-
 bool		projecting = false;
 
 static MemoryContext tables_context = NULL;
@@ -306,15 +300,6 @@ tables_refresh(void)
 	table_close(rel, AccessShareLock);
 	tables_whole = true;
 	tables_generation++;
-}
-
-void
-tables_reread(bool whole)
-{
-	tables_stale |= whole;
-	for (int i = 0; i < ntables; i++)
-		tables_stale |= tables[i]->problem != NULL;
-	tables_refresh();
 }
 
 void

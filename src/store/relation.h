@@ -28,6 +28,12 @@
 #define TABLE_ROLL			9
 #define TABLE_SERIAL		32767	/* no table: the unit that carries a zone's serial when nothing else does */
 
+/* dnsrepl.tab's columns (store.sql) */
+enum
+{
+	TAB_NUMBER = 1, TAB_NAME, TAB_REL, TAB_ZONE, TAB_KEY, TAB_HASHED, TAB_COLUMNS, TAB_NATTS = TAB_COLUMNS
+};
+
 /* How a row tells its zone. */
 typedef enum ZoneKind
 {
@@ -124,9 +130,6 @@ typedef struct RowSet
  * held, at the start of a piece of work. One that is held nevertheless lasts until the transaction ends.
  */
 extern void tables_refresh(void);
-
-/* The same; all tables are looked at again (whole), or if there was a problem with one of them: not all DDL is heard of. */
-extern void tables_reread(bool whole);
 
 /* Counts how often they were made: attribute numbers may have changed. */
 extern int	tables_generation;

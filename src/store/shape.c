@@ -8,11 +8,13 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -152,4 +154,22 @@ shape_table_problem(Relation rel, int16 table)
 	if (table == TABLE_DOMAINS && !id_is_key(rel))
 		return pstrdup("Its primary key is not its column \"id\".");
 	return NULL;
+}
+
+bool
+shape_look(Oid relid, int16 table, char **problem)
+{
+	Relation	rel;
+
+	*problem = NULL;
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return false;
+	rel = try_relation_open(relid, NoLock);
+	if (rel)
+	{
+		*problem = shape_table_problem(rel, table);
+		relation_close(rel, NoLock);
+	}
+	UnlockRelationOid(relid, AccessShareLock);
+	return true;
 }

@@ -34,4 +34,7 @@ extern bool shape_fits(ShapeKind kind, Oid type);
 extern char *shape_column_problem(Relation rel, int16 table, const char *column);
 extern char *shape_table_problem(Relation rel, int16 table);
 
+/* The same for whoever must not wait: false if somebody has locked the table. *problem: NULL too if there is no such table. */
+extern bool shape_look(Oid relid, int16 table, char **problem);
+
 #endif

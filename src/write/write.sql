@@ -47,8 +47,8 @@ CREATE EVENT TRIGGER dnsrepl_table_after ON ddl_command_end
   EXECUTE FUNCTION dnsrepl.table_guard();
 COMMENT ON EVENT TRIGGER dnsrepl_table_after IS 'refuses DDL after which a replicated table could not be replicated';
 
-CREATE FUNCTION dnsrepl.table_problem(no int) RETURNS text
+CREATE FUNCTION dnsrepl.table_problem(no int, rel oid) RETURNS text
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_table_problem' SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.table_problem(int) IS 'for dnsrepl.problem: why a table cannot be replicated as it is; null: it can';
+COMMENT ON FUNCTION dnsrepl.table_problem(int, oid) IS 'for dnsrepl.problem: why a table cannot be replicated as it is; null: it can, or is locked, or is not there';
 
 COMMENT ON FUNCTION dnsrepl.table_rewritten() IS 'event trigger: captures a replicated table anew when DDL has rewritten it';
