@@ -148,6 +148,21 @@ $tacoma->sql('ALTER TABLE records DROP ttl; ALTER TABLE records RENAME kept TO t
 $tacoma->sql(guard(1));
 $tacoma->sql("UPDATE records SET ttl = 98 WHERE type = 'NS'");
 ok(Dnsrepl::same($seattle, $tacoma), 'and goes on when it has been altered back');
+$writer->query_safe("UPDATE domains SET account = 'w2' WHERE name = 'a.example'");
+$tacoma->sql(guard(0));
+my $altering = $tacoma->session;
+$altering->query_safe("BEGIN; ALTER TABLE records RENAME ttl TO kept; ALTER TABLE records ADD ttl text DEFAULT 'x'");
+$writer->query_until(qr/sent/, "\\echo sent\nUPDATE domains SET account = 'w3' WHERE name = 'a.example';\n");
+ok($tacoma->poll("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%w3%' AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()", 1), 'a commit waits for a table that is being altered');
+$altering->query_safe('COMMIT');
+$writer->query('SELECT 1');
+like($writer->{stderr}, qr/table "records" has been altered/, 'and does not read it as it was');
+$writer->{stderr} = '';
+$altering->query_safe('ALTER TABLE records DROP ttl; ALTER TABLE records RENAME kept TO ttl');
+$altering->quit;
+$tacoma->sql(guard(1));
+$writer->query_safe("UPDATE domains SET account = 'w4' WHERE name = 'a.example'");
+ok(Dnsrepl::same($seattle, $tacoma), 'and is as good as ever in the end');
 $writer->quit;
 # ---------------------------------------------------------------- the way to take dnsrepl away, of doc/operations.md
 my ($status, undef, $err) = $tacoma->try(<<'END');
