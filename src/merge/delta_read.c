@@ -4,7 +4,6 @@
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
-#include "miscadmin.h"
 
 #include "dnsrepl.h"
 #include "merge/delta_read.h"
@@ -12,6 +11,7 @@
 #include "store/delta.h"
 #include "store/image.h"
 #include "store/origin.h"
+#include "store/progress.h"
 #include "store/relation.h"
 
 /* ---------- the header ---------- */
@@ -46,7 +46,7 @@ header_vector(DeltaRead *d, WireReader *r, const Vector *mine)
 	d->origins = palloc(sizeof(int32) * (size_t) (d->norigins + 1));
 	for (int i = 0; i < d->norigins; i++)
 	{
-		CHECK_FOR_INTERRUPTS();
+		progress();
 		life_check(&entries[i], mine);
 		if (entries[i].node[0] == '\0')
 			peer_nonsense("An origin has no node.");

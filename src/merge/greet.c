@@ -25,6 +25,7 @@
 #include "store/codec.h"
 #include "store/guest_life.h"
 #include "store/private_lock.h"
+#include "store/progress.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_hello);
 
@@ -35,6 +36,7 @@ guest_require(void)
 {
 	if (!guest.greeted)
 		peer_nonsense("The session has not begun with dnsrepl.hello().");
+	progress_begin();
 	return &guest;
 }
 
@@ -147,6 +149,7 @@ dnsrepl_hello(PG_FUNCTION_ARGS)
 	pg_uuid_t	life;
 	bool		first;
 
+	progress_begin();
 	node_require(&me);
 	if (!greeting_decode(VARDATA_ANY(said), VARSIZE_ANY_EXHDR(said), &g))
 		peer_nonsense("Its greeting cannot be read.");

@@ -23,6 +23,7 @@
 #include "store/origin.h"
 #include "store/own.h"
 #include "store/private_lock.h"
+#include "store/progress.h"
 #include "store/resolve.h"
 #include "store/result_set.h"
 #include "store/unit_json.h"
@@ -260,7 +261,7 @@ preview_delta(Preview *p, Chunks *chunks, const Vector *mine)
 			MemoryContext old = MemoryContextSwitchTo(p->scratch);
 			bool		more = delta_item(&in, &r, &item);
 
-			CHECK_FOR_INTERRUPTS();
+			progress();
 			if (more && item.kind == ITEM_UNIT)
 				preview_unit(p, &item);
 			else if (more)

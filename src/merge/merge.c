@@ -39,6 +39,7 @@
 #include "store/peer_vector.h"
 #include "store/policy.h"
 #include "store/private_lock.h"
+#include "store/progress.h"
 #include "store/relation.h"
 #include "store/stripe.h"
 #include "store/version.h"
@@ -52,7 +53,6 @@ PG_FUNCTION_INFO_V1(dnsrepl_flush);
 #define STRIPE_WAIT 10				/* ms that a merge waits for the authors of a stripe; they may wait for one another */
 #define STRIPES_WAIT 20				/* ms in all */
 #define AUTHOR_IN_ZONE "a local transaction is editing the zone"
-#define TELL_AFTER 1000				/* ms of work without a word to the peer */
 #define PARKED_KEYS AT_ONCE(50, 2)	/* units of a zone that are parked one by one; more: the zone as a whole */
 
 typedef struct MergeZone
@@ -88,30 +88,13 @@ typedef struct Merge
 	MemoryContext absent_context;
 	bool		changed;
 	int			repaired;			/* DELTA_REPAIR: units that have changed */
-	TimestampTz told;				/* when the peer last heard of us */
 } Merge;
 
-/* A merge may take minutes: the peer is told that somebody is at work. */
-static void
-merge_tell(void *arg)
-{
-	Merge	   *m = arg;
-	TimestampTz now = GetCurrentTimestamp();
-
-	CHECK_FOR_INTERRUPTS();
-	if (!TimestampDifferenceExceeds(m->told, now, TELL_AFTER))
-		return;
-	m->told = now;
-	ereport(NOTICE, (errmsg("merging")));
-}
-
 static bool
-chunk_next(Merge *m, Chunks *chunks, WireReader *r)
+chunk_next(Chunks *chunks, WireReader *r)
 {
-	if (!delta_chunk(chunks, r))
-		return false;
-	merge_tell(m);
-	return true;
+	progress();
+	return delta_chunk(chunks, r);
 }
 
 /* ---------- first pass: zones and their locks ---------- */
@@ -125,6 +108,7 @@ zones_room(Merge *m)
 		m->zones = m->zones ? repalloc_huge(m->zones, sizeof(MergeZone) * (size_t) m->cap_zones)
 			: palloc(sizeof(MergeZone) * (size_t) m->cap_zones);
 	}
+	progress();
 	memset(&m->zones[m->nzones], 0, sizeof(MergeZone));
 	return &m->zones[m->nzones++];
 }
@@ -160,12 +144,12 @@ zones_collect(Merge *m, Chunks chunks)
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	WireReader	r;
 
-	while (chunk_next(m, &chunks, &r))
+	while (chunk_next(&chunks, &r))
 	{
 		DeltaItem		item;
 
 		while (delta_item(&m->in, &r, &item))
-			if (item.kind != ITEM_UNIT)
+			if (progress(), item.kind != ITEM_UNIT)
 			{
 				MemoryContextSwitchTo(old);
 				zones_add(m, &item);
@@ -209,12 +193,12 @@ zone_wait(void *arg)
 
 /* A capture that commits slowly may have it for long. */
 static void
-zone_take(Merge *m, ZoneRef *z)
+zone_take(ZoneRef *z)
 {
 	if (zone_lock(z, false))
 		return;
-	while (!wait_within(TELL_AFTER / 2, zone_wait, z))
-		merge_tell(m);
+	while (!wait_within(PROGRESS_EVERY / 2, zone_wait, z))
+		progress();
 }
 
 static void
@@ -235,8 +219,9 @@ zones_lock(Merge *m)
 		}
 	for (int i = 0; i < m->nzones; i++)
 	{
+		progress();
 		m->zones[i].free = got[stripe_of(&m->zones[i].ref)];
-		zone_take(m, &m->zones[i].ref);
+		zone_take(&m->zones[i].ref);
 	}
 }
 
@@ -351,6 +336,7 @@ group_defer(Merge *m, MergeZone *z)
 		GroupUnit  *u = &m->group->units[i];
 		uint64		was = 0;
 
+		progress();
 		for (int k = 0; k < m->group_before->n; k++)
 			if (m->group_before->units[k].key_len == u->key_len &&
 				memcmp(m->group_before->units[k].key, u->key, u->key_len) == 0)
@@ -541,6 +527,7 @@ zone_next(Merge *m)
 {
 	MergeZone  *new;
 
+	progress();
 	zone_leave(m);
 	new = &m->zones[++m->zone];
 	resetStringInfo(&m->last_key);
@@ -574,16 +561,17 @@ units_merge(Merge *m, Chunks chunks)
 	m->group_context = AllocSetContextCreate(old, "dnsrepl group", ALLOCSET_DEFAULT_SIZES);
 	m->absent_context = AllocSetContextCreate(old, "dnsrepl absent unit", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(old);
-	m->work = work_begin(m->store, m->before, merge_tell, m);
+	m->work = work_begin(m->store, m->before);
 	MemoryContextSwitchTo(scratch);
 	m->zone = -1;
-	while (chunk_next(m, &chunks, &r))
+	while (chunk_next(&chunks, &r))
 	{
 		DeltaItem		item;
 
 		MemoryContextSwitchTo(unit);
 		while (delta_item(&m->in, &r, &item))
 		{
+			progress();
 			if (item.kind == ITEM_UNIT)
 				unit_came(m, &item);
 			else
@@ -731,10 +719,9 @@ merge_run(const Chunks *chunks)
 				 errhint("Use READ COMMITTED.")));
 	tables_refresh();
 	(void) table_domains();
-	m->told = GetCurrentTimestamp();
 	initStringInfo(&m->last_key);
-	while (!private_lock_within(LOCK_MERGE, 0, ExclusiveLock, TELL_AFTER / 2))
-		merge_tell(m);
+	while (!private_lock_within(LOCK_MERGE, 0, ExclusiveLock, PROGRESS_EVERY / 2))
+		progress();
 	m->mine = holdings_push_snapshot();
 	if (!chunks_next(&first, &r))
 		peer_nonsense("A delta has no chunk.");

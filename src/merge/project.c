@@ -16,7 +16,6 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
-#include "miscadmin.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -26,6 +25,7 @@
 #include "merge/project.h"
 #include "store/group.h"
 #include "store/parked.h"
+#include "store/progress.h"
 #include "store/soa.h"
 #include "store/writer.h"
 
@@ -305,7 +305,7 @@ unit_project(Projection *p, ProjectUnit *u)
 	ZoneValue	at = {0};
 	RowSet		old;
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	if (!t)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the table of a unit is not replicated here"),
@@ -482,7 +482,7 @@ static void
 units_park(Store *store, Snapshot before, const ProjectUnit *units, int n, const char *error, bool whole)
 {
 	for (int i = 0; i < n; i++)
-		if (!unit_unsee(store, before, &units[i]) && whole)
+		if (progress(), !unit_unsee(store, before, &units[i]) && whole)
 			unit_park(units[i].zone, units[i].key, units[i].key_len, error);
 	for (int i = 0; i < n; i++)
 	{

@@ -257,7 +257,7 @@ retry_all(ParkedUnit *units, int n)
 	zones_claim(zones, nzones);
 	PushActiveSnapshot(GetLatestSnapshot());
 	store = store_open(true);
-	work = work_begin(store, GetActiveSnapshot(), NULL, NULL);
+	work = work_begin(store, GetActiveSnapshot());
 	done = palloc0(sizeof(ZoneWork) * (size_t) nzones);
 	for (int i = 0; i < nzones; i++)
 		if (zones[i].free)

@@ -9,7 +9,6 @@
 
 #include "access/table.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -18,6 +17,7 @@
 #include "store/group.h"
 #include "store/image.h"
 #include "store/parked.h"
+#include "store/progress.h"
 #include "store/result_set.h"
 #include "store/soa.h"
 #include "store/unit_json.h"
@@ -126,7 +126,7 @@ check_group(const uint8 *prefix, size_t prefix_len, void *arg)
 	MemoryContext old = MemoryContextSwitchTo(c->scratch);
 	bool		good = true;
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	version_walk(c->store, GetActiveSnapshot(), c->zone->number, prefix, prefix_len, false, version_check, &good);
 	if (!good)
 		tell(c, prefix, prefix_len, SCRUB_UNREADABLE, NULL, NULL, NULL);
@@ -153,7 +153,7 @@ check_row(TableDesc *t, TupleTableSlot *slot, void *arg)
 	MemoryContext old = MemoryContextSwitchTo(c->scratch);
 	StringInfoData key;
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	initStringInfo(&key);
 	if (key_encode(&key, t, slot) &&
 		!(key.len == c->last.len && memcmp(key.data, c->last.data, (size_t) key.len) == 0))

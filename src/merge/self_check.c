@@ -13,7 +13,6 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
@@ -25,6 +24,7 @@
 #include "store/delta.h"
 #include "store/origin.h"
 #include "store/policy.h"
+#include "store/progress.h"
 #include "store/relation.h"
 #include "store/schema.h"
 #include "store/unit_json.h"
@@ -231,7 +231,7 @@ check_some(SelfCheck *c, int64 most)
 
 	for (int i = 0; i < n; i++)
 	{
-		CHECK_FOR_INTERRUPTS();
+		progress();
 		if (c->units >= most || c->damaged || (i > 0 && c->next != numbers[i - 1]))
 			return true;
 		check_one(c, numbers[i]);

@@ -17,6 +17,7 @@
 #include "merge/zone_work.h"
 #include "store/conflict.h"
 #include "store/image.h"
+#include "store/progress.h"
 #include "store/serial.h"
 #include "store/soa.h"
 #include "store/zone_sum.h"
@@ -29,8 +30,6 @@ struct Work
 {
 	Store	   *store;
 	Snapshot	before;
-	void		(*tell) (void *arg);
-	void	   *arg;
 	MemoryContext context,		/* of the work */
 				batch;			/* what the batch's units point to */
 	Size		size;
@@ -44,14 +43,12 @@ struct Work
 };
 
 Work *
-work_begin(Store *store, Snapshot before, void (*tell) (void *arg), void *arg)
+work_begin(Store *store, Snapshot before)
 {
 	Work	   *w = palloc0(sizeof(Work));
 
 	w->store = store;
 	w->before = before;
-	w->tell = tell;
-	w->arg = arg;
 	w->context = CurrentMemoryContext;
 	w->batch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl batch", ALLOCSET_DEFAULT_SIZES);
 	w->rectify = rectify_begin();
@@ -219,8 +216,7 @@ batch_project(Work *w)
 	w->n = 0;
 	w->size = 0;
 	MemoryContextReset(w->batch);
-	if (w->tell)
-		w->tell(w->arg);
+	progress();
 }
 
 static void
@@ -232,7 +228,10 @@ work_flush(Work *w)
 	batch_project(w);
 	w->ended = NIL;
 	foreach(lc, ended)
+	{
+		progress();
 		zone_finish(w, lfirst(lc));
+	}
 	list_free(ended);
 	if (w->n)
 		batch_project(w);
@@ -452,6 +451,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 		uint64		is = served_hash(u->key, u->key_len, &u->served);
 		ProjectUnit p = {.zone = z->ref, .is = is, .expected = u->served.live, .first = z->ref->made && !z->walking};
 
+		progress();
 		/* with its zone all that was served of it has gone from the sums: tally_live() */
 		p.was = was = gone ? 0 : was;
 

@@ -37,7 +37,7 @@ typedef struct Work Work;
  * `before` shows the store as it was when this transaction began to write it. tell() is called after every batch.
  * The caller holds the zones' stripes and rows.
  */
-extern Work *work_begin(Store *store, Snapshot before, void (*tell) (void *arg), void *arg);
+extern Work *work_begin(Store *store, Snapshot before);
 
 /* Opens a zone; reads its incarnations. */
 extern void work_zone(Work *w, ZoneWork *z, ZoneRef *ref);

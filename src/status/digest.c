@@ -9,12 +9,12 @@
 #include "access/table.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "store/progress.h"
 #include "store/relation.h"
 #include "store/wire.h"
 
@@ -67,7 +67,7 @@ digest_row(TableDesc *t, TupleTableSlot *slot, void *arg)
 	MemoryContext old = MemoryContextSwitchTo(d->scratch);
 	ZoneValue	zone;
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	resetStringInfo(&d->row);
 	if (zone_value(t, slot, &zone))
 	{

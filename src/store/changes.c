@@ -24,6 +24,7 @@
 #include "store/group.h"
 #include "store/origin.h"
 #include "store/policy.h"
+#include "store/progress.h"
 #include "store/relation.h"
 
 #define WHOLE	0				/* of an item: all of the zone; else a name */
@@ -91,7 +92,7 @@ below_put(const uint8 *prefix, size_t prefix_len, void *arg)
 {
 	Below	   *b = arg;
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	item_put(b->t, b->zone, NAME, prefix, prefix_len);
 	return true;
 }
@@ -186,7 +187,7 @@ lacking(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmi
 {
 	Tell	   *t = arg;
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	switch (key_number(key, key_len))
 	{
 		case TABLE_RECORDS:
@@ -332,7 +333,7 @@ items_tell(Tell *t)
 	{
 		struct varlena *b = (struct varlena *) DatumGetPointer(d);
 
-		CHECK_FOR_INTERRUPTS();
+		progress();
 		item_take(t, (const uint8 *) VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
 		pfree(b);
 	}
@@ -350,7 +351,7 @@ all_tell(Tell *t)
 		t->sink->all(t->sink->arg);
 	for (int i = 0; i < n; i++)
 	{
-		CHECK_FOR_INTERRUPTS();
+		progress();
 		zone_begin(t, zones[i].number);
 		zone_tell(t);
 	}

@@ -18,6 +18,7 @@
 #include "store/image.h"
 #include "store/origin.h"
 #include "store/policy.h"
+#include "store/progress.h"
 #include "store/schema.h"
 #include "store/unit_json.h"
 
@@ -274,6 +275,7 @@ conflict_zone_gone(Store *store, Snapshot before, const ZoneRef *zone, const Liv
 	{
 		bool		isnull;
 
+		progress();
 		gone_log(store, before, zone, was, DatumGetByteaPP(SPI_getbinval(keys->vals[i], keys->tupdesc, 1, &isnull)));
 	}
 	SPI_finish();

@@ -29,6 +29,7 @@
 #include "store/image.h"
 #include "store/pack.h"
 #include "store/peer_vector.h"
+#include "store/progress.h"
 #include "store/relation.h"
 #include "store/sums.h"
 #include "store/version_row.h"
@@ -290,7 +291,7 @@ cut_units(Cut *c)
 		int32		zone;
 		const uint8 *end;
 
-		CHECK_FOR_INTERRUPTS();
+		progress();
 		if (last.len == len && memcmp(last.data, VARDATA_ANY(b), (size_t) len) == 0)
 		{
 			pfree(b);

@@ -4,10 +4,10 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
-#include "miscadmin.h"
 
 #include "store/group.h"
 #include "store/image.h"
+#include "store/progress.h"
 #include "store/relation.h"
 
 size_t
@@ -133,6 +133,7 @@ group_judge(UnitGroup *g, const Live *live, bool seen_only, Store *store, Snapsh
 		ResolveUnit r = {.zone = g->zone, .table = key_table(u->key, u->key_len), .key = u->key, .key_len = u->key_len,
 		.set = &candidates};
 
+		progress();
 		memset(&u->resolved, 0, sizeof(u->resolved));
 		u->rule = RULE_NONE;
 		if (key_number(u->key, u->key_len) != TABLE_SERIAL)

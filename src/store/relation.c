@@ -36,6 +36,7 @@
 
 #include "compat.h"
 #include "dns/name.h"
+#include "store/progress.h"
 #include "store/relation.h"
 #include "store/schema.h"
 #include "store/shape.h"
@@ -813,7 +814,10 @@ rows_scan(TableDesc *t, Relation rel, Snapshot snapshot, const TablePath *path, 
 
 		index_rescan(scan, keys, n, NULL, 0);
 		while (index_getnext_slot(scan, ForwardScanDirection, slot))
+		{
+			progress();
 			fn(t, slot, arg);
+		}
 		index_endscan(scan);
 		index_close(index, AccessShareLock);
 	}
@@ -822,7 +826,10 @@ rows_scan(TableDesc *t, Relation rel, Snapshot snapshot, const TablePath *path, 
 		TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
 
 		while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+		{
+			progress();
 			fn(t, slot, arg);
+		}
 		table_endscan(scan);
 	}
 	ExecDropSingleTupleTableSlot(slot);

@@ -18,6 +18,7 @@
 #include "dnsrepl.h"
 #include "store/group.h"
 #include "store/pack.h"
+#include "store/progress.h"
 #include "store/run.h"
 
 #define PACK_SIZE 400			/* octets of a pack's further units: what changes one of them is small */
@@ -332,6 +333,7 @@ until_find(Store *s, const uint8 *key, size_t key_len)
 		VersionRow	row = version_row(slot, true);
 		PackReader	p;
 
+		progress();
 		if (key_compare(row.key, row.key_len, key, key_len) == 0)
 			continue;
 		pack_read_begin(&p, row.key, row.key_len, row.v.image, row.v.image_len, row.more, row.more_len);

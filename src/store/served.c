@@ -4,12 +4,12 @@
 #include "postgres.h"
 
 #include "access/transam.h"
-#include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/memutils.h"
 
 #include "dns/record.h"
 #include "store/group.h"
+#include "store/progress.h"
 #include "store/served.h"
 #include "store/soa.h"
 
@@ -108,7 +108,7 @@ walk_group(const uint8 *prefix, size_t prefix_len, void *arg)
 	ServedSet  *sets;
 	int			n;
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	n = group_sets(w->zone, prefix, prefix_len, &sets);
 	w->fn(w->zone, prefix + 2, prefix_len - 3, sets, n, w->arg);
 	MemoryContextSwitchTo(old);

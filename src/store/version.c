@@ -11,7 +11,6 @@
 #include "access/tableam.h"
 #include "common/hashfn.h"
 #include "executor/tuptable.h"
-#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -21,6 +20,7 @@
 #include "dnsrepl.h"
 #include "store/clock.h"
 #include "store/pack.h"
+#include "store/progress.h"
 #include "store/relation.h"
 #include "store/run.h"
 #include "store/schema.h"
@@ -266,7 +266,7 @@ units_walk(Store *s, Snapshot snapshot, int32 zone, const RowPart *part, bool im
 		first = false;
 		/* a pack that ends after what is wanted may begin with it */
 		more = row_units(&row, part, fn, arg) && !part_over(part, row.key, row.key_len);
-		CHECK_FOR_INTERRUPTS();
+		progress();
 	}
 	if (first && !gap)
 		gap_add(s, snapshot, zone, from, from_len, NULL, 0);
@@ -534,7 +534,7 @@ origin_lacking(Store *s, Snapshot snapshot, int32 origin, const Vector *held, co
 
 		if (!vector_covers(held, origin, row.v.dot.stamp) && vector_covers(ours, origin, row.v.dot.stamp))
 			more = fn(&row, arg);
-		CHECK_FOR_INTERRUPTS();
+		progress();
 	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
@@ -612,6 +612,7 @@ origin_last_low(Store *s, Snapshot snapshot, int32 origin)
 	{
 		VersionRow	row = version_row(slot, false);
 
+		progress();
 		if (last.dot.stamp && STAMP_ERA(row.v.dot.stamp) != STAMP_ERA(last.dot.stamp))
 			break;
 		if (row.v.dot.stamp > last.dot.stamp)
@@ -636,6 +637,7 @@ version_life_rest(Store *s, Snapshot snapshot, int32 origin, const Vector *store
 	{
 		Version		v = version_row(slot, false).v;
 
+		progress();
 		if (v.dot.stamp <= rest.head)
 			continue;
 		if (rest.nranges && rest.ranges[rest.nranges - 1].last == v.dot.stamp && v.nover == 0)

@@ -27,6 +27,7 @@
 
 #include "compat.h"
 #include "store/live.h"
+#include "store/progress.h"
 #include "store/schema.h"
 #include "store/version_row.h"
 #include "store/wire.h"
@@ -370,6 +371,7 @@ zone_all_at(Snapshot snapshot, int *n)
 	*n = 0;
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
+		progress();
 		if (*n == cap)
 			zones = repalloc_huge(zones, sizeof(ZoneRef) * (size_t) (cap *= 2));
 		zones[(*n)++] = zone_from_tuple(tuple, RelationGetDescr(rel));

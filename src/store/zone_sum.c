@@ -4,11 +4,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "store/group.h"
+#include "store/progress.h"
 #include "store/zone_sum.h"
 
 typedef struct ZoneSum
@@ -28,7 +28,7 @@ sum_group(const uint8 *prefix, size_t prefix_len, void *arg)
 	MemoryContext old = MemoryContextSwitchTo(s->scratch);
 	UnitGroup  *g = group_read(s->store, GetActiveSnapshot(), s->zone, prefix, prefix_len);
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	group_judge(g, &s->live, true, s->store, GetActiveSnapshot());
 	for (int i = 0; i < g->n; i++)
 	{

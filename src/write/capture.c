@@ -13,7 +13,7 @@
  * The stamp is drawn with the first difference, after all locks: it is larger than all that this author saw.
  * Notes that stand for many units are unfolded into notes of units, which are the next lot.
  * A zone that is deleted costs one version, its own: its units are of an incarnation that lives no more (store/live.h).
- * Fails: the transaction fails, and nothing is left. Memory: the zones touched, and one group at a time.
+ * Fails: the transaction fails, and nothing is left; so it may be cancelled, or run into statement_timeout, at any step. Memory: the zones touched, and one group at a time.
  */
 #include "postgres.h"
 
@@ -22,8 +22,10 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 
 #include "compat.h"
 #include "dnsrepl.h"
@@ -33,6 +35,7 @@
 #include "store/image.h"
 #include "store/own.h"
 #include "store/policy.h"
+#include "store/progress.h"
 #include "store/rejection.h"
 #include "store/schema.h"
 #include "store/soa.h"
@@ -602,7 +605,7 @@ note_unit(Capture *c, ZoneTouch *z, const uint8 *key, size_t key_len)
 	static const uint8 domains[DOMAINS_KEY_SIZE] = {0, TABLE_DOMAINS};
 	MemoryContext old;
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	if (c->lot > 1 && ++c->units % PROGRESS == 0)
 		ereport(NOTICE, (errmsg("dnsrepl: %llu units captured", (unsigned long long) c->units)));
 	zone_look(c, z);
@@ -841,6 +844,23 @@ capture_run(void)
 	MemoryContextDelete(c.scratch);
 }
 
+/*
+ * statement_timeout bounds the pass too: PostgreSQL has disarmed it when a transaction comes to its end. A timeout that comes when all
+ * is done counts here, not when the transaction has been committed.
+ */
+static void
+capture_within_timeout(void)
+{
+	bool		arm = MyBackendType == B_BACKEND && StatementTimeout > 0 && !get_timeout_active(STATEMENT_TIMEOUT);
+
+	if (arm)
+		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+	capture_run();
+	if (arm)
+		disable_timeout(STATEMENT_TIMEOUT, false);
+	CHECK_FOR_INTERRUPTS();
+}
+
 static void
 capture_callback(XactEvent event, void *arg)
 {
@@ -848,7 +868,7 @@ capture_callback(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 			if (notes_any())
-				capture_run();
+				capture_within_timeout();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			if (notes_any())

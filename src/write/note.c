@@ -17,6 +17,7 @@
 #include "utils/tuplesort.h"
 
 #include "compat.h"
+#include "store/progress.h"
 #include "store/wire.h"
 #include "write/note.h"
 
@@ -161,6 +162,7 @@ notes_next(Note *note)
 		MemoryContextSwitchTo(context);
 		if (!more)
 			return false;
+		progress();
 		b = (struct varlena *) DatumGetPointer(d);
 		same = last.len == (int) VARSIZE_ANY_EXHDR(b) && memcmp(last.data, VARDATA_ANY(b), (size_t) last.len) == 0;
 		if (!same)

@@ -7,6 +7,7 @@
 #include "utils/snapmgr.h"
 
 #include "store/metadata.h"
+#include "store/progress.h"
 #include "store/relation.h"
 #include "write/zone_stripe.h"
 #include "write/zone_touch.h"
@@ -87,7 +88,10 @@ touched_add_all(Touched *t)
 	ZoneRef    *all = zone_all(&n);
 
 	for (int i = 0; i < n; i++)
+	{
+		progress();
 		touched_add(t, all[i]);
+	}
 	zone_rows(domains, rel, GetActiveSnapshot(), NULL, add_domain_row, t);
 	table_close(rel, AccessShareLock);
 }

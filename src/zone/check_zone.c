@@ -8,7 +8,6 @@
 
 #include "access/table.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -16,11 +15,12 @@
 #include "dns/name.h"
 #include "dns/rrtype.h"
 #include "store/live.h"
-#include "store/metadata.h"
 #include "store/policy.h"
+#include "store/progress.h"
 #include "store/relation.h"
 #include "store/result_set.h"
 #include "zone/zone_rule.h"
+#include "zone/zone_signing.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_check_zone);
 PG_FUNCTION_INFO_V1(dnsrepl_check_all);
@@ -60,7 +60,7 @@ check_group(const uint8 *prefix, size_t prefix_len, void *arg)
 	MemoryContext old = MemoryContextSwitchTo(c->scratch);
 	UnitGroup  *g;
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	g = group_read(c->look.store, c->look.snapshot, c->look.zone, prefix, prefix_len);
 	group_judge(g, c->look.live, true, c->look.store, c->look.snapshot);
 	zone_rules_alone(&c->look, g);
@@ -86,6 +86,22 @@ check_apex(CheckZone *c)
 		zone_report(&c->look, ZONE_NO_NS, z->name, z->name_len, RRTYPE_NS, "no NS record");
 	else if (unit_enabled(ns) < 2)
 		zone_report(&c->look, ZONE_ONE_NS, z->name, z->name_len, RRTYPE_NS, "one name server");
+}
+
+/* How its names are hashed, if they are. */
+static void
+check_nsec3(CheckZone *c, const ZoneSigning *s)
+{
+	const ZoneRef *z = c->look.zone;
+	const char *what = "validators treat the zone as unsigned";
+
+	if (s->unreadable)
+		zone_report(&c->look, ZONE_NSEC3_PARAM, z->name, z->name_len, RRTYPE_NSEC3PARAM, "metadata NSEC3PARAM cannot be read: the names are in the order of NSEC");
+	if (!s->nsec3 || s->asked <= SIGNED_ITERATIONS)
+		return;
+	if (s->iterations < s->asked)
+		what = psprintf("the names are put in order with %d", s->iterations);
+	zone_report(&c->look, ZONE_NSEC3_PARAM, z->name, z->name_len, RRTYPE_NSEC3PARAM, psprintf("%d iterations of the hash: %s", s->asked, what));
 }
 
 /* Does the zone above it, if this database has it, know of it? */
@@ -131,16 +147,17 @@ check_one(CheckZone *c, const ZoneRef *zone, const ZoneRef *all, int n)
 {
 	Live		live = live_shown(zone);
 	int32		id = domain_id(GetActiveSnapshot(), zone->name, zone->name_len);
-	char	   *presigned;
+	ZoneSigning signing;
 	StringInfoData prefix;
 
 	if (zone->table || !id || (live.n == 0 && !live.all))
 		return false;
-	presigned = zone_metadata(id, "PRESIGNED", GetActiveSnapshot());
-	c->presigned = presigned && strcmp(presigned, "1") == 0;
+	signing = zone_signing(id, GetActiveSnapshot());
+	c->presigned = signing.presigned;
 	c->look = (ZoneLook) {.store = store_open(false), .snapshot = GetActiveSnapshot(), .zone = zone, .live = &live,
 	.report = finding_put, .arg = c};
 	check_apex(c);
+	check_nsec3(c, &signing);
 	check_above(c, all, n);
 	initStringInfo(&prefix);
 	wire_put_u16(&prefix, TABLE_RECORDS);

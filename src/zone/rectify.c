@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "dnsrepl.h"
 #include "dns/name.h"
+#include "store/progress.h"
 #include "zone/rectify.h"
 #include "zone/rectify_lot.h"
 
@@ -190,7 +191,7 @@ whole_row(TableDesc *t, TupleTableSlot *slot, void *arg)
 	const uint8 *name;
 	size_t		len;
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	if (row_name(t, slot, &name, &len) && name_below(name, len, zone->name, zone->name_len))
 		item_put(w->r, w->zone, name, len, false);
 }
@@ -251,6 +252,7 @@ names_do(Rectify *r, TableDesc *t)
 		const uint8 *name;
 		bool		cut;
 
+		progress();
 		wire_reader_init(&reader, VARDATA(item), VARSIZE(item) - VARHDRSZ);
 		z = &r->zones[wire_get_u32(&reader)];
 		name = reader.p;
@@ -292,7 +294,10 @@ rectify_end(Rectify *r, Store *store)
 		PushActiveSnapshot(GetLatestSnapshot());
 		r->snapshot = GetActiveSnapshot();
 		for (int i = 0; i < r->nzones; i++)
+		{
+			progress();
 			zone_begin(r, i, t);
+		}
 		if (r->sort)
 		{
 			tuplesort_performsort(r->sort);

@@ -17,7 +17,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -29,6 +28,7 @@
 #include "dns/rrtype.h"
 #include "store/group.h"
 #include "store/parked.h"
+#include "store/progress.h"
 #include "store/writer.h"
 #include "zone/rectify_lot.h"
 
@@ -143,7 +143,7 @@ name_add(RectifyLot *l, const uint8 *name, size_t len)
 static bool
 group_add(const uint8 *prefix, size_t prefix_len, void *arg)
 {
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	name_add(arg, prefix + 2, prefix_len - 3);
 	return true;
 }
@@ -280,7 +280,7 @@ lot_read(RectifyLot *l)
 		ZoneName	   *x = &l->names[i];
 		RowRead		read = {l, x};
 
-		CHECK_FOR_INTERRUPTS();
+		progress();
 		name_rows(l->t, rel, l->snapshot, &at, x->name, x->len, row_read, &read);
 		x->occluded = x->parent >= 0 && (l->names[x->parent].occluded || l->names[x->parent].ns);
 	}
@@ -348,7 +348,7 @@ below_look(const uint8 *prefix, size_t prefix_len, void *arg)
 	bool		ns = false,
 				other = false;
 
-	CHECK_FOR_INTERRUPTS();
+	progress();
 	g = group_read(l->store, l->snapshot, l->zone->ref, prefix, prefix_len);
 	group_judge(g, &b->live, true, l->store, l->snapshot);
 	for (int i = 0; i < g->n; i++)
@@ -399,6 +399,7 @@ lot_below(RectifyLot *l)
 		ZoneName	   *x = &l->names[i];
 		Below		b;
 
+		progress();
 		if (!x->full && !x->apex)
 			below_read(l, x);
 		b = below_and_itself(l, x);
@@ -579,7 +580,7 @@ lot_write(void *arg)
 		const Change *c = &l->changes[i];
 		Locals		v = change_locals(l, c);
 
-		CHECK_FOR_INTERRUPTS();
+		progress();
 		if (c->kind == ROW_ADD && may_add)
 			writer_add_local(w, &v);
 		else if (c->kind == ROW_ADD ||
@@ -646,7 +647,7 @@ changes_do(RectifyLot *l, int from, int to)
 		return;
 	}
 	for (int i = from; i < to; i++)
-		if (!l->changes[i].done)
+		if (progress(), !l->changes[i].done)
 			row_park(l, &l->changes[i], why ? why : BUSY);
 }
 
@@ -660,10 +661,13 @@ lot_do(RectifyLot *l)
 	lot_read(l);
 	lot_below(l);
 	for (int i = 0; i < l->n; i++)
+	{
+		progress();				/* the hash of a name may be one of hundreds */
 		if (l->names[i].full)
 			name_with_records(l, &l->names[i]);
 		else
 			name_without(l, &l->names[i]);
+	}
 	PopActiveSnapshot();
 	changes_do(l, 0, l->nchanges);
 }

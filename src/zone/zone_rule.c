@@ -46,6 +46,7 @@ static const struct
 	[ZONE_SIGNER_RECORD] = {true, "signer-record", "RRSIG, NSEC and NSEC3 are made by whoever signs: they are stored only in a zone that is PRESIGNED.", "RFC 4035 section 2"},
 	[ZONE_HOST_NAME] = {false, "host-name", "The name of a host has letters, digits and hyphens.", "RFC 1123 section 2.1"},
 	[ZONE_SPF] = {false, "spf", "Policies of senders are in TXT records; type SPF is no longer used.", "RFC 7208 section 3.1"},
+	[ZONE_NSEC3_PARAM] = {false, "nsec3-param", "Metadata NSEC3PARAM are algorithm, flags, iterations, of which there are few, and salt.", "RFC 5155 section 4.3, RFC 9276 section 3.1"},
 };
 
 const char *

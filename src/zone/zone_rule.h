@@ -19,7 +19,7 @@ typedef enum ZoneRule
 	ZONE_SVCB_ALIAS,
 	/* of a zone as a whole, or that only a look at all of it finds */
 	ZONE_NO_SOA, ZONE_NO_NS, ZONE_ONE_NS, ZONE_NO_DELEGATION, ZONE_HIDDEN, ZONE_BAD_RECORD, ZONE_RRSET_TTL, ZONE_SIGNER_RECORD,
-	ZONE_HOST_NAME, ZONE_SPF,
+	ZONE_HOST_NAME, ZONE_SPF, ZONE_NSEC3_PARAM,
 	ZONE_RULES
 } ZoneRule;
 

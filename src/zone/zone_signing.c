@@ -3,13 +3,13 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "common/hashfn.h"
 
 #include "store/metadata.h"
 #include "zone/zone_keys.h"
 #include "zone/zone_signing.h"
-
-#define MAX_ITERATIONS 100		/* PowerDNS's max-nsec3-iterations, unless it did not sign the zone itself */
 
 static bool
 metadata_is_one(int32 id, const char *kind, Snapshot snapshot)
@@ -25,22 +25,41 @@ hex_digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* A number of at most `most`, and the blanks behind it; false: there is none. */
+static bool
+number_get(const char **c, int most, int *value)
+{
+	const char *start = *c;
+
+	for (*value = 0; isdigit((unsigned char) **c); (*c)++)
+		if ((*value = *value * 10 + **c - '0') > most)
+			return false;
+	if (*c == start || !(**c == ' ' || **c == '\t' || **c == '\0'))
+		return false;
+	*c += strspn(*c, " \t");
+	return true;
+}
+
 /* The content of an NSEC3PARAM record (RFC 5155 section 4.3): algorithm, flags, iterations, salt. False: it is none. */
 static bool
-nsec3param_parse(const char *content, ZoneSigning *s)
+nsec3param_parse(const char *c, ZoneSigning *s)
 {
 	int			algorithm,
-				flags,
-				at = 0;
+				flags;
 
-	if (sscanf(content, "%d %d %d %n", &algorithm, &flags, &s->iterations, &at) < 3 || at == 0 ||
-		s->iterations < 0 || s->iterations > 65535)
+	c += strspn(c, " \t");
+	if (!number_get(&c, 255, &algorithm) || !number_get(&c, 255, &flags) || !number_get(&c, 65535, &s->iterations))
 		return false;
 	s->opt_out = flags != 0;
-	s->salt_len = 0;
-	for (const char *c = content + at; hex_digit(c[0]) >= 0 && hex_digit(c[1]) >= 0 && s->salt_len < NSEC3_SALT_MAX; c += 2)
+	if (*c == '-')
+		c++;
+	for (; hex_digit(c[0]) >= 0 && hex_digit(c[1]) >= 0; c += 2)
+	{
+		if (s->salt_len == NSEC3_SALT_MAX)
+			return false;
 		s->salt[s->salt_len++] = (uint8) (hex_digit(c[0]) << 4 | hex_digit(c[1]));
-	return true;
+	}
+	return c[strspn(c, " \t")] == '\0';
 }
 
 ZoneSigning
@@ -56,10 +75,11 @@ zone_signing(int32 id, Snapshot snapshot)
 		return s;
 	s.nsec3 = nsec3param_parse(param, &s);
 	if (!s.nsec3)
-		return (ZoneSigning) {.secured = true, .presigned = presigned};
+		return (ZoneSigning) {.secured = true, .presigned = presigned, .unreadable = true};
 	s.narrow = metadata_is_one(id, "NSEC3NARROW", snapshot);
-	if (!presigned)
-		s.iterations = Min(s.iterations, MAX_ITERATIONS);
+	s.asked = s.iterations;
+	if (s.asked > (presigned ? PRESIGNED_ITERATIONS : SIGNED_ITERATIONS))
+		s.iterations = SIGNED_ITERATIONS;
 	return s;
 }
 
