@@ -69,7 +69,7 @@ for my $how ('cancel', 'terminate')
 # ---------------------------------------------------------------- a merge whose names take long, one after the other
 $tacoma->sql(<<'END');
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_catalog.pg_sleep(0.03); RETURN new; END $$;
-CREATE TRIGGER slow BEFORE UPDATE OF ordername ON records FOR EACH ROW WHEN (new.ordername IS NOT NULL) EXECUTE FUNCTION slow();
+CREATE TRIGGER slow BEFORE UPDATE ON records FOR EACH ROW WHEN (new.ordername IS DISTINCT FROM old.ordername) EXECUTE FUNCTION slow();
 ALTER TABLE records ENABLE ALWAYS TRIGGER slow;
 END
 $seattle->sql('SET client_min_messages = error;' . zone('slow.example', '1 0 500 ab', 300));
