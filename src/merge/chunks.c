@@ -210,7 +210,7 @@ strangers_read(int *n)
 	Chunks	   *all;
 
 	SPI_connect();
-	SPI_execute("SELECT node, delta, chunks FROM dnsrepl.stranger s WHERE chunks ="
+	SPI_execute("SELECT node, delta, chunks, name FROM dnsrepl.stranger s WHERE chunks ="
 				" (SELECT count(*) FROM dnsrepl.staging c WHERE c.node = s.node AND c.session = 0 AND c.delta = s.delta) ORDER BY node", true, 0);
 	*n = (int) SPI_processed;
 	all = MemoryContextAllocZero(caller, sizeof(Chunks) * (size_t) (*n + 1));
@@ -222,6 +222,7 @@ strangers_read(int *n)
 		all[i].node = *DatumGetUUIDP(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
 		all[i].delta = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull));
 		all[i].n = DatumGetInt32(SPI_getbinval(row, SPI_tuptable->tupdesc, 3, &isnull));
+		all[i].name = MemoryContextStrdup(caller, SPI_getvalue(row, SPI_tuptable->tupdesc, 4));
 	}
 	SPI_finish();
 	owner_leave(scope);

@@ -16,6 +16,7 @@ typedef struct Chunks
 	size_t		payload_len;
 	pg_uuid_t	node;			/* else: what dnsrepl.staging has of it */
 	int64		session;
+	const char *name;			/* of the node, if strangers_read() gave it */
 	int64		delta;
 	int			n;
 	int			next;

@@ -158,7 +158,8 @@ item_version(DeltaRead *d, WireReader *r, Version *v)
 	v->dot.origin = d->origins[origin];
 	v->dot.stamp = (int64) wire_get_u64(r);
 	v->image = wire_get_string(r, MAX_IMAGE_SIZE, &v->image_len);
-	if (r->bad || v->dot.stamp <= 0 || !vector_covers(d->theirs, v->dot.origin, v->dot.stamp) || !image_decode(v->image, v->image_len, false, &image))
+	if (r->bad || v->dot.stamp <= 0 || !vector_covers(d->theirs, v->dot.origin, v->dot.stamp) || !image_decode(v->image, v->image_len, false, &image) ||
+		!pg_verifymbstr((const char *) image.head.user, (int) image.head.user_len, true))
 		peer_nonsense("A version cannot be read.");
 	if (!pg_verifymbstr((const char *) image.head.user, (int) image.head.user_len, true))
 		peer_nonsense("The author of a version is not text.");

@@ -19,6 +19,7 @@
 #include "merge/chunks.h"
 #include "merge/delta_read.h"
 #include "merge/join.h"
+#include "store/attempt.h"
 #include "store/image.h"
 #include "store/origin.h"
 #include "store/own.h"
@@ -135,6 +136,8 @@ typedef struct Preview
 	int			nzones;
 	ZoneRef		zone;			/* the one at hand, of this node if it has it (number is not 0) */
 	Live		their_live;		/* its incarnations at the other side */
+	int			readable;		/* nodes whose deltas are */
+	int64		unreadable;		/* units of this node that are not */
 	HTAB	   *told;			/* hashes of units that the other side has something of */
 	MemoryContext scratch;
 } Preview;
@@ -146,15 +149,27 @@ unit_hash(const ZoneRef *zone, const uint8 *key, size_t key_len)
 						  hash_bytes_extended(zone->name, (int) zone->name_len, (uint64) zone->table));
 }
 
-static Served
-here_served(Preview *p, const uint8 *key, size_t key_len, VersionSet *set)
+/* False: it cannot be read; that is counted. */
+static bool
+here_served(Preview *p, const uint8 *key, size_t key_len, VersionSet *set, Served *served)
 {
 	Live		live = live_shown(&p->zone);
 
 	memset(set, 0, sizeof(*set));
 	if (p->zone.number)
 		*set = version_read(p->store, GetActiveSnapshot(), p->zone.number, key, key_len);
-	return live_served(&p->zone, &live, key, key_len, set);
+	for (int i = 0; i < set->n; i++)
+	{
+		Image		image;
+
+		if (!image_decode(set->v[i].image, set->v[i].image_len, false, &image) || !origin_known(set->v[i].dot.origin))
+		{
+			p->unreadable++;
+			return false;
+		}
+	}
+	*served = live_served(&p->zone, &live, key, key_len, set);
+	return true;
 }
 
 /* Rows, null for a deletion; *none: there is nothing at all. */
@@ -171,7 +186,7 @@ served_datum(TableDesc *t, const Served *served, bool nothing, bool *none)
 	if (served->live)
 	{
 		shown = rows_without_secrets(t, served->ncolumns, &served->rows);
-		json_rows(&out, t, served->ncolumns, &shown);
+		(void) json_rows(&out, t, served->ncolumns, &shown);
 	}
 	else
 		appendStringInfoString(&out, "null");
@@ -217,7 +232,8 @@ preview_unit(Preview *p, const DeltaItem *item)
 	if (key_number(item->key, item->key_len) == TABLE_DOMAINS)
 		p->their_live = live_of(&p->zone, &theirs);
 	there = live_served(&p->zone, &p->their_live, item->key, item->key_len, &theirs);
-	here = here_served(p, item->key, item->key_len, &mine);
+	if (!here_served(p, item->key, item->key_len, &mine, &here))
+		return;
 	if (here.live == there.live && (!here.live || rows_same(&here.rows, &there.rows)))
 		return;
 	if (mine.n == 0 && !there.live)
@@ -244,33 +260,68 @@ preview_zone(Preview *p, const DeltaItem *item)
 	}
 }
 
+/* With `p`: reports it. Without: only reads all of it. */
 static void
-preview_delta(Preview *p, Chunks *chunks, const Vector *mine)
+preview_delta(Preview *p, Chunks chunks, const Vector *mine, MemoryContext scratch)
 {
-	Chunks		first = *chunks;
+	Chunks		first = chunks;
 	DeltaRead	in = {0};
 	WireReader	r;
 	DeltaItem	item;
 
 	if (!chunks_next(&first, &r))
 		return;
-	(void) delta_header(&in, &r, &chunks->node, NULL, mine);
-	while (delta_chunk(chunks, &r))
+	(void) delta_header(&in, &r, &chunks.node, NULL, mine);
+	while (delta_chunk(&chunks, &r))
 		for (;;)
 		{
-			MemoryContext old = MemoryContextSwitchTo(p->scratch);
+			MemoryContext old = MemoryContextSwitchTo(scratch);
 			bool		more = delta_item(&in, &r, &item);
 
 			progress();
-			if (more && item.kind == ITEM_UNIT)
+			if (p && more && item.kind == ITEM_UNIT)
 				preview_unit(p, &item);
-			else if (more)
+			else if (p && more)
 				preview_zone(p, &item);
 			MemoryContextSwitchTo(old);
-			MemoryContextReset(p->scratch);
+			MemoryContextReset(scratch);
 			if (!more)
 				break;
 		}
+}
+
+typedef struct Stranger
+{
+	const Chunks *chunks;
+	const Vector *mine;
+	MemoryContext scratch;
+} Stranger;
+
+static void
+stranger_read(void *arg)
+{
+	const Stranger *s = arg;
+
+	preview_delta(NULL, *s->chunks, s->mine, s->scratch);
+}
+
+/* What cannot be read of what somebody has sent hides nobody else's. */
+static void
+preview_stranger(Preview *p, const Chunks *chunks, const Vector *mine)
+{
+	Stranger	s = {.chunks = chunks, .mine = mine, .scratch = p->scratch};
+	const char *why = attempt(stranger_read, &s);
+
+	if (!why)
+	{
+		preview_delta(p, *chunks, mine, p->scratch);
+		p->readable++;
+		return;
+	}
+	MemoryContextReset(p->scratch);
+	ereport(WARNING,
+			(errmsg("what node \"%s\" has sent cannot be read, and is left out", chunks->name),
+			 errdetail_internal("%s", why)));
 }
 
 static bool
@@ -288,8 +339,7 @@ preview_mine(int32 zone, const uint8 *key, size_t key_len, void *arg)
 	{
 		MemoryContext old = MemoryContextSwitchTo(p->scratch);
 
-		here = here_served(p, key, key_len, &mine);
-		if (here.live)
+		if (here_served(p, key, key_len, &mine, &here) && here.live)
 			preview_tell(p, key, key_len, &here, false, &none, true);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(p->scratch);
@@ -312,12 +362,16 @@ preview_run(Preview *p)
 	p->zones = zone_all_at(GetActiveSnapshot(), &p->nzones);
 	p->store = store_open(false);
 	for (int i = 0; i < n; i++)
-		preview_delta(p, &strangers[i], mine);
-	for (int i = 0; i < p->nzones && n > 0; i++)
+		preview_stranger(p, &strangers[i], mine);
+	for (int i = 0; i < p->nzones && p->readable > 0; i++)
 	{
 		p->zone = p->zones[i];
 		unit_walk(p->store, GetActiveSnapshot(), p->zone.number, (const uint8 *) "", 0, NULL, 0, preview_mine, p);
 	}
+	if (p->unreadable)
+		ereport(WARNING,
+				(errmsg(INT64_FORMAT " units of this node cannot be read, and are left out", p->unreadable),
+				 errhint("SELECT * FROM dnsrepl.check_store() shows them.")));
 	store_close(p->store);
 	PopActiveSnapshot();
 }

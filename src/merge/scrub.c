@@ -16,6 +16,7 @@
 #include "merge/scrub.h"
 #include "store/group.h"
 #include "store/image.h"
+#include "store/origin.h"
 #include "store/parked.h"
 #include "store/progress.h"
 #include "store/result_set.h"
@@ -116,7 +117,8 @@ version_check(const uint8 *key, size_t key_len, const Version *v, void *arg)
 	Image		image;
 	bool	   *good = arg;
 
-	*good &= key_well_formed(key, key_len) && image_decode(v->image, v->image_len, false, &image);
+	*good &= key_well_formed(key, key_len) && image_decode(v->image, v->image_len, false, &image) &&
+		origin_known(v->dot.origin);
 }
 
 static bool
@@ -225,7 +227,7 @@ rows_datum(TableDesc *t, const RowSet *rows)
 	RowSet		shown = rows_without_secrets(t, t->ncolumns, rows);
 
 	initStringInfo(&out);
-	json_rows(&out, t, t->ncolumns, &shown);
+	(void) json_rows(&out, t, t->ncolumns, &shown);
 	return json_datum(&out);
 }
 

@@ -234,7 +234,7 @@ BEGIN
     -- Nobody has edited: the new tables follow the store, not the store the tables.
     INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error)
         SELECT DISTINCT v.zone, v.key, now(), 0, 'the table was made anew' FROM dnsrepl.stored_version v
-         WHERE get_byte(v.key, 0) * 256 + get_byte(v.key, 1) IN (SELECT b.no FROM dnsrepl.tab b WHERE b.name = ANY (made))
+         WHERE dnsrepl.unit_table(v.key) IN (SELECT b.no FROM dnsrepl.tab b WHERE b.name = ANY (made))
         ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET tries = p.tries + 1;
     PERFORM dnsrepl.policy_changed();  -- wakes whoever projects
     RETURN made;

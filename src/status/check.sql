@@ -18,7 +18,7 @@ BEGIN
     PERFORM dnsrepl.zones_enter();
   END IF;
   FOR d IN SELECT x.*, z.name AS zone, t.name AS tab FROM dnsrepl.store_differences() x JOIN dnsrepl.zone z ON z.no = x.zone_no
-             LEFT JOIN dnsrepl.tab t ON t.no = CASE WHEN length(x.key) > 1 THEN get_byte(x.key, 0) * 256 + get_byte(x.key, 1) END LOOP
+             LEFT JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(x.key) LOOP
     zone := d.zone;
     tab := d.tab;
     key := CASE WHEN d.tab IS NOT NULL AND d.problem <> 'a version in the store cannot be read' THEN dnsrepl.key_columns(d.key) END;

@@ -7,7 +7,7 @@ COMMENT ON FUNCTION dnsrepl.conflict_now(int, bytea) IS 'a unit in conflict: wha
 -- Rows of a unit as lines: records as in a zone file.
 CREATE FUNCTION dnsrepl.rows_text(tab text, key jsonb, rows jsonb) RETURNS text
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(string_agg(CASE WHEN tab = 'records'
+  SELECT coalesce(string_agg(CASE WHEN jsonb_typeof(r) <> 'object' THEN '(cannot be shown)' WHEN tab = 'records'
            THEN concat_ws(' ', r->>'ttl', key->>'type', nullif(r->>'prio', '0'), r->>'content', CASE WHEN r->>'disabled' = 'true' THEN '(disabled)' END)
            ELSE (SELECT string_agg(k || '=' || v, ' ' ORDER BY k) FROM jsonb_each_text(r - 'content') e (k, v))
                 || CASE WHEN r ? 'content' THEN ' ' || (r->>'content') ELSE '' END END,
@@ -18,18 +18,18 @@ COMMENT ON FUNCTION dnsrepl.rows_text(text, jsonb, jsonb) IS 'for dnsrepl.confli
 
 CREATE FUNCTION dnsrepl.siblings_text(tab text, key jsonb, siblings jsonb) RETURNS text[]
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT array_agg(format('%s, by %s at %s: %s', s->>'written_at', s->>'user', s->>'node', dnsrepl.rows_text(tab, key, s->'rows')) ORDER BY n)
+  SELECT array_agg(format('%s, by %s at %s: %s', s->>'written_at', s->>'user', s->>'node', coalesce('cannot be shown: ' || (s->>'problem'), dnsrepl.rows_text(tab, key, s->'rows'))) ORDER BY n)
     FROM jsonb_array_elements(siblings) WITH ORDINALITY e (s, n)
 $$;
 COMMENT ON FUNCTION dnsrepl.siblings_text(text, jsonb, jsonb) IS 'for dnsrepl.conflict: versions as lines: when, by whom, where, what';
 
 CREATE VIEW dnsrepl.conflict AS
   SELECT z.name AS zone, coalesce(k.key->>'name', z.name::text) AS name, k.key->>'type' AS type, t.name AS tab, n.rule,
-         dnsrepl.rows_text(t.name, k.key, n.served) AS served, dnsrepl.siblings_text(t.name, k.key, n.siblings) AS versions,
+         CASE WHEN n.rule NOT LIKE 'cannot be told:%' THEN dnsrepl.rows_text(t.name, k.key, n.served) END AS served, dnsrepl.siblings_text(t.name, k.key, n.siblings) AS versions,
          o.since, k.key, n.siblings
     FROM dnsrepl.conflict_open o
     JOIN dnsrepl.zone z ON z.no = o.zone
-    JOIN dnsrepl.tab t ON t.no = get_byte(o.key, 0) * 256 + get_byte(o.key, 1)
+    JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(o.key)
    CROSS JOIN LATERAL dnsrepl.conflict_now(o.zone, o.key) n
    CROSS JOIN LATERAL (SELECT dnsrepl.key_columns(o.key)) k (key)
    WHERE n.rule IS NOT NULL;
@@ -38,7 +38,7 @@ COMMENT ON COLUMN dnsrepl.conflict.zone IS 'the zone; null: a table without zone
 COMMENT ON COLUMN dnsrepl.conflict.name IS 'the owner name';
 COMMENT ON COLUMN dnsrepl.conflict.type IS 'the type, of records';
 COMMENT ON COLUMN dnsrepl.conflict.tab IS 'the table';
-COMMENT ON COLUMN dnsrepl.conflict.rule IS 'what chose: a resolver (dnsrepl.policy), or the rule of a zone that hides this';
+COMMENT ON COLUMN dnsrepl.conflict.rule IS 'what chose: a resolver (dnsrepl.policy), or the rule of a zone that hides this; or why that cannot be told';
 COMMENT ON COLUMN dnsrepl.conflict.served IS 'what is served';
 COMMENT ON COLUMN dnsrepl.conflict.versions IS 'what there is: when, by whom, where, what';
 COMMENT ON COLUMN dnsrepl.conflict.since IS 'since when it is so here';
@@ -51,7 +51,7 @@ CREATE VIEW dnsrepl.conflict_history AS
          k.key, l.siblings
     FROM dnsrepl.conflict_log l
     JOIN dnsrepl.zone z ON z.no = l.zone
-    JOIN dnsrepl.tab t ON t.no = get_byte(l.key, 0) * 256 + get_byte(l.key, 1)
+    JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(l.key)
    CROSS JOIN LATERAL (SELECT dnsrepl.key_columns(l.key)) k (key);
 COMMENT ON VIEW dnsrepl.conflict_history IS 'conflicts that were settled, for dnsrepl.conflict_retention';
 COMMENT ON COLUMN dnsrepl.conflict_history.zone IS 'the zone; null: a table without zones';

@@ -2,7 +2,16 @@
 
 CREATE FUNCTION dnsrepl.image_rows(key bytea, image bytea) RETURNS jsonb
   LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_image_rows' SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.image_rows(bytea, bytea) IS 'the rows of a version as a JSON array; null for a deletion';
+COMMENT ON FUNCTION dnsrepl.image_rows(bytea, bytea) IS 'the rows of a version as a JSON array, "?" for each that cannot be decoded here; null for a deletion, and if the image cannot be read';
+
+CREATE FUNCTION dnsrepl.image_problem(key bytea, image bytea) RETURNS text
+  LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_image_problem' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.image_problem(bytea, bytea) IS 'why the rows of a version cannot be shown; null if they can';
+
+CREATE FUNCTION dnsrepl.unit_table(key bytea) RETURNS int
+  LANGUAGE sql STRICT IMMUTABLE SET search_path = pg_catalog, pg_temp
+  AS $$ SELECT CASE WHEN length(key) > 1 THEN get_byte(key, 0) * 256 + get_byte(key, 1) END $$;
+COMMENT ON FUNCTION dnsrepl.unit_table(bytea) IS 'the number in dnsrepl.tab of the table that a unit with this key is of';
 
 CREATE FUNCTION dnsrepl.key_columns(key bytea) RETURNS jsonb
   LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_key_columns' SET search_path = pg_catalog, pg_temp;
@@ -22,14 +31,14 @@ CREATE FUNCTION dnsrepl.stamp_time(stamp bigint) RETURNS timestamptz
 COMMENT ON FUNCTION dnsrepl.stamp_time(bigint) IS 'when a version was written, by its author''s clock';
 
 CREATE VIEW dnsrepl.version AS
-  SELECT coalesce(t.name, 'table ' || (get_byte(v.key, 0) * 256 + get_byte(v.key, 1))) AS tab,
+  SELECT coalesce(t.name, 'table ' || dnsrepl.unit_table(v.key)) AS tab,
          z.name AS zone, dnsrepl.key_columns(v.key) AS key, o.node, dnsrepl.image_author(v.image) AS author,
          dnsrepl.stamp_time(v.stamp) AS written_at, r.rows IS NOT NULL AS live,
-         r.rows, v.seen AS projected, o.id AS origin, v.stamp
+         r.rows, v.seen AS projected, o.id AS origin, v.stamp, dnsrepl.image_problem(v.key, v.image) AS problem
     FROM dnsrepl.stored_version v
     JOIN dnsrepl.zone z ON z.no = v.zone
-    JOIN dnsrepl.origin o ON o.no = v.origin
-    LEFT JOIN dnsrepl.tab t ON t.no = get_byte(v.key, 0) * 256 + get_byte(v.key, 1)
+    LEFT JOIN dnsrepl.origin o ON o.no = v.origin
+    LEFT JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(v.key)
    CROSS JOIN LATERAL (SELECT CASE WHEN z.name IS NULL OR dnsrepl.version_lives(v.key, v.image, z.live)
                                    THEN dnsrepl.image_rows(v.key, v.image) END) r (rows)
    WHERE substr(v.key, 1, 2) NOT IN ('\x7fff', '\x0009');	-- serials and members have views of their own
@@ -74,7 +83,7 @@ CREATE FUNCTION dnsrepl.join_preview(on_join text DEFAULT 'cluster')
   LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   WITH d AS MATERIALIZED (
     SELECT x.zone, x.here, x.there, t.name AS tab, dnsrepl.key_columns(x.key) AS key
-      FROM dnsrepl.join_differences() x JOIN dnsrepl.tab t ON t.no = get_byte(x.key, 0) * 256 + get_byte(x.key, 1)),
+      FROM dnsrepl.join_differences() x JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(x.key)),
   gone AS (SELECT d.zone FROM d WHERE d.tab = 'domains' AND d.there = 'null' AND on_join = 'cluster')
   SELECT d.zone, coalesce(d.key->>'name', d.zone::text), d.key->>'type', d.tab,
          CASE WHEN d.here IS NOT NULL THEN dnsrepl.rows_text(d.tab, d.key, d.here) END,
@@ -99,13 +108,13 @@ CREATE VIEW dnsrepl.problem AS
               ELSE 'what came from other nodes is projected when the local transaction has ended' END AS advice
     FROM dnsrepl.parked p
     JOIN dnsrepl.zone z ON z.no = p.zone
-    LEFT JOIN dnsrepl.tab t ON t.no = CASE WHEN length(p.key) > 1 THEN get_byte(p.key, 0) * 256 + get_byte(p.key, 1) END
+    LEFT JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(p.key)
   UNION ALL
   SELECT t.name, z.name, dnsrepl.key_columns(p.key), format('resolver %s failed: %s', p.resolver, p.error), p.since, NULL,
          'the latest version is served; mend the function, or change dnsrepl.policy'
     FROM dnsrepl.resolver_problem p
     JOIN dnsrepl.zone z ON z.no = p.zone
-    LEFT JOIN dnsrepl.tab t ON t.no = get_byte(p.key, 0) * 256 + get_byte(p.key, 1)
+    LEFT JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(p.key)
   UNION ALL
   SELECT p.tab, p.zone, NULL, format('nodes that hold the same do not serve the same by resolver %s', p.resolver), NULL, NULL,
          'the latest version is served; make the function the same on all nodes, and dependent on nothing but its arguments; then UPDATE dnsrepl.policy SET doubted = false'
@@ -202,6 +211,7 @@ COMMENT ON COLUMN dnsrepl.version.rows IS 'the replicated columns of the unit''s
 COMMENT ON COLUMN dnsrepl.version.projected IS 'false: it has not been shown by this node''s tables yet (dnsrepl.problem says why)';
 COMMENT ON COLUMN dnsrepl.version.origin IS 'the life of the node that wrote it';
 COMMENT ON COLUMN dnsrepl.version.stamp IS 'decides which of several versions is served: the largest';
+COMMENT ON COLUMN dnsrepl.version.problem IS 'why the rows cannot be shown; null if they can';
 COMMENT ON COLUMN dnsrepl.problem.tab IS 'the table';
 COMMENT ON COLUMN dnsrepl.problem.zone IS 'the zone; null: the table as a whole';
 COMMENT ON COLUMN dnsrepl.problem.key IS 'the unit''s key; null: the zone or the table as a whole';

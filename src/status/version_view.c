@@ -1,18 +1,11 @@
 /*
- * version_view.c: the store's octets as JSON, for dnsrepl.version and its kin.
- *
- * The types of the tables here may refuse what others wrote (a domain's CHECK, an enum): such a unit waits in
- * dnsrepl.parked, and the views must show it all the same, as octets. So values are decoded in a subtransaction.
+ * version_view.c: the store's octets as JSON, for dnsrepl.version and its kin. What cannot be read is said, and takes nothing else along.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "store/image.h"
 #include "store/live.h"
@@ -21,110 +14,64 @@
 #include "store/unit_json.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_image_rows);
+PG_FUNCTION_INFO_V1(dnsrepl_image_problem);
 PG_FUNCTION_INFO_V1(dnsrepl_key_columns);
 PG_FUNCTION_INFO_V1(dnsrepl_image_author);
 PG_FUNCTION_INFO_V1(dnsrepl_version_lives);
 PG_FUNCTION_INFO_V1(dnsrepl_pack_units);
 
-typedef struct Shown
-{
-	TableDesc  *t;
-	bytea	   *key;
-	const Image *image;			/* NULL: the key is shown */
-} Shown;
-
-static Datum
-shown_json(const Shown *s)
-{
-	StringInfoData out;
-
-	initStringInfo(&out);
-	if (s->image)
-		json_rows(&out, s->t, s->image->head.ncolumns, &s->image->rows);
-	else
-		json_key(&out, s->t, (uint8 *) VARDATA_ANY(s->key), VARSIZE_ANY_EXHDR(s->key));
-	return json_datum(&out);
-}
-
-/* What stands for values that the types here refuse. */
-static Datum
-shown_octets(const Shown *s)
-{
-	StringInfoData out;
-
-	initStringInfo(&out);
-	if (s->image)
-		json_rows(&out, NULL, s->image->head.ncolumns, &s->image->rows);
-	else
-	{
-		appendStringInfoString(&out, "{\"octets\": \"");
-		for (size_t i = 0; i < VARSIZE_ANY_EXHDR(s->key); i++)
-			appendStringInfo(&out, "%02x", ((uint8 *) VARDATA_ANY(s->key))[i]);
-		appendStringInfoString(&out, "\"}");
-	}
-	return json_datum(&out);
-}
-
-static Datum
-shown(const Shown *s)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile Datum json = (Datum) 0;
-
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(context);
-		json = shown_json(s);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		int			category;
-
-		MemoryContextSwitchTo(context);
-		category = ERRCODE_TO_CATEGORY(geterrcode());
-		if (category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return json ? json : shown_octets(s);
-}
-
-/* image_rows(key bytea, image bytea) returns jsonb */
+/* image_rows(key bytea, image bytea) returns jsonb; null for a deletion, and if the image cannot be read */
 Datum
 dnsrepl_image_rows(PG_FUNCTION_ARGS)
 {
 	bytea	   *key = PG_GETARG_BYTEA_PP(0);
 	bytea	   *data = PG_GETARG_BYTEA_PP(1);
 	Image		image;
-	Shown		s = {.key = key, .image = &image};
+	StringInfoData out;
 
 	tables_refresh();
-	s.t = key_table((uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
-	if (!image_decode((uint8 *) VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), true, &image))
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version's image cannot be read")));
-	if (image_is_deletion(&image.head))
+	if (!image_decode((uint8 *) VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), true, &image) || image_is_deletion(&image.head))
 		PG_RETURN_NULL();
-	return shown(&s);
+	initStringInfo(&out);
+	(void) json_rows(&out, key_table((uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)), image.head.ncolumns, &image.rows);
+	return json_datum(&out);
+}
+
+/* image_problem(key bytea, image bytea) returns text: why image_rows() cannot show all; null: it can */
+Datum
+dnsrepl_image_problem(PG_FUNCTION_ARGS)
+{
+	bytea	   *key = PG_GETARG_BYTEA_PP(0);
+	bytea	   *data = PG_GETARG_BYTEA_PP(1);
+	Image		image;
+	StringInfoData out;
+	const char *why;
+
+	tables_refresh();
+	if (!image_decode((uint8 *) VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), true, &image))
+		PG_RETURN_TEXT_P(cstring_to_text(IMAGE_UNREADABLE));
+	initStringInfo(&out);
+	why = json_rows(&out, key_table((uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)), image.head.ncolumns, &image.rows);
+	if (!why)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(why));
 }
 
 /* key_columns(key bytea) returns jsonb */
 Datum
 dnsrepl_key_columns(PG_FUNCTION_ARGS)
 {
-	Shown		s = {.key = PG_GETARG_BYTEA_PP(0)};
+	bytea	   *key = PG_GETARG_BYTEA_PP(0);
+	TableDesc  *t;
+	StringInfoData out;
 
 	tables_refresh();
-	s.t = key_table((uint8 *) VARDATA_ANY(s.key), VARSIZE_ANY_EXHDR(s.key));
-	if (!s.t)
+	t = key_table((uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+	if (!t)
 		PG_RETURN_NULL();
-	return shown(&s);
+	initStringInfo(&out);
+	json_key(&out, t, (uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+	return json_datum(&out);
 }
 
 /* image_author(image bytea) returns text */
@@ -136,7 +83,7 @@ dnsrepl_image_author(PG_FUNCTION_ARGS)
 
 	if (!image_decode((uint8 *) VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), false, &image))
 		PG_RETURN_NULL();
-	return PointerGetDatum(cstring_to_text_with_len((const char *) image.head.user, (int) image.head.user_len));
+	PG_RETURN_TEXT_P(cstring_to_text(image_user(&image.head)));
 }
 
 /* version_lives(key bytea, image bytea, live bigint[]) returns boolean; live as in dnsrepl.zone */

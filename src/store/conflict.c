@@ -96,7 +96,7 @@ siblings_datum(const GroupUnit *u, const Live *live)
 		if (!live || version_lives(live, u->key, u->key_len, &u->set.v[i]))
 			some.v[some.n++] = u->set.v[i];
 	initStringInfo(&out);
-	json_versions(&out, t, &some, false);
+	(void) json_versions(&out, t, &some, false);
 	return json_datum(&out);
 }
 
@@ -138,7 +138,7 @@ conflict_log(const ZoneRef *zone, const GroupUnit *was, const Live *live, const 
 	if (now && now->set.n == 1 && image_head(now->set.v[0].image, now->set.v[0].image_len, &head))
 	{
 		values[4] = CStringGetTextDatum(origin_info(now->set.v[0].dot.origin)->node);
-		values[5] = PointerGetDatum(cstring_to_text_with_len((const char *) head.user, (int) head.user_len));
+		values[5] = CStringGetTextDatum(image_user(&head));
 		nulls[4] = nulls[5] = ' ';
 	}
 	SPI_execute_with_args(opened ? "WITH gone AS (DELETE FROM dnsrepl.conflict_open WHERE zone = $1 AND key = $2 RETURNING since)"

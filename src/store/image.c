@@ -3,6 +3,8 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
+
 #include "store/image.h"
 
 static void
@@ -27,7 +29,8 @@ image_encode(StringInfo out, const ImageParts *p)
 {
 	wire_put_u8(out, IMAGE_FORMAT);
 	wire_put_u8(out, p->flags);
-	wire_put_string(out, p->user, strlen(p->user));
+	/* names of roles are the server's, and may be in the encoding of another database */
+	wire_put_string(out, p->user, pg_verifymbstr(p->user, (int) strlen(p->user), true) ? strlen(p->user) : 0);
 	wire_put_varint(out, (uint64) p->nincarnations);
 	for (int i = 0; i < p->nincarnations; i++)
 		wire_put_u64(out, p->incarnations[i]);
@@ -88,6 +91,14 @@ image_head(const uint8 *data, size_t len, ImageHead *head)
 
 	wire_reader_init(&r, data, len);
 	return head_read(&r, head);
+}
+
+char *
+image_user(const ImageHead *head)
+{
+	if (!pg_verifymbstr((const char *) head->user, (int) head->user_len, true))
+		return pstrdup("?");
+	return pnstrdup((const char *) head->user, head->user_len);
 }
 
 uint64

@@ -15,6 +15,7 @@
 #include "store/relation.h"
 
 #define IMAGE_FORMAT 2
+#define IMAGE_UNREADABLE "the image of the version cannot be read"
 
 #define IMAGE_BIRTHS	1
 #define IMAGE_LINE		2
@@ -70,6 +71,9 @@ image_is_deletion(const ImageHead *head)
 {
 	return head->nrows == 0 || (head->flags & IMAGE_GONE);
 }
+
+/* Who wrote it, as text of this database's encoding. */
+extern char *image_user(const ImageHead *head);
 
 extern uint64 image_incarnation(const ImageHead *head, int i);
 

@@ -127,7 +127,7 @@ cache_open(void)
 }
 
 const OriginInfo *
-origin_info(int32 number)
+origin_known(int32 number)
 {
 	OriginInfo *o,
 				found;
@@ -138,10 +138,20 @@ origin_info(int32 number)
 	if (o)
 		return o;
 	if (!origin_lookup(ORIGIN_NO, F_INT4EQ, Int32GetDatum(number), "origin_pkey", &found, &lasting))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("origin %d of a version is not known", number)));
+		return NULL;
 	o = hash_search(infos, &number, HASH_ENTER, NULL);
 	*o = found;
+	return o;
+}
+
+const OriginInfo *
+origin_info(int32 number)
+{
+	const OriginInfo *o = origin_known(number);
+
+	if (!o)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("origin %d of a version is not known", number)));
 	return o;
 }
 

@@ -39,7 +39,8 @@ extern void lives_close(void);
 /* The number of an origin of another node, its row made if it is new here. Only under the merge lock. */
 extern int32 origin_number(const pg_uuid_t *id, const char *node);
 
-/* By number, from a cache that is filled under the active snapshot. Raises XX001 for a number that is not there. */
+/* By number, from a cache. Of a number that is not there origin_known() gives NULL, origin_info() raises XX001. */
+extern const OriginInfo *origin_known(int32 number);
 extern const OriginInfo *origin_info(int32 number);
 
 /* The number of a known origin, else 0. */

@@ -114,7 +114,7 @@ candidates_read(const VersionSet *set, Served *served)
 	{
 		c[i].version = &set->v[i];
 		if (!image_decode(set->v[i].image, set->v[i].image_len, true, &c[i].image))
-			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version's image cannot be read")));
+			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg(IMAGE_UNREADABLE)));
 		if (!image_is_deletion(&c[i].image.head) &&
 			(!served->rank.stamp || dot_later(set->v[i].dot, served->rank)))
 			served->rank = set->v[i].dot;

@@ -47,7 +47,8 @@ siblings_jsonb(const ResolveUnit *u)
 	StringInfoData out;
 
 	initStringInfo(&out);
-	json_versions(&out, u->table, u->set, true);
+	if (!json_versions(&out, u->table, u->set, true))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("rows of a version cannot be decoded here")));
 	return DatumGetJsonbP(json_datum(&out));
 }
 

@@ -1,5 +1,8 @@
 /*
  * unit_json.c: see unit_json.h.
+ *
+ * The types of the tables here may refuse what others wrote (a domain's CHECK, an enum, another type), and a store that is damaged
+ * has anything: it must be shown all the same, and logged, as far as it can be. So values are decoded in a subtransaction.
  */
 #include "postgres.h"
 
@@ -14,6 +17,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "store/attempt.h"
 #include "store/clock.h"
 #include "store/image.h"
 #include "store/origin.h"
@@ -77,40 +81,104 @@ json_hash(StringInfo out, TableDesc *t, int column, const uint8 *key, size_t key
 	appendStringInfoChar(out, '"');
 }
 
-void
-json_rows(StringInfo out, TableDesc *t, int ncolumns, const RowSet *rows)
+/* What is to be appended: rows, or (NULL) a key. */
+typedef struct Shown
 {
-	appendStringInfoChar(out, '[');
-	for (int i = 0; i < rows->n; i++)
+	StringInfo	out;
+	TableDesc  *t;
+	int			ncolumns;
+	const RowSet *rows;
+	const uint8 *key;
+	size_t		key_len;
+} Shown;
+
+/* Of a table that is not here, and of what cannot be decoded, a row is "?". */
+static void
+rows_put(const Shown *s, bool decode)
+{
+	appendStringInfoChar(s->out, '[');
+	for (int i = 0; i < s->rows->n; i++)
 	{
 		if (i)
-			appendStringInfoString(out, ", ");
-		if (t && !t->problem && t->ncolumns == ncolumns)
-			json_row(out, t, &rows->rows[i]);
+			appendStringInfoString(s->out, ", ");
+		if (decode && s->t && !s->t->problem && s->t->ncolumns == s->ncolumns)
+			json_row(s->out, s->t, &s->rows->rows[i]);
 		else
-			appendStringInfoString(out, "\"?\"");	/* of a table that is not here */
+			appendStringInfoString(s->out, "\"?\"");
 	}
-	appendStringInfoChar(out, ']');
+	appendStringInfoChar(s->out, ']');
+}
+
+static void
+key_put(const Shown *s)
+{
+	Datum		values[MAX_KEY_COLUMNS];
+	bool		nulls[MAX_KEY_COLUMNS];
+
+	key_decode(s->t, s->key, s->key_len, values, nulls);
+	appendStringInfoChar(s->out, '{');
+	for (int k = 0; k < s->t->nkeys; k++)
+	{
+		if (k)
+			appendStringInfoString(s->out, ", ");
+		if (s->t->keys[k].hashed)
+			json_hash(s->out, s->t, k, s->key, s->key_len);
+		else
+			json_member(s->out, s->t, &s->t->keys[k], values[k], nulls[k]);
+	}
+	appendStringInfoChar(s->out, '}');
+}
+
+static void
+key_octets_put(const Shown *s)
+{
+	appendStringInfoString(s->out, "{\"octets\": \"");
+	for (size_t i = 0; i < s->key_len; i++)
+		appendStringInfo(s->out, "%02x", s->key[i]);
+	appendStringInfoString(s->out, "\"}");
+}
+
+static void
+shown_put(void *arg)
+{
+	const Shown *s = arg;
+
+	if (s->rows)
+		rows_put(s, true);
+	else
+		key_put(s);
+}
+
+/* NULL, or why it could not be decoded; then nothing has been appended. */
+static const char *
+shown_try(Shown *s)
+{
+	int			before = s->out->len;
+	const char *why = attempt(shown_put, s);
+
+	if (why)
+		s->out->len = before;
+	return why;
+}
+
+const char *
+json_rows(StringInfo out, TableDesc *t, int ncolumns, const RowSet *rows)
+{
+	Shown		s = {.out = out, .t = t, .ncolumns = ncolumns, .rows = rows};
+	const char *why = rows->n > 0 ? shown_try(&s) : NULL;
+
+	if (why || rows->n == 0)
+		rows_put(&s, false);
+	return why;
 }
 
 void
 json_key(StringInfo out, TableDesc *t, const uint8 *key, size_t key_len)
 {
-	Datum		values[MAX_KEY_COLUMNS];
-	bool		nulls[MAX_KEY_COLUMNS];
+	Shown		s = {.out = out, .t = t, .key = key, .key_len = key_len};
 
-	key_decode(t, key, key_len, values, nulls);
-	appendStringInfoChar(out, '{');
-	for (int k = 0; k < t->nkeys; k++)
-	{
-		if (k)
-			appendStringInfoString(out, ", ");
-		if (t->keys[k].hashed)
-			json_hash(out, t, k, key, key_len);
-		else
-			json_member(out, t, &t->keys[k], values[k], nulls[k]);
-	}
-	appendStringInfoChar(out, '}');
+	if (shown_try(&s))
+		key_octets_put(&s);
 }
 
 RowSet
@@ -136,10 +204,49 @@ version_order(const void *a, const void *b)
 	return dot_later((*(const Version *const *) a)->dot, (*(const Version *const *) b)->dot) ? 1 : -1;
 }
 
-void
+/* False: its rows cannot be shown, and it is said why. */
+static bool
+json_version(StringInfo out, TableDesc *t, const Version *v, bool secrets)
+{
+	Image		image;
+	const char *why = NULL;
+	const OriginInfo *origin = origin_known(v->dot.origin);
+
+	appendStringInfoString(out, "{\"node\": ");
+	escape_json(out, origin ? origin->node : "?");
+	appendStringInfo(out, ", \"stamp\": " INT64_FORMAT ", \"written_at\": ", v->dot.stamp);
+	escape_json(out, timestamptz_to_str(stamp_time(v->dot.stamp)));
+	if (!image_decode(v->image, v->image_len, true, &image))
+	{
+		appendStringInfoString(out, ", \"user\": \"?\", \"rows\": null");
+		why = IMAGE_UNREADABLE;
+	}
+	else
+	{
+		RowSet		rows = secrets ? image.rows : rows_without_secrets(t, image.head.ncolumns, &image.rows);
+
+		appendStringInfoString(out, ", \"user\": ");
+		escape_json(out, image_user(&image.head));
+		appendStringInfoString(out, ", \"rows\": ");
+		if (image_is_deletion(&image.head))
+			appendStringInfoString(out, "null");
+		else
+			why = json_rows(out, t, image.head.ncolumns, &rows);
+	}
+	if (why)
+	{
+		appendStringInfoString(out, ", \"problem\": ");
+		escape_json(out, why);
+	}
+	appendStringInfoChar(out, '}');
+	return why == NULL;
+}
+
+bool
 json_versions(StringInfo out, TableDesc *t, const VersionSet *set, bool secrets)
 {
 	const Version **sorted = palloc(sizeof(Version *) * (size_t) (set->n + 1));
+	bool		good = true;
 
 	for (int i = 0; i < set->n; i++)
 		sorted[i] = &set->v[i];
@@ -147,29 +254,12 @@ json_versions(StringInfo out, TableDesc *t, const VersionSet *set, bool secrets)
 	appendStringInfoChar(out, '[');
 	for (int i = 0; i < set->n; i++)
 	{
-		const Version *v = sorted[i];
-		Image		image;
-
-		if (!image_decode(v->image, v->image_len, true, &image))
-			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version's image cannot be read")));
-		appendStringInfoString(out, i ? ", {\"node\": " : "{\"node\": ");
-		escape_json(out, origin_info(v->dot.origin)->node);
-		appendStringInfoString(out, ", \"user\": ");
-		escape_json(out, pnstrdup((const char *) image.head.user, image.head.user_len));
-		appendStringInfo(out, ", \"stamp\": " INT64_FORMAT ", \"written_at\": ", v->dot.stamp);
-		escape_json(out, timestamptz_to_str(stamp_time(v->dot.stamp)));
-		appendStringInfoString(out, ", \"rows\": ");
-		if (image_is_deletion(&image.head))
-			appendStringInfoString(out, "null");
-		else
-		{
-			RowSet		rows = secrets ? image.rows : rows_without_secrets(t, image.head.ncolumns, &image.rows);
-
-			json_rows(out, t, image.head.ncolumns, &rows);
-		}
-		appendStringInfoChar(out, '}');
+		if (i)
+			appendStringInfoString(out, ", ");
+		good &= json_version(out, t, sorted[i], secrets);
 	}
 	appendStringInfoChar(out, ']');
+	return good;
 }
 
 /* ---------- the other way ---------- */
