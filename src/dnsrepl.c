@@ -24,6 +24,7 @@ PG_MODULE_MAGIC;
 
 char	   *setting_databases = NULL;
 int			setting_chunk_size = AT_ONCE(1024, 1);
+int			setting_staging_limit = 4096;
 int			setting_connect_timeout = 10000;
 int			setting_keepalive = 10000;
 int			setting_max_clock_skew = 60000;
@@ -50,7 +51,11 @@ settings_define(void)
 							   &setting_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, NULL, NULL, NULL);
 	DefineCustomIntVariable("dnsrepl.chunk_size",
 							"Largest message to a peer; more is sent in several and merged as one.", NULL,
-							&setting_chunk_size, AT_ONCE(1024, 1), 1, 262144, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+							&setting_chunk_size, AT_ONCE(1024, 1), 1, MAX_CHUNK_SETTING, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("dnsrepl.staging_limit",
+							"Largest size on disk of messages from peers that wait to be merged.",
+							"Of a node of another cluster, whose data wait for dnsrepl.join_preview(), a sixteenth of it is kept.",
+							&setting_staging_limit, 4096, 16, INT_MAX / 2, PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
 	DefineCustomIntVariable("dnsrepl.connect_timeout",
 							"How long a link tries to connect to its peer.", NULL,
 							&setting_connect_timeout, 10000, 100, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);

@@ -16,9 +16,25 @@
 #define MAX_IMAGE_SIZE		(16 * 1024 * 1024)	/* octets of one version: an RRset has 64 kB on the wire */
 #define MAX_KEY_COLUMNS		8
 #define MAX_COLUMNS			64		/* replicated columns of one table */
-#define MAX_RANGES			100000	/* stamps beyond the head in one vector entry */
-#define MAX_ORIGINS			1000000 /* entries of one vector */
 #define STRIPES				256		/* locks that authors and projection share (DESIGN 4) */
+
+/*
+ * What crosses a link (doc/protocol.md). Whoever encodes keeps to these as whoever decodes does, and says so (54000) where it cannot.
+ */
+#define MAX_ORIGINS			100000	/* entries of one vector */
+#define MAX_RANGES			100000	/* stamps beyond the heads of one vector, in all its entries */
+#define ENTRY_SIZE			(16 + 1 + NAMEDATALEN + 8 + 3)	/* octets of an entry without its ranges, at most */
+#define MAX_VECTOR_SIZE		(3 + MAX_ORIGINS * ENTRY_SIZE + MAX_RANGES * 16)	/* 11 MB */
+#define MAX_CLUSTERS		1000
+#define MAX_MEMBERS			1000	/* of a cluster; more are served, and deletions are not kept for them */
+#define MAX_GREETING_SIZE	(4 * MAX_VECTOR_SIZE)	/* known vectors that do not fit have their turn the next time */
+#define MAX_SIBLINGS		1000	/* versions of one unit */
+#define MAX_UNIT_SIZE		(64 * 1024 * 1024)	/* octets of their images */
+#define MAX_ZONES			1000000 /* of one delta */
+#define MAX_DIFFERENT		10000	/* zones that a verdict names; more have their turn the next time */
+#define MAX_CHUNK_SETTING	262144	/* kB: dnsrepl.chunk_size at most */
+#define MAX_CHUNK_SIZE		(MAX_CHUNK_SETTING * 1024 + MAX_UNIT_SIZE + 4 * MAX_VECTOR_SIZE)
+#define MAX_ANSWER_SIZE		(MAX_DIFFERENT * 300 + MAX_GREETING_SIZE)	/* octets of what a call returns */
 
 /* How much is done at once. With BUILD=tiny it is the second: so that little data shows whether all goes on rightly after it. */
 #ifdef TINY_BOUNDS
@@ -30,6 +46,7 @@
 /* Settings (dnsrepl.c). */
 extern char *setting_databases;
 extern int	setting_chunk_size;			/* kB: payload of one message to a peer */
+extern int	setting_staging_limit;		/* MB: what dnsrepl.staging has on disk */
 extern int	setting_connect_timeout;	/* ms */
 extern int	setting_keepalive;			/* ms */
 extern int	setting_max_clock_skew;		/* ms */

@@ -16,22 +16,31 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
+#include "dnsrepl.h"
 #include "merge/chunks.h"
 #include "store/codec.h"
+#include "store/progress.h"
 #include "store/schema.h"
 
 enum
 {
-	STAGING_NODE = 1, STAGING_SESSION, STAGING_DELTA, STAGING_SEQ, STAGING_PAYLOAD, STAGING_NATTS = STAGING_PAYLOAD
+	STAGING_NODE = 1, STAGING_SESSION, STAGING_DELTA, STAGING_SEQ, STAGING_PAYLOAD, STAGING_AT, STAGING_NATTS = STAGING_AT
 };
 
 #define KEPT 0					/* no session's */
+#define MAX_STRANGERS	8		/* of which something is kept */
+#define STRANGER_PART	16		/* of dnsrepl.staging_limit, for each */
+#define CHUNK_ROOM		1024	/* octets that a chunk takes besides its own */
+
+static uint64 staged;			/* octets, by this session since chunks_unstage() */
 
 static int64
 session_number(void)
@@ -108,6 +117,41 @@ chunks_next(Chunks *c, WireReader *r)
 	return true;
 }
 
+/* On disk, with what has been deleted and not yet vacuumed. */
+static uint64
+staging_size(Relation rel)
+{
+	uint64		blocks = RelationGetNumberOfBlocks(rel);
+
+	if (OidIsValid(rel->rd_rel->reltoastrelid))
+	{
+		Relation	toast = table_open(rel->rd_rel->reltoastrelid, AccessShareLock);
+
+		blocks += RelationGetNumberOfBlocks(toast);
+		table_close(toast, NoLock);
+	}
+	return blocks * BLCKSZ;
+}
+
+static void
+staging_bound(Relation rel, size_t len, bool stranger)
+{
+	uint64		limit = (uint64) setting_staging_limit * 1024 * 1024;
+
+	staged += len + CHUNK_ROOM;
+	if (stranger && staged > limit / STRANGER_PART)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("what a node of another cluster holds is too large to be kept for dnsrepl.join_preview()"),
+				 errdetail("%d MB are kept of each.", setting_staging_limit / STRANGER_PART),
+				 errhint("Set dnsrepl.staging_limit, or run dnsrepl.join() without a preview.")));
+	if (staging_size(rel) + len > limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("the messages that wait to be merged take more than %d MB", setting_staging_limit),
+				 errhint("What nobody waits for any more goes by itself, when dnsrepl.staging has been vacuumed. Else set dnsrepl.staging_limit.")));
+}
+
 Chunks
 chunks_staged(const pg_uuid_t *node, int64 delta, int32 n)
 {
@@ -115,17 +159,19 @@ chunks_staged(const pg_uuid_t *node, int64 delta, int32 n)
 }
 
 void
-chunk_stage(const Chunks *c, int32 seq, struct varlena *payload)
+chunk_stage(const Chunks *c, int32 seq, struct varlena *payload, bool stranger)
 {
 	Relation	rel = schema_table("staging", RowExclusiveLock, STAGING_NATTS);
 	Datum		values[STAGING_NATTS];
 	bool		nulls[STAGING_NATTS] = {0};
 
+	staging_bound(rel, VARSIZE_ANY_EXHDR(payload), stranger);
 	values[STAGING_NODE - 1] = UUIDPGetDatum(&c->node);
 	values[STAGING_SESSION - 1] = Int64GetDatum(c->session);
 	values[STAGING_DELTA - 1] = Int64GetDatum(c->delta);
 	values[STAGING_SEQ - 1] = Int32GetDatum(seq);
 	values[STAGING_PAYLOAD - 1] = PointerGetDatum(payload);
+	values[STAGING_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
 	table_close(rel, RowExclusiveLock);
 }
@@ -146,6 +192,7 @@ staging_delete(const pg_uuid_t *node, int64 session)
 		int64		number = DatumGetInt64(heap_getattr(tuple, STAGING_SESSION, RelationGetDescr(rel), &isnull));
 		TM_FailureData tmfd;
 
+		progress();
 		if (number != session && !session_over(number))
 			continue;
 		/* another session may be doing the same */
@@ -161,6 +208,7 @@ void
 chunks_unstage(const pg_uuid_t *node)
 {
 	(void) staging_delete(node, session_number());
+	staged = 0;
 }
 
 void
@@ -178,13 +226,18 @@ void
 chunks_keep(const pg_uuid_t *node, const char *name, const Chunks *chunks)
 {
 	Oid			types[4] = {UUIDOID, TEXTOID, INT8OID, INT4OID};
+	Oid			most_type[1] = {INT4OID};
+	Datum		most[1] = {Int32GetDatum(MAX_STRANGERS)};
 	Datum		values[4] = {UUIDPGetDatum(node), CStringGetTextDatum(name), Int64GetDatum(chunks->payload ? 0 : chunks->delta),
 	Int32GetDatum(chunks->n)};
 
 	(void) staging_delete(node, KEPT);
 	CommandCounterIncrement();
 	if (chunks->payload)
-		chunk_stage(&(Chunks) {.node = *node, .session = KEPT}, 0, varlena_make(chunks->payload, chunks->payload_len));
+	{
+		staged = 0;
+		chunk_stage(&(Chunks) {.node = *node, .session = KEPT}, 0, varlena_make(chunks->payload, chunks->payload_len), true);
+	}
 	else
 	{
 		Datum		mine[2] = {UUIDPGetDatum(node), Int64GetDatum(chunks->session)};
@@ -193,6 +246,8 @@ chunks_keep(const pg_uuid_t *node, const char *name, const Chunks *chunks)
 	}
 	(void) owner_execute("INSERT INTO dnsrepl.stranger (node, name, delta, chunks) VALUES ($1, $2, $3, $4) ON CONFLICT (node) DO UPDATE"
 					 " SET name = excluded.name, delta = excluded.delta, chunks = excluded.chunks, at = now()", 4, types, values);
+	(void) owner_execute("WITH gone AS (DELETE FROM dnsrepl.stranger WHERE node IN (SELECT node FROM dnsrepl.stranger ORDER BY at DESC OFFSET $1) RETURNING node)"
+					 " DELETE FROM dnsrepl.staging s USING gone g WHERE s.node = g.node AND s.session = 0", 1, most_type, most);
 }
 
 void

@@ -75,8 +75,10 @@ collect_vector(bool members)
 	v = vectors_meet(NULL, "SELECT l.vector FROM dnsrepl.vector_log l, dnsrepl.node n"
 					 " WHERE l.at <= now() - make_interval(secs => $1) AND n.damaged IS NULL ORDER BY l.at DESC LIMIT 1", true);
 	if (v && members)
+		/* where there are more members than there can be, some were made up: who was never heard of does not count */
 		v = vectors_meet(v, "SELECT p.vector FROM dnsrepl.roll r LEFT JOIN dnsrepl.peer_vector p USING (node)"
-						 " WHERE NOT r.evicted AND r.node <> (SELECT id FROM dnsrepl.node) AND $1 >= 0", false);
+						 " WHERE NOT r.evicted AND r.node <> (SELECT id FROM dnsrepl.node) AND $1 >= 0"
+						 " AND (p.node IS NOT NULL OR (SELECT count(*) FROM dnsrepl.roll) <= " CppAsString2(MAX_MEMBERS) ")", false);
 	if (v)
 	{
 		MemoryContext old = MemoryContextSwitchTo(caller);

@@ -20,6 +20,7 @@
 #include "store/delta.h"
 #include "store/origin.h"
 #include "store/policy.h"
+#include "store/progress.h"
 #include "store/relation.h"
 #include "store/sums.h"
 #include "store/sums_list.h"
@@ -81,10 +82,12 @@ zones_different(WireReader *r)
 	uint64		sum;
 	bool		more = theirs_next(r, &theirs, &sum);
 
-	while (more || i < nmine)
+	/* those that it does not come to have their turn when these are united */
+	while ((more || i < nmine) && out.n < MAX_DIFFERENT)
 	{
 		int			c = !more ? -1 : i == nmine ? 1 : zone_order(&mine[i], &theirs);
 
+		progress();
 		if (c <= 0 && zone_sum(&mine[i]) != (c == 0 ? sum : 0))
 			zone_list_add(&out, &mine[i]);
 		if (c > 0)

@@ -52,6 +52,8 @@ header_vector(DeltaRead *d, WireReader *r, const Vector *mine)
 			peer_nonsense("An origin has no node.");
 		pg_verifymbstr(entries[i].node, (int) strlen(entries[i].node), false);
 		d->origins[i] = origin_number(&entries[i].origin, entries[i].node);
+		if (vector_find(d->theirs, d->origins[i]))
+			peer_nonsense("An origin is twice in a vector.");
 		vector_add(d->theirs, d->origins[i], entries[i].head, entries[i].ranges, entries[i].nranges);
 	}
 }
@@ -70,6 +72,7 @@ header_base(WireReader *r, const Vector *mine)
 		VectorEntry e = {.origin = origin_find(&entries[i].origin), .head = entries[i].head,
 		.nranges = entries[i].nranges, .ranges = entries[i].ranges};
 
+		progress();
 		if (!vector_covers_entry(mine, &e))
 			return false;
 	}
@@ -91,6 +94,7 @@ header_collected(DeltaRead *d, WireReader *r)
 	{
 		int32		origin = origin_find(&entries[i].origin);
 
+		progress();
 		if (origin && vector_covers(d->theirs, origin, entries[i].head))
 			vector_add(d->collected, origin, entries[i].head, NULL, 0);
 	}
@@ -186,6 +190,8 @@ item_unit(DeltaRead *d, WireReader *r, DeltaItem *item)
 				item->versions[k].dot.stamp == item->versions[i].dot.stamp)
 				peer_nonsense("A unit has the same version twice.");
 	}
+	if (!versions_fit(&(VersionSet) {item->nversions, item->versions}))
+		peer_nonsense("A unit is too large.");
 }
 
 bool

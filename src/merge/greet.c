@@ -40,6 +40,12 @@ guest_require(void)
 	return &guest;
 }
 
+void
+guest_has_sent(void)
+{
+	guest.sent = true;
+}
+
 /* Both have this node's identity: which of them is the copy? */
 static void
 guest_is_me(const Greeting *g, const NodeInfo *me)
@@ -95,6 +101,8 @@ session_begin(NodeSlot *slot, const Greeting *g)
 	snprintf(timeout, sizeof(timeout), "%d", setting_keepalive);
 	SetConfigOption("client_connection_check_interval", timeout, PGC_USERSET, PGC_S_SESSION);
 #endif
+	if (guest.greeted)
+		chunks_unstage(&guest.node);
 	/* whoever could not reach that peer may try again now */
 	pg_atomic_fetch_add_u32(&slot->greetings, 1);
 	wake_all(slot, WAKE_LINK);
@@ -122,7 +130,7 @@ guest_unite(const Greeting *g, const NodeInfo *me)
 	if (meeting != MEET_SAME && meeting != MEET_UNITE)
 		return false;
 	node_unite(me, g->clusters, g->nclusters, !node_has_data(me));
-	return member_heard(&g->node, g->name);
+	return member_heard(&g->node, g->name, guest.sent);
 }
 
 static void
@@ -130,7 +138,7 @@ guest_enter(const Greeting *g)
 {
 	if (guest.clusters)
 		pfree(guest.clusters);
-	guest = (Guest) {.greeted = true, .node = g->node, .life = g->life, .flags = g->flags, .nclusters = g->nclusters};
+	guest = (Guest) {.greeted = true, .sent = guest.sent && memcmp(&guest.node, &g->node, UUID_LEN) == 0, .node = g->node, .life = g->life, .flags = g->flags, .nclusters = g->nclusters};
 	strlcpy(guest.name, g->name, NAMEDATALEN);
 	guest.clusters = MemoryContextAlloc(TopMemoryContext, sizeof(pg_uuid_t) * (size_t) (g->nclusters + 1));
 	memcpy(guest.clusters, g->clusters, sizeof(pg_uuid_t) * (size_t) g->nclusters);

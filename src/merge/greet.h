@@ -13,6 +13,7 @@
 typedef struct Guest
 {
 	bool		greeted;
+	bool		sent;			/* a delta of it has been merged in this session */
 	pg_uuid_t	node;
 	pg_uuid_t	life;
 	char		name[NAMEDATALEN];
@@ -23,6 +24,9 @@ typedef struct Guest
 
 /* The node that has said hello in this session, or 08P01. */
 extern const Guest *guest_require(void);
+
+/* A delta of it has been merged. */
+extern void guest_has_sent(void);
 
 /* How it stands to this node now. */
 extern Meeting guest_meeting(const NodeInfo *me);

@@ -65,6 +65,8 @@ dots_claim(Vector *now, Dots *d)
 {
 	StampRange *ranges = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(StampRange) * (size_t) (d->n + 1));
 
+	int			left = MAX_RANGES / 2;	/* of all; some are known to others already */
+
 	if (d->n > 1)
 		qsort(d->dots, (size_t) d->n, sizeof(Dot), dot_order);
 	for (int64 i = 0; i < d->n;)
@@ -75,9 +77,10 @@ dots_claim(Vector *now, Dots *d)
 		for (; i < d->n && d->dots[i].origin == origin; i++)
 			if (n == 0 || ranges[n - 1].last != d->dots[i].stamp)
 				ranges[n++] = (StampRange) {d->dots[i].stamp, d->dots[i].stamp};
-		vector_add(now, origin, 0, ranges, Min(n, MAX_RANGES));
-		if (n > MAX_RANGES)
-			ereport(LOG, (errmsg("dnsrepl: %d versions that are held here alone cannot be told of", n - MAX_RANGES),
+		vector_add(now, origin, 0, ranges, Min(n, left));
+		left -= Min(n, left);
+		if (left == 0)
+			ereport(LOG, (errmsg("dnsrepl: of the versions that are held here alone not all can be told of"),
 						  errhint("An edit of their names tells of them.")));
 	}
 	pfree(ranges);

@@ -42,6 +42,7 @@
 #include "store/progress.h"
 #include "store/relation.h"
 #include "store/stripe.h"
+#include "store/unit_json.h"
 #include "store/version.h"
 #include "store/zone_sum.h"
 
@@ -52,6 +53,7 @@ PG_FUNCTION_INFO_V1(dnsrepl_flush);
 
 #define STRIPE_WAIT 10				/* ms that a merge waits for the authors of a stripe; they may wait for one another */
 #define STRIPES_WAIT 20				/* ms in all */
+#define OWN_ENTRIES 1000			/* that the vector may yet get by lives of this node */
 #define AUTHOR_IN_ZONE "a local transaction is editing the zone"
 #define PARKED_KEYS AT_ONCE(50, 2)	/* units of a zone that are parked one by one; more: the zone as a whole */
 
@@ -71,7 +73,8 @@ typedef struct Merge
 	Store	   *store;
 	DeltaRead	in;
 	Vector	   *mine,
-			   *my_collected;
+			   *my_collected,
+			   *now;				/* what is held afterwards */
 	NodeInfo	me;
 	JoinMode	joining;			/* this node joins the sender's cluster */
 	int			nzones,
@@ -128,6 +131,8 @@ zones_add(Merge *m, const DeltaItem *item)
 		if (order == 0)
 			return;				/* goes on in the next chunk */
 	}
+	if (m->nzones == MAX_ZONES)
+		peer_nonsense("A delta has too many zones.");
 	new = zones_room(m);
 	new->ref = *z;
 	new->serial = item->serial;
@@ -259,6 +264,24 @@ versions_gone(const Version *v, int n)
 	return gone;
 }
 
+/* With what is here a unit would have more than any peer takes. */
+static void
+unit_refuse(const MergeZone *z, const GroupUnit *u)
+{
+	StringInfoData key;
+	TableDesc  *t = key_table(u->key, u->key_len);
+
+	initStringInfo(&key);
+	if (t)
+		json_key(&key, t, u->key, u->key_len);
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("a unit would have more versions than can be sent on: %d", u->set.n),
+			 errdetail("It is %s of table \"%s\" in zone \"%s\".", key.data, t ? t->name : "?",
+					   z->ref.table ? "" : zone_text(z->ref.name, z->ref.name_len)),
+			 errhint("An edit of it, at the node that has more of them, leaves one.")));
+}
+
 /* The unit's versions after the merge rule, written to the store; false if nothing has changed. */
 static bool
 unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
@@ -306,6 +329,8 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 		}
 	if (gone)
 		version_delete(m->store, z->ref.number, u->key, u->key_len, gone);
+	if (changed && !versions_fit(&u->set))
+		unit_refuse(z, u);
 	m->repaired += changed && (m->in.flags & DELTA_REPAIR);
 	if (m->joining && changed && set.n > 0)
 		join_unit(m->store, &z->ref, &z->work.now, m->joining, m->in.theirs, u);
@@ -688,19 +713,32 @@ merge_may(Merge *m, const Guest *guest)
 static Vector *
 merge_holdings(Merge *m, const Guest *guest)
 {
-	Vector	   *now = vector_copy(m->mine);
+	Vector	   *now = m->now;
 	KnownVector known = {.node = guest->node, .life = guest->life, .heard = GetCurrentTimestamp(), .vector = m->in.vector,
 	.vector_len = m->in.vector_len};
 
-	vector_join(now, m->in.theirs);
 	if (m->me.damaged)
 		mend_store(now);
 	if (m->changed || !vector_covers_all(m->mine, now))
 		clock_store_changed();
 	holdings_write(now, m->in.collected);
 	strlcpy(known.name, guest->name, NAMEDATALEN);
-	peer_vector_write(&known);
+	if (known_is_kept(&known, now))
+		peer_vector_write(&known);
 	return now;
+}
+
+/* A vector that no message holds could not be told any more: room is left for lives of this node. */
+static void
+merge_foresee(Merge *m)
+{
+	m->now = vector_copy(m->mine);
+	vector_join(m->now, m->in.theirs);
+	if (!vector_fits(m->now, OWN_ENTRIES) && !vector_covers_all(m->mine, m->now))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("with this delta the vector of the receiver would be too large for a message"),
+				 errdetail("It would have %d origins; a message has %d, and %d ranges of stamps.", m->now->n, MAX_ORIGINS, MAX_RANGES)));
 }
 
 static Datum
@@ -733,6 +771,7 @@ merge_run(const Chunks *chunks)
 	if (!delta_header(&m->in, &r, &guest->node, &guest->life, m->mine))
 		return merge_refused(m, ANSWER_REBASE);
 	m->my_collected = collected_read(GetActiveSnapshot());
+	merge_foresee(m);
 	merge_units(m, chunks);
 	if (m->joining)
 		join_done(&m->me, guest->name, guest->clusters, guest->nclusters);
@@ -742,14 +781,25 @@ merge_run(const Chunks *chunks)
 	if (!chunks->payload)
 		chunks_merged(&guest->node);
 	PopActiveSnapshot();
+	guest_has_sent();
 	return merge_answer(ANSWER_MERGED, now);
+}
+
+static bytea *
+payload_get(FunctionCallInfo fcinfo)
+{
+	bytea	   *payload = PG_GETARG_BYTEA_PP(0);
+
+	if (VARSIZE_ANY_EXHDR(payload) > MAX_CHUNK_SIZE)
+		peer_nonsense("A chunk is too large.");
+	return payload;
 }
 
 /* merge(payload bytea) returns bytea: a delta of one chunk; an answer (delta.h) */
 Datum
 dnsrepl_merge(PG_FUNCTION_ARGS)
 {
-	bytea	   *payload = PG_GETARG_BYTEA_PP(0);
+	bytea	   *payload = payload_get(fcinfo);
 	Chunks		chunks = {.payload = (uint8 *) VARDATA_ANY(payload), .payload_len = VARSIZE_ANY_EXHDR(payload), .n = 1};
 
 	return merge_run(&chunks);
@@ -760,10 +810,12 @@ Datum
 dnsrepl_merge_chunk(PG_FUNCTION_ARGS)
 {
 	Chunks		staged = chunks_staged(&guest_require()->node, PG_GETARG_INT64(1), 0);
+	NodeInfo	me;
 
+	node_require(&me);
 	if (PG_GETARG_INT32(2) == 0)	/* a delta begins: what there is of an earlier one is of no use */
 		chunks_unstage(&staged.node);
-	chunk_stage(&staged, PG_GETARG_INT32(2), (struct varlena *) PG_GETARG_BYTEA_PP(0));
+	chunk_stage(&staged, PG_GETARG_INT32(2), (struct varlena *) payload_get(fcinfo), guest_meeting(&me) == MEET_STRANGERS);
 	PG_RETURN_NULL();
 }
 

@@ -117,18 +117,24 @@ DECLARE
   gone record;
 BEGIN
   PERFORM dnsrepl.zones_enter();
+  DELETE FROM dnsrepl.peer_vector p WHERE NOT EXISTS (SELECT FROM dnsrepl.roll r WHERE r.node = p.node);
+  -- a session that has been silent for so long has ended; a stranger tells it all again with each session
+  DELETE FROM dnsrepl.stranger WHERE at < now() - interval '7 days';
+  DELETE FROM dnsrepl.staging s USING (SELECT node FROM dnsrepl.staging GROUP BY node HAVING max(at) < now() - interval '1 hour') old
+   WHERE s.node = old.node AND NOT EXISTS (SELECT FROM dnsrepl.stranger t WHERE t.node = s.node);
   DELETE FROM dnsrepl.vector_log WHERE at > now();	-- the clock was ahead
   INSERT INTO dnsrepl.vector_log SELECT now(), dnsrepl.holdings()
    WHERE NOT EXISTS (SELECT FROM dnsrepl.vector_log l WHERE l.at > now() - greatest(retention / 30, interval '1 second'));
   DELETE FROM dnsrepl.vector_log WHERE at < (SELECT max(l.at) FROM dnsrepl.vector_log l WHERE l.at <= now() - retention);
-  IF patience > interval '0' THEN
-    FOR gone IN UPDATE dnsrepl.roll r SET evicted = true
-                 WHERE NOT r.evicted AND r.node <> (SELECT n.id FROM dnsrepl.node n)
-                   AND coalesce((SELECT p.contact FROM dnsrepl.peer_vector p WHERE p.node = r.node), r.since) < now() - patience
-                RETURNING r.name LOOP
-      RAISE LOG 'dnsrepl: member "%" has not been heard of for %: evicted', gone.name, patience;
-    END LOOP;
-  END IF;
+  -- a member of which nothing was ever heard, here or by a peer that told of it, may be none at all
+  FOR gone IN UPDATE dnsrepl.roll r SET evicted = true
+               WHERE NOT r.evicted AND r.node <> (SELECT n.id FROM dnsrepl.node n)
+                 AND CASE WHEN EXISTS (SELECT FROM dnsrepl.peer_vector p WHERE p.node = r.node)
+                          THEN patience > interval '0' AND (SELECT p.contact FROM dnsrepl.peer_vector p WHERE p.node = r.node) < now() - patience
+                          ELSE r.since < now() - CASE WHEN patience > interval '0' THEN least(patience, interval '1 day') ELSE interval '1 day' END END
+              RETURNING r.name LOOP
+    RAISE LOG 'dnsrepl: member "%" has not been heard of for too long: evicted', gone.name;
+  END LOOP;
 END $$;
 COMMENT ON FUNCTION dnsrepl.keep_books() IS 'notes what is held, for the age of deletions; evicts members that have been away for too long';
 

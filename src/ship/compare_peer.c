@@ -6,6 +6,7 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -146,6 +147,9 @@ zones_read(const uint8 *answer, size_t len, ZoneRef **out, uint64 *sum)
 	{
 		ZoneRef    *mine = nall ? bsearch(&zone, all, (size_t) nall, sizeof(ZoneRef), zone_order) : NULL;
 
+		CHECK_FOR_INTERRUPTS();
+		if (mine && n > 0 && zone_order(&(*out)[n - 1], mine) >= 0)
+			ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("the zones of the peer's answer are not in order")));
 		if (!mine || n == nall || zone_was_off(mine->number))
 			continue;
 		(*out)[n++] = *mine;

@@ -139,6 +139,10 @@ CREATE VIEW dnsrepl.problem AS
          'raise max_worker_processes, and restart the server'
     FROM dnsrepl.unchecked_since() u (since) WHERE u.since IS NOT NULL
   UNION ALL
+  SELECT 'member', NULL, NULL, format('the list of members has %s entries', count(*)), NULL, NULL,
+         'nodes beyond 1000 do not become members, and deletions are not kept for those that were never heard of; DELETE FROM dnsrepl.roll those that are none'
+    FROM dnsrepl.roll HAVING count(*) >= 1000
+  UNION ALL
   SELECT NULL, NULL, NULL,
          CASE WHEN s.off > 1 AND s.off * 2 > s.all_links THEN format('the clock of this server is %s %s that of node "%s", and of most others', s.skew, s.way, s.name)
               ELSE format('the clocks of this server and of "%s" differ: that one is %s %s', s.name, s.skew, CASE s.way WHEN 'behind' THEN 'ahead' ELSE 'behind' END) END,

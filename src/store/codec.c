@@ -10,6 +10,7 @@
 #include "store/clock.h"
 #include "store/codec.h"
 #include "store/delta.h"
+#include "store/progress.h"
 #include "store/relation.h"
 #include "store/schema.h"
 
@@ -55,9 +56,47 @@ chunk_unseal(WireReader *r)
 
 /* ---------- vectors ---------- */
 
+static int64
+vector_ranges(const Vector *v)
+{
+	int64		ranges = 0;
+
+	for (int i = 0; i < v->n; i++)
+		ranges += v->entries[i].nranges;
+	return ranges;
+}
+
+bool
+vector_fits(const Vector *v, int room)
+{
+	return v->n + room <= MAX_ORIGINS && vector_ranges(v) + room <= MAX_RANGES;
+}
+
+size_t
+vector_size(const Vector *v)
+{
+	return (size_t) v->n * (ENTRY_SIZE / 2) + (size_t) vector_ranges(v) * 16;
+}
+
+bool
+versions_fit(const VersionSet *set)
+{
+	size_t		size = 0;
+
+	for (int i = 0; i < set->n; i++)
+		size += set->v[i].image_len;
+	return set->n <= MAX_SIBLINGS && size <= MAX_UNIT_SIZE;
+}
+
 void
 vector_encode(StringInfo out, const Vector *v)
 {
+	if (!vector_fits(v, 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("what this node holds cannot be told: its vector is too large for a message"),
+				 errdetail("It has %d origins and " INT64_FORMAT " ranges of stamps; a message has %d and %d.", v->n, vector_ranges(v),
+						   MAX_ORIGINS, MAX_RANGES)));
 	wire_put_varint(out, (uint64) v->n);
 	for (int i = 0; i < v->n; i++)
 	{
@@ -76,16 +115,18 @@ vector_encode(StringInfo out, const Vector *v)
 	}
 }
 
+/* *left: how many there may be. */
 static void
-ranges_decode(WireReader *r, WireEntry *e)
+ranges_decode(WireReader *r, WireEntry *e, int *left)
 {
 	uint64		n = wire_get_varint(r);
 
-	if (n > MAX_RANGES || n > (uint64) (r->end - r->p) / 16)
+	if (n > (uint64) *left || n > (uint64) (r->end - r->p) / 16)
 	{
 		r->bad = true;
 		return;
 	}
+	*left -= (int) n;
 	e->nranges = (int) n;
 	e->ranges = n ? palloc(sizeof(StampRange) * n) : NULL;
 	for (int i = 0; i < e->nranges; i++)
@@ -102,6 +143,7 @@ entries_decode(WireReader *r, int *n)
 {
 	uint64		count = wire_get_varint(r);
 	WireEntry  *entries;
+	int			left = MAX_RANGES;
 
 	/* an entry takes at least 26 octets */
 	if (r->bad || count > MAX_ORIGINS || count > (uint64) (r->end - r->p) / 26)
@@ -123,7 +165,7 @@ entries_decode(WireReader *r, int *n)
 		e->head = (int64) wire_get_u64(r);
 		if (e->head < 0 || e->head == PG_INT64_MAX || strlen(e->node) != len)
 			r->bad = true;
-		ranges_decode(r, e);
+		ranges_decode(r, e, &left);
 	}
 	*n = (int) count;
 	return r->bad ? NULL : entries;
@@ -143,6 +185,9 @@ vector_decode(WireReader *r)
 	{
 		int32		number = origin_find(&entries[i].origin);
 
+		progress();
+		if (vector_find(v, number))
+			return NULL;		/* no origin twice */
 		if (number)
 			vector_add(v, number, entries[i].head, entries[i].ranges, entries[i].nranges);
 	}

@@ -20,7 +20,6 @@
 
 #define CHUNK_FIRST 'D'
 #define CHUNK_NEXT 'C'
-#define MAX_SIBLINGS 1000
 
 typedef enum ItemKind
 {
@@ -38,6 +37,15 @@ typedef struct WireEntry
 	int			nranges;
 	StampRange *ranges;
 } WireEntry;
+
+/* Does a vector fit into a message, with room for so many more entries and ranges? */
+extern bool vector_fits(const Vector *v, int room);
+
+/* The octets it takes, about: no less than half of them. */
+extern size_t vector_size(const Vector *v);
+
+/* Can the versions of a unit go together? */
+extern bool versions_fit(const VersionSet *set);
 
 /* NULL if the octets make no vector (r is bad then). */
 extern WireEntry *entries_decode(WireReader *r, int *n);

@@ -32,6 +32,7 @@
 #include "store/progress.h"
 #include "store/relation.h"
 #include "store/sums.h"
+#include "store/unit_json.h"
 #include "store/version_row.h"
 
 
@@ -78,6 +79,10 @@ cut_zone(Cut *c, int32 number)
 	{
 		MemoryContext old = MemoryContextSwitchTo(c->delta->context);
 
+		if (hash_get_num_entries(c->zones) > MAX_ZONES)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("what the peer lacks is of more than %d zones, which are too many for a delta", MAX_ZONES)));
 		z->ref = zone_by_number(number);
 		MemoryContextSwitchTo(old);
 	}
@@ -211,6 +216,25 @@ secrets_refuse(Cut *c)
 			 errhint("Use sslmode=verify-full in the link's connection string, or set dnsrepl.allow_plaintext_secrets.")));
 }
 
+/* A unit with more than a peer takes: whoever edits it leaves one version. */
+static void
+unit_refuse(Cut *c, int32 zone, const uint8 *key, size_t key_len, const VersionSet *set)
+{
+	const ZoneRef *z = cut_zone(c, zone);
+	StringInfoData shown;
+	TableDesc  *t = key_table(key, key_len);
+
+	initStringInfo(&shown);
+	if (t)
+		json_key(&shown, t, key, key_len);
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("a unit has more versions than can be sent: %d", set->n),
+			 errdetail("It is %s of table \"%s\" in zone \"%s\"; %d versions, and %d MB of them, can go.", shown.data, t ? t->name : "?",
+					   z->table ? "" : zone_text(z->name, z->name_len), MAX_SIBLINGS, MAX_UNIT_SIZE / 1024 / 1024),
+			 errhint("An edit of it leaves one.")));
+}
+
 static void
 unit_put(Cut *c, int32 zone, const uint8 *key, size_t key_len, VersionSet set)
 {
@@ -226,6 +250,8 @@ unit_put(Cut *c, int32 zone, const uint8 *key, size_t key_len, VersionSet set)
 		if (vector_covers(c->ours, set.v[i].dot.origin, set.v[i].dot.stamp))
 			set.v[claimed++] = set.v[i];
 	set.n = claimed;
+	if (!versions_fit(&set))
+		unit_refuse(c, zone, key, key_len, &set);
 	wire_put_u8(out, ITEM_UNIT);
 	wire_put_string(out, key, key_len);
 	wire_put_varint(out, (uint64) set.n);

@@ -18,9 +18,11 @@
 #include "store/greeting.h"
 #include "store/origin.h"
 #include "store/peer_vector.h"
+#include "store/progress.h"
 
 #define KNOWN_EVERY_MOST 60000	/* ms: so often at the least what is known of others is told */
 #define KNOWN_KEEPALIVES 6
+#define KNOWN_SIZE_LEAST 65536	/* octets that a vector may have in any case */
 #define KNOWN_STILL 3600			/* s: that somebody still holds the same is written so often, so that links at rest write nothing */
 
 bool
@@ -34,22 +36,51 @@ greeting_tells_known(TimestampTz *last)
 	return true;
 }
 
-static void
-known_encode(StringInfo out, const pg_uuid_t *me)
+typedef struct KnownPut
 {
+	StringInfoData octets;
+	size_t		room;
 	int			n;
-	KnownVector *known = peer_vectors_read(GetActiveSnapshot(), &n);
+	pg_uuid_t	last;			/* the one that was put last */
+	bool		full;
+} KnownPut;
 
-	n = Min(n, MAX_MEMBERS);
-	wire_put_varint(out, (uint64) n);
-	for (int i = 0; i < n; i++)
-	{
-		wire_put_uuid(out, &known[i].node);
-		wire_put_uuid(out, &known[i].life);
-		wire_put_string(out, known[i].name, strlen(known[i].name));
-		wire_put_u64(out, (uint64) known[i].heard);
-		wire_put_string(out, known[i].vector, known[i].vector_len);
-	}
+/* False: there is no room for it. */
+static bool
+known_put(const KnownVector *k, void *arg)
+{
+	KnownPut   *p = arg;
+
+	progress();
+	p->full = p->n == MAX_MEMBERS || (size_t) p->octets.len + 2 * UUID_LEN + NAMEDATALEN + 20 + k->vector_len > p->room;
+	if (p->full)
+		return false;
+	wire_put_uuid(&p->octets, &k->node);
+	wire_put_uuid(&p->octets, &k->life);
+	wire_put_string(&p->octets, k->name, strlen(k->name));
+	wire_put_u64(&p->octets, (uint64) k->heard);
+	wire_put_string(&p->octets, k->vector, k->vector_len);
+	p->last = k->node;
+	p->n++;
+	return true;
+}
+
+/* Those that fit, from where the last greeting of this process that had to leave some out has ended. */
+static void
+known_encode(StringInfo out)
+{
+	static pg_uuid_t after;
+	KnownPut	p = {.room = MAX_GREETING_SIZE - (size_t) out->len - 16};
+	pg_uuid_t	from = after;
+
+	initStringInfo(&p.octets);
+	peer_vectors_walk(GetActiveSnapshot(), &from, NULL, known_put, &p);
+	if (!p.full)
+		peer_vectors_walk(GetActiveSnapshot(), NULL, &from, known_put, &p);
+	after = p.full ? p.last : (pg_uuid_t) {0};
+	wire_put_varint(out, (uint64) p.n);
+	appendBinaryStringInfo(out, p.octets.data, p.octets.len);
+	pfree(p.octets.data);
 }
 
 void
@@ -78,7 +109,7 @@ greeting_encode(StringInfo out, bool known, pg_uuid_t *life)
 		wire_put_uuid(out, &me.clusters[i]);
 	vector_encode(out, held);
 	if (known)
-		known_encode(out, &me.id);
+		known_encode(out);
 	else
 		wire_put_varint(out, 0);
 	PopActiveSnapshot();
@@ -136,7 +167,7 @@ known_get(WireReader *r, Greeting *g)
 		wire_get_uuid(r, &k->life);
 		name_get(r, k->name);
 		k->heard = (TimestampTz) wire_get_u64(r);
-		k->vector = wire_get_string(r, MaxAllocSize, &k->vector_len);
+		k->vector = wire_get_string(r, MAX_VECTOR_SIZE, &k->vector_len);
 	}
 }
 
@@ -147,6 +178,8 @@ greeting_decode(const void *data, size_t len, Greeting *g)
 	int			n;
 
 	memset(g, 0, sizeof(*g));
+	if (len > MAX_GREETING_SIZE)
+		return false;
 	wire_reader_init(&r, data, len);
 	g->protocol = wire_get_u32(&r);
 	if (r.bad || g->protocol != PROTOCOL_VERSION)
@@ -191,6 +224,12 @@ known_still(void)
 	return (setting_evict_after ? Min(KNOWN_STILL, setting_evict_after / 4) : KNOWN_STILL) * 1000;
 }
 
+bool
+known_is_kept(const KnownVector *k, const Vector *held)
+{
+	return k->vector_len <= KNOWN_SIZE_LEAST + 2 * vector_size(held) && member_known(&k->node);
+}
+
 /* Takes a vector if it is told of a newer life, or later, than what is known, and this node holds all of it. */
 static void
 known_learn(const KnownVector *k, const Vector *held, TimestampTz now)
@@ -202,6 +241,8 @@ known_learn(const KnownVector *k, const Vector *held, TimestampTz now)
 
 	/* what would not be text, or no time, never gets into a table */
 	if (!IS_VALID_TIMESTAMP(k->heard) || !pg_verifymbstr(k->name, (int) strlen(k->name), true))
+		return;
+	if (!known_is_kept(k, held))
 		return;
 	had = peer_vector_find(GetActiveSnapshot(), &k->node);
 	/* what was heard in the future was heard while the clock was ahead */
@@ -219,6 +260,7 @@ known_learn(const KnownVector *k, const Vector *held, TimestampTz now)
 		VectorEntry e = {.origin = origin_find(&entries[i].origin), .head = entries[i].head,
 		.nranges = entries[i].nranges, .ranges = entries[i].ranges};
 
+		progress();
 		if (!vector_covers_entry(held, &e))
 			return;
 	}

@@ -12,14 +12,12 @@
 #include "utils/uuid.h"
 
 #include "store/node.h"
+#include "store/vector.h"
 #include "store/wire.h"
 
 #define GREETING_HAS_DATA	1	/* it holds versions of its users' */
 #define GREETING_JOINS		2	/* it has been told to join another cluster */
 #define GREETING_FLAGS		3
-
-#define MAX_CLUSTERS 1000
-#define MAX_MEMBERS 10000
 
 /* What some node was seen to hold: store/peer_vector.h. */
 typedef struct KnownVector
@@ -66,6 +64,11 @@ extern bool greeting_tells_known(TimestampTz *last);
  * with that all that their nodes had written by then. In a transaction.
  */
 extern void greeting_learn(const Greeting *g);
+
+/*
+ * Is what a node was seen to hold worth keeping? Of members only; and no vector of which this node holds all is much larger than its own.
+ */
+extern bool known_is_kept(const KnownVector *k, const Vector *held);
 
 /* How two nodes stand to each other. */
 typedef enum Meeting

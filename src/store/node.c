@@ -3,7 +3,7 @@
  *
  * dnsrepl.node has one row. Clusters: setup() gives a node a cluster of its own; when nodes meet, their sets of clusters become
  * one set. Nodes are of one cluster if the sets have an element in common: so it does not matter in which order many new nodes
- * find one another. dnsrepl.roll is a replicated table: every node enters itself, and whoever says hello is entered.
+ * find one another. dnsrepl.roll is a replicated table: every node enters itself.
  */
 #include "postgres.h"
 
@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -138,13 +139,34 @@ node_unite(const NodeInfo *me, const pg_uuid_t *clusters, int n, bool joined)
 }
 
 bool
-member_heard(const pg_uuid_t *node, const char *name)
+member_heard(const pg_uuid_t *node, const char *name, bool sent)
 {
-	Oid			types[2] = {UUIDOID, TEXTOID};
-	Datum		values[2] = {UUIDPGetDatum(node), CStringGetTextDatum(name)};
+	Oid			types[3] = {UUIDOID, TEXTOID, INT4OID};
+	Datum		values[3] = {UUIDPGetDatum(node), CStringGetTextDatum(name), Int32GetDatum(MAX_MEMBERS)};
 
 	/* a look first: links at rest write nothing */
-	return owner_execute("SELECT FROM dnsrepl.roll WHERE node = $1 AND name = $2 AND NOT evicted", 2, types, values) == 0 &&
-		owner_execute("INSERT INTO dnsrepl.roll (node, name) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE"
-					 " SET name = excluded.name, evicted = false", 2, types, values) > 0;
+	if (owner_execute("SELECT FROM dnsrepl.roll WHERE node = $1 AND name = $2 AND NOT evicted", 2, types, values) > 0)
+		return false;
+	if (owner_execute("UPDATE dnsrepl.roll SET name = $2, evicted = false WHERE node = $1", 2, types, values) > 0)
+		return true;
+	return sent && owner_execute("INSERT INTO dnsrepl.roll (node, name) SELECT $1, $2 WHERE (SELECT count(*) FROM dnsrepl.roll) < $3"
+								 " ON CONFLICT DO NOTHING", 3, types, values) > 0;
+}
+
+bool
+member_known(const pg_uuid_t *node)
+{
+	Relation	rel = table_open(schema_oid("roll"), AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		known;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(node));
+	scan = systable_beginscan(rel, schema_oid("roll_pkey"), true, snapshot, 1, &key);
+	known = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return known;
 }

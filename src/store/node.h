@@ -42,7 +42,14 @@ extern bool node_has_data(const NodeInfo *me);
 /* The clusters of two nodes are one from now on; `joined`: and this node has joined. A no-op if that is so already. */
 extern void node_unite(const NodeInfo *me, const pg_uuid_t *clusters, int n, bool joined);
 
-/* A node has said hello: it is a member, evicted or not. True if that is news: this transaction will have a version of it. */
-extern bool member_heard(const pg_uuid_t *node, const char *name);
+/*
+ * A node has said hello: if it is a member, it is one that is not evicted. One that is none becomes one if it has `sent` a delta, and there
+ * are not too many (MAX_MEMBERS): its own entry came with that, as a rule. Who just says hello is nobody. True if that is news: this
+ * transaction will have a version of it.
+ */
+extern bool member_heard(const pg_uuid_t *node, const char *name, bool sent);
+
+/* Is it in the list of members, evicted or not? */
+extern bool member_known(const pg_uuid_t *node);
 
 #endif

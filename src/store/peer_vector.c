@@ -10,6 +10,7 @@
 #include "catalog/indexing.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -68,25 +69,37 @@ peer_vector_find(Snapshot snapshot, const pg_uuid_t *node)
 	return k;
 }
 
-KnownVector *
-peer_vectors_read(Snapshot snapshot, int *n)
+void
+peer_vectors_walk(Snapshot snapshot, const pg_uuid_t *after, const pg_uuid_t *until, bool (*fn) (const KnownVector *k, void *arg), void *arg)
 {
 	Relation	rel = schema_table("peer_vector", AccessShareLock, PEER_NATTS);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	Relation	index = index_open(schema_oid("peer_vector_pkey"), AccessShareLock);
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl known vector", ALLOCSET_DEFAULT_SIZES);
+	ScanKeyData keys[2];
+	int			n = 0;
+	SysScanDesc scan;
 	HeapTuple	tuple;
-	int			cap = 16;
-	KnownVector *all = palloc(sizeof(KnownVector) * (size_t) cap);
+	bool		more = true;
 
-	*n = 0;
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	if (after)
+		ScanKeyInit(&keys[n++], PEER_NODE, BTGreaterStrategyNumber, F_UUID_GT, UUIDPGetDatum(after));
+	if (until)
+		ScanKeyInit(&keys[n++], PEER_NODE, BTLessEqualStrategyNumber, F_UUID_LE, UUIDPGetDatum(until));
+	scan = systable_beginscan_ordered(rel, index, snapshot, n, keys);
+	while (more && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
 	{
-		if (*n == cap)
-			all = repalloc(all, sizeof(KnownVector) * (size_t) (cap *= 2));
-		known_from_tuple(&all[(*n)++], tuple, RelationGetDescr(rel));
+		KnownVector k;
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+
+		known_from_tuple(&k, tuple, RelationGetDescr(rel));
+		MemoryContextSwitchTo(old);
+		more = fn(&k, arg);
+		MemoryContextReset(scratch);
 	}
-	systable_endscan(scan);
+	systable_endscan_ordered(scan);
+	MemoryContextDelete(scratch);
+	index_close(index, AccessShareLock);
 	table_close(rel, AccessShareLock);
-	return all;
 }
 
 void

@@ -15,7 +15,8 @@
 extern const KnownVector *peer_vector_find(Snapshot snapshot, const pg_uuid_t *node);
 
 /* Those of all nodes. */
-extern KnownVector *peer_vectors_read(Snapshot snapshot, int *n);
+/* In order of nodes, those after one and up to another (NULL: from the first, to the last), until fn is false. */
+extern void peer_vectors_walk(Snapshot snapshot, const pg_uuid_t *after, const pg_uuid_t *until, bool (*fn) (const KnownVector *k, void *arg), void *arg);
 
 extern void peer_vector_write(const KnownVector *known);
 

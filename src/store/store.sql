@@ -182,6 +182,7 @@ CREATE TABLE dnsrepl.staging (
   delta   int8 NOT NULL,
   seq     int4 NOT NULL,
   payload bytea NOT NULL,
+  at      timestamptz NOT NULL,
   PRIMARY KEY (node, session, delta, seq)
 );
 ALTER TABLE dnsrepl.staging ALTER payload SET STORAGE EXTERNAL;
