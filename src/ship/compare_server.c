@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "utils/tuplesort.h"
 
 #include "compat.h"
@@ -22,8 +23,13 @@
 
 /* ---------- fetching ---------- */
 
+#define TRANSFER_TIME 3600		/* s, for one zone */
+
 typedef struct Fetch
 {
+	uint64		most,			/* octets, in the spool */
+				size;
+	TimestampTz until;
 	const uint8 *zone;
 	size_t		zone_len;
 	Spool	   *out;
@@ -54,7 +60,27 @@ record_fetched(Fetch *f, const Message *m, const MessageRecord *r)
 	wire_put_u16(&f->entry, r->type);
 	wire_put_u32(&f->entry, r->ttl);
 	appendBinaryStringInfo(&f->entry, (const char *) wire, len);
-	spool_put(f->out, SPOOL_ITEM, f->entry.data, (size_t) f->entry.len);
+	f->size += (uint64) f->entry.len;
+	if (f->size <= f->most)
+		spool_put(f->out, SPOOL_ITEM, f->entry.data, (size_t) f->entry.len);
+}
+
+/* A transfer without end: it fills the disk, or takes for ever. */
+static void
+fetch_bound(const Fetch *f)
+{
+	char		name[NAME_TEXT_MAX];
+
+	(void) name_to_text(f->zone, f->zone_len, name);
+	if (f->size > f->most)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the transfer of zone \"%s\" is too large", name),
+				 errdetail("It has more than " UINT64_FORMAT " MB, several times what this database holds in all.", f->most / 1024 / 1024)));
+	if (GetCurrentTimestamp() > f->until)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONNECTION_FAILURE),
+				 errmsg("the transfer of zone \"%s\" takes longer than %d minutes", name, TRANSFER_TIME / 60)));
 }
 
 static void
@@ -67,19 +93,21 @@ message_refuse(const Fetch *f)
 }
 
 const char *
-zone_fetch(DnsConn *conn, const uint8 *zone, size_t zone_len, Spool *out)
+zone_fetch(DnsConn *conn, uint64 most, const uint8 *zone, size_t zone_len, Spool *out)
 {
 	StringInfo	q = dns_message(OPCODE_QUERY, zone, zone_len, TYPE_AXFR);
-	Fetch		f = {.zone = zone, .zone_len = zone_len, .out = out};
+	Fetch		f = {.zone = zone, .zone_len = zone_len, .out = out, .most = most};
 	bool		first = true;
 
 	initStringInfo(&f.entry);
+	f.until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TRANSFER_TIME * 1000);
 	do
 	{
 		StringInfo	a = dns_next(conn, q, first);
 		Message		m;
 		MessageRecord r;
-		int			more;
+		int			more,
+					records = 0;
 		char		other[16];
 
 		if (dns_rcode(a) != 0)
@@ -89,11 +117,12 @@ zone_fetch(DnsConn *conn, const uint8 *zone, size_t zone_len, Spool *out)
 		}
 		if (!message_open(&m, (uint8 *) a->data, (size_t) a->len))
 			message_refuse(&f);
-		while ((more = message_next(&m, &r)) > 0 && r.section == 1)
+		for (; (more = message_next(&m, &r)) > 0 && r.section == 1; records++)
 			if (f.soas < 2)
 				record_fetched(&f, &m, &r);
-		if (more < 0 || f.soas == 0)
+		if (more < 0 || f.soas == 0 || records == 0)
 			message_refuse(&f);
+		fetch_bound(&f);
 		first = false;
 	} while (f.soas < 2);
 	dns_finish(conn);

@@ -5,10 +5,18 @@
  * must give a sign of life (an octet taken, a NOTICE, an answer) every 3 * dnsrepl.keepalive (5 s at the least), or it
  * counts as dead.
  *
+ * What a peer sends is bounded while it arrives. Rows come one by one, and the second ends the session; notifications, which nobody has asked
+ * for, are thrown away. libpq makes room for a message by the length that it begins with, and keeps what parameters a server reports:
+ * beyond MEMORY_LEAST and what this node's own largest message takes, the operating system gives this process nothing (RLIMIT_DATA), and the
+ * session ends for want of memory. There is no bound of time for a call of which the peer says that it is at work: merges take as long
+ * as they take, and dnsrepl.status shows since when (waiting_since).
+ *
  * PGresults are malloc'd: what is needed of one is copied and it is freed before anything is raised. A PGconn is
  * freed by peer_close(), also after errors; its socket is accounted for by AcquireExternalFD().
  */
 #include "postgres.h"
+
+#include <sys/resource.h>
 
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
@@ -26,7 +34,10 @@
 #define SILENCE_KEEPALIVES	3		/* so many of them unanswered: dead */
 #define SILENCE_LEAST		5000	/* ms; a peer that merges says so every second or so */
 #define MAX_CONNINFO_OPTIONS 100
-#define MAX_RESULTS_PER_CALL 100	/* a call has one, and one for each statement prepared with it */
+#define MAX_RESULTS_PER_CALL 100	/* a call has one, its row, and one for each statement prepared with it */
+#define MAX_PEER_TEXT		2000	/* octets of what a peer says that are looked at */
+#define MEMORY_LEAST		((rlim_t) 1024 * 1024 * 1024)
+#define MEMORY_PER_CHUNK	6		/* times: it is held encoded, and in libpq's buffer, which doubles */
 
 struct PeerConn
 {
@@ -99,13 +110,20 @@ message_strip(const char *message)
 	return out.data;
 }
 
+/* The beginning of what a peer says, which may be as long as it likes. */
+static char *
+text_copy(const char *text)
+{
+	return text ? pnstrdup(text, MAX_PEER_TEXT) : pstrdup("");
+}
+
 /* libpq never shows a password; a peer that was sent one could. */
 static bool
 message_tells_password(PGconn *pg, const char *message)
 {
 	const char *password = PQpass(pg);
 
-	return password && *password && strstr(message, password) != NULL;
+	return message && password && *password && strstr(message, password) != NULL;
 }
 
 static void
@@ -116,8 +134,8 @@ raise_lost(PeerConn *conn, const char *what)
 	if (conn->farewell[0])
 		message = pstrdup(conn->farewell);
 	else
-		message = message_strip(PQerrorMessage(conn->pg));
-	if (message_tells_password(conn->pg, message))
+		message = message_strip(text_copy(PQerrorMessage(conn->pg)));
+	if (message_tells_password(conn->pg, conn->farewell) || message_tells_password(conn->pg, PQerrorMessage(conn->pg)))
 		message[0] = '\0';
 	ereport(ERROR,
 			(errcode(ERRCODE_CONNECTION_FAILURE),
@@ -134,21 +152,39 @@ raise_peer_error(PeerConn *conn, PGresult *result)
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
 	int			code = ERRCODE_CONNECTION_FAILURE;
-	char	   *message = pstrdup(primary ? primary : "");
-	char	   *more = pstrdup(detail ? detail : hint ? hint : "");
+	char	   *message = text_copy(primary);
+	char	   *more = text_copy(detail ? detail : hint);
+	bool		tells = message_tells_password(conn->pg, primary) || message_tells_password(conn->pg, detail ? detail : hint);
 
 	if (state && strlen(state) == 5)
 		code = MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]);
 	PQclear(result);
 	if (code == ERRCODE_INVALID_SCHEMA_NAME || code == ERRCODE_UNDEFINED_FUNCTION)
 		message = pstrdup("extension dnsrepl is not installed in this database, or in another version");
-	if (!*message || message_tells_password(conn->pg, message) || message_tells_password(conn->pg, more))
+	if (!*message || tells)
 		raise_lost(conn, "the connection was lost");
 	ereport(ERROR,
 			(errcode(code),
 			 errmsg_internal("%s", message),
 			 *more ? errdetail_internal("%s", more) : 0,
 			 errcontext("call to the peer")));
+}
+
+static void
+notifications_drop(PeerConn *conn)
+{
+	PGnotify   *n;
+
+	while ((n = PQnotifies(conn->pg)) != NULL)
+		PQfreemem(n);
+}
+
+static void
+raise_improper(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROTOCOL_VIOLATION),
+			 errmsg("the peer's answer is not one of dnsrepl")));
 }
 
 /* Waits until the socket has something, or takes something if so wanted. */
@@ -168,6 +204,7 @@ conn_wait(PeerConn *conn, bool sending)
 		conn_heard(conn);
 	if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(conn->pg))
 		raise_lost(conn, "the connection was lost");
+	notifications_drop(conn);
 }
 
 static void
@@ -184,13 +221,14 @@ conn_flush(PeerConn *conn)
 static PGresult *
 conn_result(PeerConn *conn)
 {
+	(void) PQsetSingleRowMode(conn->pg);	/* before anything of a result is there; no harm at other times */
 	conn_flush(conn);
 	while (PQisBusy(conn->pg))
 		conn_wait(conn, false);
 	return PQgetResult(conn->pg);
 }
 
-/* All results up to the end of a call's transaction: the first error, else the last result. Raises errors. */
+/* All results up to the end of a call's transaction: the first error, else the row that came, else the last result. Raises errors. */
 static PGresult *
 conn_results(PeerConn *conn)
 {
@@ -203,13 +241,19 @@ conn_results(PeerConn *conn)
 			PGresult   *result = conn_result(conn);
 			ExecStatusType status = PQresultStatus(result);
 			bool		failed = kept && PQresultStatus(kept) == PGRES_FATAL_ERROR;
+			bool		row = kept && PQresultStatus(kept) == PGRES_SINGLE_TUPLE;
 
 			if (status == PGRES_PIPELINE_SYNC)
 			{
 				PQclear(result);
 				break;
 			}
-			if (result && !failed)
+			if (row && status == PGRES_SINGLE_TUPLE)
+			{
+				PQclear(result);
+				raise_improper();
+			}
+			if (result && !failed && !(row && status == PGRES_TUPLES_OK))
 			{
 				PQclear(kept);
 				kept = result;
@@ -235,6 +279,19 @@ conn_results(PeerConn *conn)
 	if (PQresultStatus(kept) == PGRES_FATAL_ERROR)
 		raise_peer_error(conn, kept);
 	return kept;
+}
+
+/* Of this process, which does nothing but carry this link. */
+static void
+memory_bound(void)
+{
+	struct rlimit limit;
+	rlim_t		most = MEMORY_LEAST + (rlim_t) setting_chunk_size * 1024 * MEMORY_PER_CHUNK;
+
+	if (MyBackendType != B_BG_WORKER || getrlimit(RLIMIT_DATA, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? most : Min(most, limit.rlim_max);
+	(void) setrlimit(RLIMIT_DATA, &limit);
 }
 
 static void
@@ -325,6 +382,7 @@ peer_open(const char *conninfo, const char *application_name)
 	PeerConn   *conn = palloc0(sizeof(PeerConn));
 
 	conninfo_require(conninfo);
+	memory_bound();
 	conn->pg = conn_start(conninfo, application_name);
 	PG_TRY();
 	{
@@ -406,7 +464,8 @@ peer_answer(PeerConn *conn, size_t *len)
 {
 	PGresult   *result = conn_results(conn);
 	uint8	   *value = NULL;
-	bool		proper = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQnfields(result) == 1;
+	bool		proper = PQresultStatus(result) == PGRES_SINGLE_TUPLE && PQntuples(result) == 1 && PQnfields(result) == 1 &&
+		PQgetlength(result, 0, 0) <= MAX_ANSWER_SIZE;
 
 	if (proper && !PQgetisnull(result, 0, 0))
 	{
@@ -419,9 +478,7 @@ peer_answer(PeerConn *conn, size_t *len)
 	}
 	PQclear(result);
 	if (!proper)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROTOCOL_VIOLATION),
-				 errmsg("the peer's answer is not one of dnsrepl")));
+		raise_improper();
 	return value;
 }
 
@@ -436,6 +493,7 @@ peer_idle(PeerConn *conn, TimestampTz until)
 	if (!PQconsumeInput(conn->pg))
 		raise_lost(conn, "the connection was lost");
 	(void) PQisBusy(conn->pg);	/* reads what has come: notices */
+	notifications_drop(conn);
 	if (PQstatus(conn->pg) == CONNECTION_BAD)
 		raise_lost(conn, "the connection was lost");
 }

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -27,7 +28,8 @@
 #include "store/wire.h"
 
 #define DNS_PORT		53
-#define ANSWER_TIMEOUT	30000	/* ms without an octet, while an answer is owed */
+#define ANSWER_LEAST	5000	/* ms */
+#define ANSWER_TIMES	3		/* dnsrepl.connect_timeout: so long a message may take, whole */
 #define SILENT			"the server does not answer"
 
 struct DnsConn
@@ -133,6 +135,15 @@ conn_lost(DnsConn *conn, const char *what)
 	ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("%s", what)));
 }
 
+/* Until when a message has to have come or gone, all of it: an octet now and then is no answer. */
+static TimestampTz
+message_deadline(void)
+{
+	int64		ms = Min((int64) setting_connect_timeout * ANSWER_TIMES, INT_MAX);
+
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), Max(ms, ANSWER_LEAST));
+}
+
 /* Waits for the socket; false when the time is over. */
 static bool
 conn_wait(DnsConn *conn, int events, TimestampTz until)
@@ -193,6 +204,8 @@ conn_connect(DnsConn *conn)
 static bool
 conn_write(DnsConn *conn, const char *p, size_t n)
 {
+	TimestampTz until = message_deadline();
+
 	while (n > 0)
 	{
 		ssize_t		written = send(conn->sock, p, n, MSG_NOSIGNAL);
@@ -207,7 +220,7 @@ conn_write(DnsConn *conn, const char *p, size_t n)
 			continue;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			return false;
-		if (!conn_wait(conn, WL_SOCKET_WRITEABLE, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ANSWER_TIMEOUT)))
+		if (!conn_wait(conn, WL_SOCKET_WRITEABLE, until))
 		{
 			errno = 0;
 			conn_lost(conn, SILENT);
@@ -218,7 +231,7 @@ conn_write(DnsConn *conn, const char *p, size_t n)
 
 /* False: it has been closed, before the first of these octets. */
 static bool
-conn_read(DnsConn *conn, char *p, size_t n)
+conn_read(DnsConn *conn, char *p, size_t n, TimestampTz until)
 {
 	size_t		wanted = n;
 
@@ -226,7 +239,7 @@ conn_read(DnsConn *conn, char *p, size_t n)
 	{
 		ssize_t		got;
 
-		if (!conn_wait(conn, WL_SOCKET_READABLE, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ANSWER_TIMEOUT)))
+		if (!conn_wait(conn, WL_SOCKET_READABLE, until))
 		{
 			errno = 0;
 			conn_lost(conn, SILENT);
@@ -298,18 +311,40 @@ message_read(DnsConn *conn)
 {
 	uint8		prefix[2];
 	int			len;
+	TimestampTz until = message_deadline();
 
 	resetStringInfo(&conn->answer);
-	if (!conn_read(conn, (char *) prefix, sizeof(prefix)))
+	if (!conn_read(conn, (char *) prefix, sizeof(prefix), until))
 		return false;
 	len = prefix[0] << 8 | prefix[1];
 	enlargeStringInfo(&conn->answer, len + 1);
 	errno = 0;
-	if (len < MESSAGE_HEADER || !conn_read(conn, conn->answer.data, (size_t) len))
+	if (len < MESSAGE_HEADER || !conn_read(conn, conn->answer.data, (size_t) len, until))
 		conn_lost(conn, "the connection to the server was lost");
 	conn->answer.len = len;
 	conn->used = true;
 	return true;
+}
+
+/* The question, if the answer repeats it, whatever its case (RFC 5936 2.2.2: later messages of a transfer have none). */
+static bool
+question_same(const StringInfoData *answer, const StringInfoData *sent)
+{
+	const char *a = answer->data + MESSAGE_HEADER;
+	const char *q = sent->data + MESSAGE_HEADER;
+	int			len = 0,
+				most = Min(answer->len, sent->len) - MESSAGE_HEADER;
+
+	if (answer->data[4] == 0 && answer->data[5] == 0)
+		return true;
+	while (len < most && q[len] != 0)	/* our own name, in labels */
+		len += (uint8) q[len] + 1;
+	if (len + 5 > most)
+		return false;
+	for (int i = 0; i < len; i++)
+		if (pg_ascii_tolower((unsigned char) a[i]) != pg_ascii_tolower((unsigned char) q[i]))
+			return false;
+	return memcmp(a + len, q + len, 5) == 0;
 }
 
 /* Is it an answer to what was sent? */
@@ -320,7 +355,7 @@ answer_check(DnsConn *conn, const StringInfoData *sent)
 	const uint8 *q = (uint8 *) sent->data;
 
 	errno = 0;
-	if (a[0] != q[0] || a[1] != q[1] || !(a[2] & 0x80) || (a[2] >> 3 & 15) != (q[2] >> 3 & 15))
+	if (!question_same(&conn->answer, sent) || a[0] != q[0] || a[1] != q[1] || !(a[2] & 0x80) || (a[2] >> 3 & 15) != (q[2] >> 3 & 15))
 		conn_lost(conn, "the server's answer is one to another question");
 	if (conn->exchange)
 		tsig_take(conn->exchange, a, (size_t) conn->answer.len);

@@ -190,8 +190,10 @@ link_greet(Link *link)
 	params[1] = (CallParam) {said.data, said.len};
 	asked = stamp_time(clock_now());
 	link->greeting = true;
+	link_state_set_waiting(link->state, true);
 	peer_send(link->conn, &call_hello, params);
 	answer = peer_answer(link->conn, &len);
+	link_state_set_waiting(link->state, false);
 	link->greeting = false;
 	if (!answer || !greeting_decode(answer, len, &peer))
 		ereport(ERROR,
@@ -331,7 +333,9 @@ link_ship(Link *link)
 	{
 		Delta	   *delta = link->delta;
 
+		link_state_set_waiting(link->state, true);
 		merged = link_send_delta(link);
+		link_state_set_waiting(link->state, false);
 		link->delta = NULL;
 		delta_free(delta);
 	}
@@ -359,6 +363,7 @@ link_compare(Link *link)
 	DeltaFor	peer = {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
 	.vector_len = link->vector_len, .secrets = link->secrets || setting_allow_plaintext_secrets};
 
+	link_state_set_waiting(link->state, true);
 	peer.nzones = compare_peer(link->conn, link->name, link->vector, link->vector_len, &link->different, &zones);
 	peer.zones = zones;
 	MemoryContextSwitchTo(link->work);
@@ -381,6 +386,7 @@ link_compare(Link *link)
 		link->delta = NULL;
 		delta_free(delta);
 	}
+	link_state_set_waiting(link->state, false);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(link->work);
 }
@@ -537,6 +543,7 @@ link_fail(Link *link)
 	link_error_format(reason, sizeof(reason),
 					  error->detail ? psprintf("%s: %s", message, error->detail) : message);
 	link_clean(link);
+	link_state_set_waiting(link->state, false);
 	link_state_set_error(link->state, reason);
 	link_state_set_phase(link->state, LINK_DOWN);
 	if (link->up || strcmp(link->reason, reason) != 0)

@@ -173,6 +173,16 @@ link_state_set_phase(LinkState *link, LinkPhase phase)
 }
 
 void
+link_state_set_waiting(LinkState *link, bool waits)
+{
+	TimestampTz now = waits ? GetCurrentTimestamp() : 0;
+
+	LWLockAcquire(states->lock, LW_EXCLUSIVE);
+	link->waits_since = now;
+	LWLockRelease(states->lock);
+}
+
+void
 link_state_set_error(LinkState *link, const char *text)
 {
 	LWLockAcquire(states->lock, LW_EXCLUSIVE);

@@ -29,6 +29,7 @@ typedef struct LinkState
 	uint64		acked;			/* the peer holds all of this many commits (NodeSlot.commits); 0: not known */
 	int32		resyncs;		/* of a DNS server: what dnsrepl.server said when the session began; else 0 */
 	TimestampTz last_contact;	/* 0: never */
+	TimestampTz waits_since;	/* when the call was made whose answer is awaited; 0: none */
 	char		last_error[LINK_ERROR_SIZE];	/* empty: none */
 	bool		skew_known;
 	int64		skew;			/* us that the peer's clock is ahead of this server's */
@@ -58,6 +59,7 @@ extern void link_state_sweep(Oid database, bool (*keep) (const char *peer, void 
 extern LinkState *link_state_attach(int index, Oid database);
 
 extern void link_state_set_phase(LinkState *link, LinkPhase phase);
+extern void link_state_set_waiting(LinkState *link, bool waits);	/* a call is made, or has been answered */
 extern void link_state_set_error(LinkState *link, const char *text);	/* NULL: none */
 
 /* The peer has answered; the vector may be NULL (no news). */

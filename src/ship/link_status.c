@@ -23,7 +23,7 @@
 
 enum
 {
-	STATUS_STATE, STATUS_BEHIND_UNITS, STATUS_BEHIND_SINCE, STATUS_LAST_CONTACT, STATUS_LAST_ERROR, STATUS_CLOCK_SKEW, STATUS_NATTS
+	STATUS_STATE, STATUS_BEHIND_UNITS, STATUS_BEHIND_SINCE, STATUS_LAST_CONTACT, STATUS_LAST_ERROR, STATUS_CLOCK_SKEW, STATUS_WAITING_SINCE, STATUS_NATTS
 };
 
 PG_FUNCTION_INFO_V1(link_status);
@@ -126,6 +126,11 @@ link_status(PG_FUNCTION_ARGS)
 	{
 		values[STATUS_LAST_CONTACT] = TimestampTzGetDatum(link->last_contact);
 		nulls[STATUS_LAST_CONTACT] = false;
+	}
+	if (known && link->waits_since)
+	{
+		values[STATUS_WAITING_SINCE] = TimestampTzGetDatum(link->waits_since);
+		nulls[STATUS_WAITING_SINCE] = false;
 	}
 	if (known && link->skew_known)
 	{

@@ -595,7 +595,7 @@ todo_do(Server *s, Todo *t)
 	{
 		feed_settle(&feed, t->zone, t->zone_len);
 		s->fetched = spool_open();
-		why = zone_fetch(s->conn, t->zone, t->zone_len, s->fetched);
+		why = zone_fetch(s->conn, s->row->transfer_most, t->zone, t->zone_len, s->fetched);
 		heard();
 	}
 	MemoryContextSwitchTo(s->work);

@@ -16,6 +16,7 @@ typedef struct ServerRow
 	int32		resyncs;		/* how often a comparison of everything has been asked for */
 	bool		our_serial;		/* the server takes the zone's serial here; else it counts by itself */
 	List	   *unmanaged;
+	uint64		transfer_most;	/* octets that one of its zones may have: transfers end somewhere */
 } ServerRow;
 
 /* In a transaction; in the context that was current before it began. NULL: there is none. Raises 22023 for what cannot be used. */

@@ -49,17 +49,17 @@ COMMENT ON FUNCTION dnsrepl.resume(text) IS 'open a paused link again';
 
 CREATE FUNCTION dnsrepl.link_status(name text, paused boolean,
 	OUT state text, OUT behind_units bigint, OUT behind_since timestamptz,
-	OUT last_contact timestamptz, OUT last_error text, OUT clock_skew interval) RETURNS record
+	OUT last_contact timestamptz, OUT last_error text, OUT clock_skew interval, OUT waiting_since timestamptz) RETURNS record
 	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'link_status'
 	SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.link_status(text, boolean) IS 'one link''s row of dnsrepl.status';
 
 CREATE VIEW dnsrepl.status AS
 	SELECT p.name, 'peer'::text AS kind, l.state, l.behind_units, l.behind_since, l.last_contact, l.last_error,
-		l.clock_skew
+		l.clock_skew, l.waiting_since
 	FROM dnsrepl.peer p CROSS JOIN LATERAL dnsrepl.link_status(p.name, p.paused) l
 	UNION ALL
-	SELECT s.name, 'server'::text, l.state, l.behind_units, l.behind_since, l.last_contact, l.last_error, NULL
+	SELECT s.name, 'server'::text, l.state, l.behind_units, l.behind_since, l.last_contact, l.last_error, NULL, NULL
 	FROM dnsrepl.server s CROSS JOIN LATERAL dnsrepl.link_status(s.name, s.paused) l
 	ORDER BY 2, 1;
 COMMENT ON VIEW dnsrepl.status IS 'the links of this node, a row for each';
@@ -70,6 +70,7 @@ COMMENT ON COLUMN dnsrepl.status.behind_units IS 'how many units this node holds
 COMMENT ON COLUMN dnsrepl.status.behind_since IS 'when the oldest of them was written';
 COMMENT ON COLUMN dnsrepl.status.last_contact IS 'when the other side was heard of last, since this server started';
 COMMENT ON COLUMN dnsrepl.status.last_error IS 'why the link is down, or what went wrong last';
+COMMENT ON COLUMN dnsrepl.status.waiting_since IS 'since when the peer has been at work on what it was sent last: a large merge takes its time; null: it is not';
 COMMENT ON COLUMN dnsrepl.status.clock_skew IS 'how far the other side''s clock is ahead of this node''s; null: not known';
 
 CREATE FUNCTION dnsrepl.wait_for_peers(timeout interval DEFAULT '10s') RETURNS boolean

@@ -130,7 +130,7 @@ zone_verify(Verify *v, Store *store)
 	const char *why;
 
 	v->fetched = spool_open();
-	why = zone_fetch(v->conn, v->zone->name, v->zone->name_len, v->fetched);
+	why = zone_fetch(v->conn, v->row->transfer_most, v->zone->name, v->zone->name_len, v->fetched);
 	v->whole = false;
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (!served_open(&zone, store, GetActiveSnapshot(), v->zone->number) || served_gone(&zone))
