@@ -154,6 +154,7 @@ link_state_attach(int index, Oid database)
 		link->phase = LINK_CONNECTING;
 		link->acked = 0;
 		link->resyncs = 0;
+		link->waits_since = 0;
 	}
 	LWLockRelease(states->lock);
 	if (!mine)
