@@ -20,8 +20,10 @@
 #include "replication/walsender.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
+#include "utils/guc_tables.h"
 #include "utils/regproc.h"
 #include "utils/rel.h"
+#include "utils/timeout.h"
 #include "utils/tuplesort.h"
 
 #if PG_VERSION_NUM < 140000 || PG_VERSION_NUM >= 190000
@@ -97,24 +99,32 @@ compat_epq_init(EPQState *epq, EState *estate)
 #endif
 }
 
-/* "schema.function" as a list; raises 42601, 42602. */
-static inline List *
-compat_qualified_name(const char *text)
+/* All settings of this session. */
+static inline struct config_generic **
+compat_settings(int *n)
 {
 #if PG_VERSION_NUM >= 160000
-	return stringToQualifiedNameList(text, NULL);
+	return get_guc_variables(n);
 #else
-	return stringToQualifiedNameList(text);
+	*n = GetNumConfigOptions();
+	return get_guc_variables();
 #endif
 }
 
-static inline AclResult
-compat_may_execute(Oid function, Oid role)
+static inline void
+compat_settings_free(struct config_generic **settings)
 {
 #if PG_VERSION_NUM >= 160000
-	return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE);
-#else
-	return pg_proc_aclcheck(function, role, ACL_EXECUTE);
+	pfree(settings);
+#endif
+}
+
+/* transaction_timeout does not end what runs now. */
+static inline void
+compat_disarm_transaction_timeout(void)
+{
+#if PG_VERSION_NUM >= 170000
+	disable_timeout(TRANSACTION_TIMEOUT, false);
 #endif
 }
 

@@ -33,6 +33,7 @@ int			setting_conflict_retention = 90 * 86400;
 int			setting_evict_after = 90 * 86400;
 int			setting_check_interval = 30000;
 bool		setting_allow_plaintext_secrets = false;
+bool		setting_greeted = false;
 int			setting_clock_offset = 0;
 
 void		_PG_init(void);
@@ -82,6 +83,10 @@ settings_define(void)
 	DefineCustomBoolVariable("dnsrepl.allow_plaintext_secrets",
 							 "Links without encryption may carry private keys.", NULL,
 							 &setting_allow_plaintext_secrets, false, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("dnsrepl.greeted",
+							 "A peer has introduced itself in this session.",
+							 "Set by dnsrepl.hello(), so that a rollback or DISCARD ALL takes it back.",
+							 &setting_greeted, false, PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, NULL, NULL, NULL);
 	DefineCustomIntVariable("dnsrepl.clock_offset",
 							"Added to the clock: for tests of skew.", NULL,
 							&setting_clock_offset, 0, INT_MIN, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);

@@ -7,7 +7,7 @@
 #include "postgres.h"
 
 /* The version of the link protocol (doc/protocol.md). Both ends must speak the same. */
-#define PROTOCOL_VERSION 4
+#define PROTOCOL_VERSION 5
 
 /* Limits. Each bounds a loop, a queue or an allocation that a peer or a user could make large. */
 #define MAX_NODES			64		/* databases of one server that are nodes */
@@ -55,6 +55,7 @@ extern int	setting_conflict_retention; /* s */
 extern int	setting_evict_after;		/* s; 0: never */
 extern int	setting_check_interval;		/* ms; 0: never */
 extern bool setting_allow_plaintext_secrets;
+extern bool setting_greeted;		/* hello() has been said in this session (merge/greet.c) */
 extern int	setting_clock_offset;		/* ms, added to the clock: for tests of skew */
 
 #endif

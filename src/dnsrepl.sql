@@ -14,4 +14,9 @@ BEGIN
     CREATE ROLE dnsrepl_link LOGIN;
     COMMENT ON ROLE dnsrepl_link IS 'dnsrepl: peers log in as this role';
   END IF;
+  -- As whom functions run that choose between versions (store/resolve_function.c): it owns nothing, and is granted nothing.
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'dnsrepl_nobody') THEN
+    CREATE ROLE dnsrepl_nobody;
+    COMMENT ON ROLE dnsrepl_nobody IS 'dnsrepl: functions that choose between versions run as this role';
+  END IF;
 END $$;

@@ -13,6 +13,7 @@
 #include "utils/snapmgr.h"
 
 #include "dnsrepl.h"
+#include "merge/call.h"
 #include "merge/greet.h"
 #include "merge/self_check.h"
 #include "store/clock.h"
@@ -120,14 +121,15 @@ compare_zones(StringInfo out, const bytea *list)
 }
 
 /*
- * compare(holds bytea, total bigint, zones bytea) returns bytea: u8 a CompareVerdict; if `zones` (sums_list.h) is not empty,
+ * compare(session bigint, holds bytea, total bigint, zones bytea) returns bytea: u8 a CompareVerdict; if `zones` (sums_list.h) is not empty,
  * then those that differ, as items of zones, each followed by u64 zone_sum() here.
  */
 Datum
 dnsrepl_compare(PG_FUNCTION_ARGS)
 {
-	bytea	   *holds = PG_GETARG_BYTEA_PP(0);
-	bytea	   *list = PG_GETARG_BYTEA_PP(2);
+	int			level = call_begin("dnsrepl.compare()", true);
+	bytea	   *holds = PG_GETARG_BYTEA_PP(1);
+	bytea	   *list = PG_GETARG_BYTEA_PP(3);
 	CompareVerdict verdict = COMPARE_NOT_NOW;
 	Vector	   *ours,
 			   *theirs;
@@ -135,7 +137,7 @@ dnsrepl_compare(PG_FUNCTION_ARGS)
 	uint64		total;
 	StringInfoData out;
 
-	(void) guest_require();
+	(void) guest_require(PG_GETARG_INT64(0));
 	tables_refresh();
 	policies_refresh();
 	(void) table_domains();
@@ -149,12 +151,13 @@ dnsrepl_compare(PG_FUNCTION_ARGS)
 	if (sums_total(GetActiveSnapshot(), &total) && !holds_more(theirs, ours))
 	{
 		clock_count(COUNT_COMPARED, 1);
-		verdict = total == (uint64) PG_GETARG_INT64(1) ? COMPARE_EQUAL : COMPARE_DIFFERENT;
+		verdict = total == (uint64) PG_GETARG_INT64(2) ? COMPARE_EQUAL : COMPARE_DIFFERENT;
 		if (verdict == COMPARE_DIFFERENT && VARSIZE_ANY_EXHDR(list) > 0)
 			verdict = compare_zones(&out, list);
 	}
 	PopActiveSnapshot();
 	out.data[VARHDRSZ] = (char) verdict;
 	SET_VARSIZE(out.data, out.len);
+	call_end(level);
 	PG_RETURN_BYTEA_P((bytea *) out.data);
 }

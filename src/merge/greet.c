@@ -5,6 +5,9 @@
  * or one that can become it. The answer is this node's greeting. The session is told to end by itself when its peer has gone
  * silent.
  *
+ * It gets a number, which every later call has to name: so two peers that a connection pooler lets share a session notice that. Who has
+ * said hello is forgotten when the session is reset, or the role is another.
+ *
  * A copy of a node: two lives of one node that speak by turns. The one whose life began later is told (SQLSTATE 42710), and
  * becomes a node of its own (dnsrepl.become_other()). A server that has restarted does not speak in its former life any more.
  */
@@ -13,12 +16,13 @@
 #include "access/xact.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "dnsrepl.h"
+#include "merge/call.h"
 #include "merge/chunks.h"
 #include "merge/greet.h"
 #include "store/clock.h"
@@ -32,11 +36,17 @@ PG_FUNCTION_INFO_V1(dnsrepl_hello);
 static Guest guest;
 
 const Guest *
-guest_require(void)
+guest_require(int64 session)
 {
-	if (!guest.greeted)
-		peer_nonsense("The session has not begun with dnsrepl.hello().");
 	progress_begin();
+	if (!setting_greeted || !guest.session || guest.login != GetSessionUserId() || guest.user != GetUserId())
+		peer_nonsense("The session has not begun with dnsrepl.hello(): it has been reset, or a connection pooler has given the link another one.");
+	if (guest.session != (uint64) session)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the link shares its session with another client"),
+				 errdetail("A connection pooler must not give a session to another client as long as a link has it."),
+				 errhint("Let links connect to the server itself, or by a pooler in session mode.")));
 	return &guest;
 }
 
@@ -90,19 +100,11 @@ guest_check(const Greeting *g, const NodeInfo *me, const char *encoding)
 static void
 session_begin(NodeSlot *slot, const Greeting *g)
 {
-	char		timeout[32];
-	snprintf(timeout, sizeof(timeout), "%d", Max(60000, 4 * setting_keepalive));
-	SetConfigOption("idle_session_timeout", timeout, PGC_USERSET, PGC_S_SESSION);
-	SetConfigOption("idle_in_transaction_session_timeout", timeout, PGC_USERSET, PGC_S_SESSION);
-	/* merges flush; nothing else here has to */
-	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
-#ifdef __linux__
-	/* whoever hangs up while this session waits for a lock is not merged in vain */
-	snprintf(timeout, sizeof(timeout), "%d", setting_keepalive);
-	SetConfigOption("client_connection_check_interval", timeout, PGC_USERSET, PGC_S_SESSION);
-#endif
-	if (guest.greeted)
+	if (guest.session)
 		chunks_unstage(&guest.node);
+	if (!pg_strong_random(&guest.session, sizeof(guest.session)) || guest.session == 0)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random bytes")));
+	call_session_settings();
 	/* whoever could not reach that peer may try again now */
 	pg_atomic_fetch_add_u32(&slot->greetings, 1);
 	wake_all(slot, WAKE_LINK);
@@ -138,7 +140,8 @@ guest_enter(const Greeting *g)
 {
 	if (guest.clusters)
 		pfree(guest.clusters);
-	guest = (Guest) {.greeted = true, .sent = guest.sent && memcmp(&guest.node, &g->node, UUID_LEN) == 0, .node = g->node, .life = g->life, .flags = g->flags, .nclusters = g->nclusters};
+	guest = (Guest) {.session = guest.session, .sent = guest.sent && memcmp(&guest.node, &g->node, UUID_LEN) == 0, .login = GetSessionUserId(),
+	.user = GetUserId(), .node = g->node, .life = g->life, .flags = g->flags, .nclusters = g->nclusters};
 	strlcpy(guest.name, g->name, NAMEDATALEN);
 	guest.clusters = MemoryContextAlloc(TopMemoryContext, sizeof(pg_uuid_t) * (size_t) (g->nclusters + 1));
 	memcpy(guest.clusters, g->clusters, sizeof(pg_uuid_t) * (size_t) g->nclusters);
@@ -155,18 +158,17 @@ dnsrepl_hello(PG_FUNCTION_ARGS)
 	NodeInfo	me;
 	StringInfoData out;
 	pg_uuid_t	life;
-	bool		first;
+	int			level = call_begin("dnsrepl.hello()", false);
 
 	progress_begin();
 	node_require(&me);
 	if (!greeting_decode(VARDATA_ANY(said), VARSIZE_ANY_EXHDR(said), &g))
 		peer_nonsense("Its greeting cannot be read.");
 	guest_check(&g, &me, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	first = !guest.greeted || memcmp(&g.node, &guest.node, UUID_LEN) != 0;
-	if (first)
+	if (g.session)
+		(void) guest_require((int64) g.session);
+	else
 	{
-		/* for the session: what is merged is flushed by flush() */
-		(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 		session_begin(slot, &g);
 		told = 0;
 	}
@@ -184,8 +186,9 @@ dnsrepl_hello(PG_FUNCTION_ARGS)
 
 	initStringInfo(&out);
 	appendStringInfoSpaces(&out, VARHDRSZ);
-	greeting_encode(&out, greeting_tells_known(&told), &life);
+	greeting_encode(&out, guest.session, greeting_tells_known(&told), &life);
 	PopActiveSnapshot();
 	SET_VARSIZE(out.data, out.len);
+	call_end(level);
 	PG_RETURN_BYTEA_P((bytea *) out.data);
 }

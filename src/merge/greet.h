@@ -12,7 +12,9 @@
 
 typedef struct Guest
 {
-	bool		greeted;
+	uint64		session;		/* its number, random; 0: nobody has said hello */
+	Oid			login,			/* who the database says it is */
+				user;
 	bool		sent;			/* a delta of it has been merged in this session */
 	pg_uuid_t	node;
 	pg_uuid_t	life;
@@ -22,8 +24,8 @@ typedef struct Guest
 	pg_uuid_t  *clusters;		/* in TopMemoryContext */
 } Guest;
 
-/* The node that has said hello in this session, or 08P01. */
-extern const Guest *guest_require(void);
+/* The node that has said hello in this session and got this number, or 08P01, 55000. */
+extern const Guest *guest_require(int64 session);
 
 /* A delta of it has been merged. */
 extern void guest_has_sent(void);

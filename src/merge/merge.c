@@ -6,7 +6,7 @@
  * rows, in zone_order as capture takes them; then for each unit merge_rule.c, and what is served of the result is
  * projected. Zones whose stripe an author holds are stored unseen and parked. At the end this node's vector moves to
  * the join of both. Its commit shows at once, and is flushed by flush(), which the peer calls next: only then does the peer
- * count on it. (hello() has made the session's commits asynchronous.)
+ * count on it. (call_end() has made the session's commits asynchronous.)
  *
  * Nothing in the payload is trusted: impossible octets are 08P01, and the transaction is gone, nothing else.
  */
@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "dnsrepl.h"
+#include "merge/call.h"
 #include "merge/chunks.h"
 #include "merge/delta_read.h"
 #include "merge/greet.h"
@@ -742,19 +743,13 @@ merge_foresee(Merge *m)
 }
 
 static Datum
-merge_run(const Chunks *chunks)
+merge_run(const Guest *guest, const Chunks *chunks)
 {
-	const Guest *guest = guest_require();
 	Merge	   *m = palloc0(sizeof(Merge));
 	Chunks		first = *chunks;
 	Vector	   *now;
 	WireReader	r;
 
-	if (IsolationUsesXactSnapshot())
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("a delta cannot be merged in a transaction whose snapshot is fixed"),
-				 errhint("Use READ COMMITTED.")));
 	tables_refresh();
 	(void) table_domains();
 	initStringInfo(&m->last_key);
@@ -788,52 +783,67 @@ merge_run(const Chunks *chunks)
 static bytea *
 payload_get(FunctionCallInfo fcinfo)
 {
-	bytea	   *payload = PG_GETARG_BYTEA_PP(0);
+	bytea	   *payload = PG_GETARG_BYTEA_PP(1);
 
 	if (VARSIZE_ANY_EXHDR(payload) > MAX_CHUNK_SIZE)
 		peer_nonsense("A chunk is too large.");
 	return payload;
 }
 
-/* merge(payload bytea) returns bytea: a delta of one chunk; an answer (delta.h) */
+/* merge(session bigint, payload bytea) returns bytea: a delta of one chunk; an answer (delta.h) */
 Datum
 dnsrepl_merge(PG_FUNCTION_ARGS)
 {
+	int			level = call_begin("dnsrepl.merge()", true);
+	const Guest *guest = guest_require(PG_GETARG_INT64(0));
 	bytea	   *payload = payload_get(fcinfo);
 	Chunks		chunks = {.payload = (uint8 *) VARDATA_ANY(payload), .payload_len = VARSIZE_ANY_EXHDR(payload), .n = 1};
+	Datum		answer = merge_run(guest, &chunks);
 
-	return merge_run(&chunks);
+	call_end(level);
+	return answer;
 }
 
-/* merge(payload bytea, delta bigint, seq int) returns bytea: one of several chunks, kept until merge_done(); null */
+/* merge(session bigint, payload bytea, delta bigint, seq int) returns bytea: one of several chunks, kept until merge_done(); null */
 Datum
 dnsrepl_merge_chunk(PG_FUNCTION_ARGS)
 {
-	Chunks		staged = chunks_staged(&guest_require()->node, PG_GETARG_INT64(1), 0);
+	int			level = call_begin("dnsrepl.merge()", false);
+	Chunks		staged = chunks_staged(&guest_require(PG_GETARG_INT64(0))->node, PG_GETARG_INT64(2), 0);
 	NodeInfo	me;
 
 	node_require(&me);
-	if (PG_GETARG_INT32(2) == 0)	/* a delta begins: what there is of an earlier one is of no use */
+	if (PG_GETARG_INT32(3) == 0)	/* a delta begins: what there is of an earlier one is of no use */
 		chunks_unstage(&staged.node);
-	chunk_stage(&staged, PG_GETARG_INT32(2), (struct varlena *) payload_get(fcinfo), guest_meeting(&me) == MEET_STRANGERS);
+	chunk_stage(&staged, PG_GETARG_INT32(3), (struct varlena *) payload_get(fcinfo), guest_meeting(&me) == MEET_STRANGERS);
+	call_end(level);
 	PG_RETURN_NULL();
 }
 
-/* merge_done(delta bigint, chunks int) returns bytea: merges what was kept; an answer */
+/* merge_done(session bigint, delta bigint, chunks int) returns bytea: merges what was kept; an answer */
 Datum
 dnsrepl_merge_done(PG_FUNCTION_ARGS)
 {
-	Chunks		chunks = chunks_staged(&guest_require()->node, PG_GETARG_INT64(0), PG_GETARG_INT32(1));
+	int			level = call_begin("dnsrepl.merge_done()", true);
+	const Guest *guest = guest_require(PG_GETARG_INT64(0));
+	Chunks		chunks = chunks_staged(&guest->node, PG_GETARG_INT64(1), PG_GETARG_INT32(2));
+	Datum		answer;
 
 	if (chunks.n < 1)
 		peer_nonsense("A delta has no chunk.");
-	return merge_run(&chunks);
+	answer = merge_run(guest, &chunks);
+	call_end(level);
+	return answer;
 }
 
-/* flush(): returns when what this session has committed cannot be lost any more */
+/* flush(session bigint): returns when what this session has committed cannot be lost any more */
 Datum
 dnsrepl_flush(PG_FUNCTION_ARGS)
 {
+	int			level = call_begin("dnsrepl.flush()", false);
+
+	(void) guest_require(PG_GETARG_INT64(0));
 	XLogFlush(Max(XactLastCommitEnd, holdings_lsn()));	/* an answer that nothing was merged claims what others have */
+	call_end(level);
 	PG_RETURN_VOID();
 }

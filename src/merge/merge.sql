@@ -5,29 +5,29 @@ CREATE FUNCTION dnsrepl.hello(encoding text, greeting bytea) RETURNS bytea
 COMMENT ON FUNCTION dnsrepl.hello(text, bytea)
   IS 'link protocol: who calls, and in return who answers and what it holds';
 
-CREATE FUNCTION dnsrepl.merge(payload bytea) RETURNS bytea
+CREATE FUNCTION dnsrepl.merge(session bigint, payload bytea) RETURNS bytea
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_merge' SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.merge(bytea) IS 'link protocol: a delta of one chunk';
+COMMENT ON FUNCTION dnsrepl.merge(bigint, bytea) IS 'link protocol: a delta of one chunk';
 
-CREATE FUNCTION dnsrepl.merge(payload bytea, delta bigint, seq int) RETURNS bytea
+CREATE FUNCTION dnsrepl.merge(session bigint, payload bytea, delta bigint, seq int) RETURNS bytea
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_merge_chunk' SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.merge(bytea, bigint, int) IS 'link protocol: one chunk of a delta, kept until merge_done()';
+COMMENT ON FUNCTION dnsrepl.merge(bigint, bytea, bigint, int) IS 'link protocol: one chunk of a delta, kept until merge_done()';
 
-CREATE FUNCTION dnsrepl.merge_done(delta bigint, chunks int) RETURNS bytea
+CREATE FUNCTION dnsrepl.merge_done(session bigint, delta bigint, chunks int) RETURNS bytea
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_merge_done' SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.merge_done(bigint, int) IS 'link protocol: all chunks have come, merge them in one transaction';
+COMMENT ON FUNCTION dnsrepl.merge_done(bigint, bigint, int) IS 'link protocol: all chunks have come, merge them in one transaction';
 
-CREATE FUNCTION dnsrepl.flush() RETURNS void
+CREATE FUNCTION dnsrepl.flush(session bigint) RETURNS void
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_flush' SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.flush() IS 'link protocol: what this session has merged is on disk now';
+COMMENT ON FUNCTION dnsrepl.flush(bigint) IS 'link protocol: what this session has merged is on disk now';
 
 CREATE FUNCTION dnsrepl.project_parked() RETURNS bigint
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_project_parked' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.project_parked() IS 'tries again what could not be projected; returns how many units are still parked';
 
-CREATE FUNCTION dnsrepl.compare(holds bytea, total bigint, zones bytea) RETURNS bytea
+CREATE FUNCTION dnsrepl.compare(session bigint, holds bytea, total bigint, zones bytea) RETURNS bytea
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_compare' SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.compare(bytea, bigint, bytea) IS 'link protocol: does a node that holds the same serve the same?';
+COMMENT ON FUNCTION dnsrepl.compare(bigint, bytea, bigint, bytea) IS 'link protocol: does a node that holds the same serve the same?';
 
 -- Another cluster (join.c).
 CREATE FUNCTION dnsrepl.wake_links() RETURNS void

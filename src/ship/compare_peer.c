@@ -22,7 +22,7 @@
 #include "store/sums.h"
 #include "store/sums_list.h"
 
-const CallKind call_compare = {"compare", "SELECT dnsrepl.compare($1, $2, $3)", 3, {BYTEAOID, INT8OID, BYTEAOID}};
+const CallKind call_compare = {true, "compare", "SELECT dnsrepl.compare($1, $2, $3, $4)", 4, {INT8OID, BYTEAOID, INT8OID, BYTEAOID}};
 
 /* What this node says of itself, in one snapshot. */
 typedef struct Says

@@ -21,6 +21,7 @@
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "port/pg_bswap.h"
 #include "storage/fd.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
@@ -43,6 +44,7 @@ struct PeerConn
 {
 	PGconn	   *pg;
 	TimestampTz heard;
+	uint64		session;		/* as the peer numbers it, big-endian */
 	char		farewell[256];	/* what the peer said when it ended the session unasked */
 };
 
@@ -161,6 +163,8 @@ raise_peer_error(PeerConn *conn, PGresult *result)
 	PQclear(result);
 	if (code == ERRCODE_INVALID_SCHEMA_NAME || code == ERRCODE_UNDEFINED_FUNCTION)
 		message = pstrdup("extension dnsrepl is not installed in this database, or in another version");
+	else if (code == ERRCODE_UNDEFINED_PSTATEMENT || code == ERRCODE_DUPLICATE_PSTATEMENT)
+		message = pstrdup("the link shares its session with another client: a connection pooler has to be in session mode");
 	if (!*message || tells)
 		raise_lost(conn, "the connection was lost");
 	ereport(ERROR,
@@ -303,6 +307,26 @@ option_put(const char **keywords, const char **values, int *n, const char *keywo
 	keywords[*n] = values[*n] = NULL;
 }
 
+/*
+ * What a session of a link needs, whatever the database or the role has been given by ALTER ... SET: behind the options that the
+ * connection string has.
+ */
+static char *
+conn_options(const char *conninfo)
+{
+	static const char *const ours = "-c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off"
+		" -c default_transaction_deferrable=off -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+		" -c idle_session_timeout=0";
+	PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
+	char	   *options = pstrdup(ours);
+
+	for (PQconninfoOption *o = all; o && o->keyword; o++)
+		if (strcmp(o->keyword, "options") == 0 && o->val && *o->val)
+			options = psprintf("%s %s", o->val, ours);
+	PQconninfoFree(all);
+	return options;
+}
+
 /* Our wishes, then the connection string, which may overrule them, then what must be. */
 static PGconn *
 conn_start(const char *conninfo, const char *application_name)
@@ -321,6 +345,7 @@ conn_start(const char *conninfo, const char *application_name)
 	option_put(keywords, values, &n, "tcp_user_timeout", psprintf("%d", silence_allowed()));
 	option_put(keywords, values, &n, "dbname", conninfo);
 	option_put(keywords, values, &n, "client_encoding", GetDatabaseEncodingName());
+	option_put(keywords, values, &n, "options", conn_options(conninfo));
 
 	if (!AcquireExternalFD())
 		ereport(ERROR,
@@ -426,6 +451,18 @@ peer_is_private(PeerConn *conn)
 		(address && (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0));
 }
 
+uint64
+peer_session(const PeerConn *conn)
+{
+	return pg_ntoh64(conn->session);
+}
+
+void
+peer_set_session(PeerConn *conn, uint64 session)
+{
+	conn->session = pg_hton64(session);
+}
+
 void
 peer_prepare(PeerConn *conn, const CallKind *kinds, int n)
 {
@@ -441,15 +478,15 @@ peer_prepare(PeerConn *conn, const CallKind *kinds, int n)
 void
 peer_send(PeerConn *conn, const CallKind *kind, const CallParam *params)
 {
-	const char *values[MAX_CALL_PARAMS];
-	int			lengths[MAX_CALL_PARAMS];
-	int			formats[MAX_CALL_PARAMS];
+	const char *values[MAX_CALL_PARAMS] = {(const char *) &conn->session};
+	int			lengths[MAX_CALL_PARAMS] = {sizeof(conn->session)};
+	int			formats[MAX_CALL_PARAMS] = {1};
 
-	for (int i = 0; i < kind->nparams; i++)
+	for (int i = kind->in_session, p = 0; i < kind->nparams; i++, p++)
 	{
 		/* An empty value is not a null one. */
-		values[i] = params[i].data ? params[i].data : "";
-		lengths[i] = params[i].len;
+		values[i] = params[p].data ? params[p].data : "";
+		lengths[i] = params[p].len;
 		formats[i] = 1;
 	}
 	conn_heard(conn);

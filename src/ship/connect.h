@@ -21,9 +21,10 @@ typedef struct CallParam
 	int			len;
 } CallParam;
 
-/* A statement that is called with such parameters. */
+/* A statement that is called with such parameters. If it begins with the session's number, that is put before them. */
 typedef struct CallKind
 {
+	bool		in_session;
 	const char *name;
 	const char *sql;
 	int			nparams;
@@ -42,6 +43,10 @@ extern void peer_close(PeerConn *conn);
  * socket, loopback). TLS with a NULL cipher, for those who may not encrypt, is none.
  */
 extern bool peer_is_private(PeerConn *conn);
+
+/* The number that the peer has given to this session; 0 at first. */
+extern uint64 peer_session(const PeerConn *conn);
+extern void peer_set_session(PeerConn *conn, uint64 session);
 
 /* Prepares statements, as one call. */
 extern void peer_prepare(PeerConn *conn, const CallKind *kinds, int n);

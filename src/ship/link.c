@@ -44,12 +44,12 @@
 #define LINK_RETRY_FIRST		100		/* ms */
 #define LINK_RETRY_MOST			30000
 
-static const CallKind call_hello = {"hello", "SELECT dnsrepl.hello($1, $2)", 2, {TEXTOID, BYTEAOID}};
+static const CallKind call_hello = {false, "hello", "SELECT dnsrepl.hello($1, $2)", 2, {TEXTOID, BYTEAOID}};
 static const CallKind call_merges[] = {
-	{"merge", "SELECT dnsrepl.merge($1)", 1, {BYTEAOID}},
-	{"chunk", "SELECT dnsrepl.merge($1, $2, $3)", 3, {BYTEAOID, INT8OID, INT4OID}},
-	{"done", "SELECT dnsrepl.merge_done($1, $2)", 2, {INT8OID, INT4OID}},
-	{"flush", "SELECT dnsrepl.flush()", 0, {0}},
+	{true, "merge", "SELECT dnsrepl.merge($1, $2)", 2, {INT8OID, BYTEAOID}},
+	{true, "chunk", "SELECT dnsrepl.merge($1, $2, $3, $4)", 4, {INT8OID, BYTEAOID, INT8OID, INT4OID}},
+	{true, "done", "SELECT dnsrepl.merge_done($1, $2, $3)", 3, {INT8OID, INT8OID, INT4OID}},
+	{true, "flush", "SELECT dnsrepl.flush($1)", 1, {INT8OID}},
 };
 #define call_merge	(&call_merges[0])
 #define call_chunk	(&call_merges[1])
@@ -183,7 +183,7 @@ link_greet(Link *link)
 	initStringInfo(&said);
 	worker_begin();
 	MemoryContextSwitchTo(link->work);
-	greeting_encode(&said, greeting_tells_known(&link->told), &link->life);
+	greeting_encode(&said, peer_session(link->conn), greeting_tells_known(&link->told), &link->life);
 	worker_commit();
 	MemoryContextSwitchTo(link->work);
 	params[0] = (CallParam) {encoding, (int) strlen(encoding)};
@@ -200,6 +200,7 @@ link_greet(Link *link)
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("the peer's greeting is not one of dnsrepl")));
 	greeting_check(link, &peer);
+	peer_set_session(link->conn, peer.session);
 	link->peer_node = peer.node;
 	link->peer_life = peer.life;
 	link->greeted = GetCurrentTimestamp();

@@ -22,6 +22,7 @@
 
 #include "compat.h"
 #include "ship/worker.h"
+#include "store/schema.h"
 
 #define WORKER_RETRY_FIRST	500		/* ms until a worker that died is started again */
 #define WORKER_RETRY_MOST	60000
@@ -172,13 +173,16 @@ worker_start(int exit_code)
 static void
 worker_connected(void)
 {
-	/* What somebody has set for all sessions is not meant for us. */
+	/* What somebody has set for all sessions, a database or a role is not meant for us. Those that a version does not have are left out. */
 	static const char *const settings[][2] = {
-		{"search_path", ""},
+		{"role", "none"},
+		{"search_path", CODE_SEARCH_PATH},
 		{"statement_timeout", "0"},
+		{"transaction_timeout", "0"},
 		{"lock_timeout", "0"},
 		{"default_transaction_isolation", "read committed"},
 		{"default_transaction_read_only", "off"},
+		{"default_transaction_deferrable", "off"},
 		{"session_replication_role", "origin"},
 		/* a standby that is away must not keep locks here that others need */
 		{"synchronous_commit", "local"},
@@ -186,7 +190,8 @@ worker_connected(void)
 
 	in_database = false;
 	for (size_t i = 0; i < lengthof(settings); i++)
-		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+		if (GetConfigOption(settings[i][0], true, false))
+			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
 	worker_check();
 }
 

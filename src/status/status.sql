@@ -111,10 +111,17 @@ CREATE VIEW dnsrepl.problem AS
     LEFT JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(p.key)
   UNION ALL
   SELECT t.name, z.name, dnsrepl.key_columns(p.key), format('resolver %s failed: %s', p.resolver, p.error), p.since, NULL,
-         'the latest version is served; mend the function, or change dnsrepl.policy'
+         'the latest version is served; ' || coalesce(o.advice, 'mend the function, or change dnsrepl.policy')
     FROM dnsrepl.resolver_problem p
     JOIN dnsrepl.zone z ON z.no = p.zone
     LEFT JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(p.key)
+   CROSS JOIN LATERAL dnsrepl.resolver_obstacle(p.resolver) o
+   WHERE EXISTS (SELECT FROM dnsrepl.policy q WHERE q.resolver = p.resolver AND NOT q.doubted)
+  UNION ALL
+  SELECT coalesce(p.tab, 'all tables'), p.zone, NULL, format('resolver %s failed: %s', p.resolver, o.problem), NULL, NULL,
+         'the latest version is served; ' || o.advice
+    FROM dnsrepl.policy p CROSS JOIN LATERAL dnsrepl.resolver_obstacle(p.resolver) o
+   WHERE o.problem IS NOT NULL AND NOT p.doubted AND NOT EXISTS (SELECT FROM dnsrepl.resolver_problem r WHERE r.resolver = p.resolver)
   UNION ALL
   SELECT p.tab, p.zone, NULL, format('nodes that hold the same do not serve the same by resolver %s', p.resolver), NULL, NULL,
          'the latest version is served; make the function the same on all nodes, and dependent on nothing but its arguments; then UPDATE dnsrepl.policy SET doubted = false'

@@ -87,6 +87,7 @@ clock_shmem_init(void)
 			pg_atomic_init_u32(&slot->origin_wanted, 0);
 			pg_atomic_init_u64(&slot->unchecked, 0);
 			pg_atomic_init_u32(&slot->greetings, 0);
+		pg_atomic_init_u32(&slot->suspended_resolver, InvalidOid);
 			for (int c = 0; c < COUNTS; c++)
 				pg_atomic_init_u64(&slot->counts[c], 0);
 			ConditionVariableInit(&slot->acked);

@@ -84,7 +84,7 @@ known_encode(StringInfo out)
 }
 
 void
-greeting_encode(StringInfo out, bool known, pg_uuid_t *life)
+greeting_encode(StringInfo out, uint64 session, bool known, pg_uuid_t *life)
 {
 	NodeSlot   *slot = clock_slot();
 	NodeInfo	me;
@@ -98,6 +98,7 @@ greeting_encode(StringInfo out, bool known, pg_uuid_t *life)
 	began = slot->began;
 	LWLockRelease(slot->lock);
 	wire_put_u32(out, PROTOCOL_VERSION);
+	wire_put_u64(out, session);
 	wire_put_uuid(out, &me.id);
 	wire_put_uuid(out, life);
 	wire_put_string(out, me.name, strlen(me.name));
@@ -184,6 +185,7 @@ greeting_decode(const void *data, size_t len, Greeting *g)
 	g->protocol = wire_get_u32(&r);
 	if (r.bad || g->protocol != PROTOCOL_VERSION)
 		return !r.bad;
+	g->session = wire_get_u64(&r);
 	wire_get_uuid(&r, &g->node);
 	wire_get_uuid(&r, &g->life);
 	name_get(&r, g->name);

@@ -33,6 +33,7 @@ typedef struct KnownVector
 typedef struct Greeting
 {
 	uint32		protocol;
+	uint64		session;		/* of an answer: the number of the session; of a call: that number, 0 in the first */
 	pg_uuid_t	node;
 	pg_uuid_t	life;
 	char		name[NAMEDATALEN];
@@ -51,7 +52,7 @@ typedef struct Greeting
  * This node's greeting, of its present state. With `known`: also what it knows of other members, which need not be told
  * each time. *life: the life that speaks.
  */
-extern void greeting_encode(StringInfo out, bool known, pg_uuid_t *life);
+extern void greeting_encode(StringInfo out, uint64 session, bool known, pg_uuid_t *life);
 
 /* False: not a greeting. Of one in another version of the protocol, only that is read. */
 extern bool greeting_decode(const void *data, size_t len, Greeting *g);

@@ -7,11 +7,8 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "parser/parse_func.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -19,7 +16,6 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 #include "compat.h"
@@ -29,7 +25,6 @@
 #include "store/schema.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_policy_changed);
-PG_FUNCTION_INFO_V1(dnsrepl_is_resolver);
 PG_FUNCTION_INFO_V1(dnsrepl_policy_hold);
 
 #define MAX_POLICIES 100000
@@ -236,34 +231,10 @@ policy_for(const ZoneRef *zone, TableDesc *t, const uint8 *key, size_t key_len)
 	return NULL;
 }
 
-Oid
-policy_function(const char *resolver)
+bool
+resolver_is_function(const char *resolver)
 {
-	List	   *name = compat_qualified_name(resolver);
-	Oid			types[2] = {JSONBOID, JSONBOID};
-	Oid			function = LookupFuncName(name, 2, types, true);
-	HeapTuple	tuple;
-	bool		fit;
-
-	if (!OidIsValid(function))
-		return InvalidOid;
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	fit = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile == PROVOLATILE_IMMUTABLE &&
-		((Form_pg_proc) GETSTRUCT(tuple))->prorettype == JSONBOID && !((Form_pg_proc) GETSTRUCT(tuple))->proretset;
-	ReleaseSysCache(tuple);
-	return fit ? function : InvalidOid;
-}
-
-/* is_resolver(text) returns boolean */
-Datum
-dnsrepl_is_resolver(PG_FUNCTION_ARGS)
-{
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-
-	PG_RETURN_BOOL(resolver_kind(name) != RESOLVER_FUNCTION ||
-				   (strchr(name, '.') != NULL && OidIsValid(policy_function(name))));
+	return resolver_kind(resolver) == RESOLVER_FUNCTION;
 }
 
 /* policy_changed(): every backend reads the policies again; the manager comes and projects what was parked */

@@ -45,7 +45,7 @@ extern uint64 policies_generation(void);
  */
 extern bool policies_stand(uint64 generation);
 
-/* The function that a resolver names, f(unit jsonb, siblings jsonb) returns jsonb; InvalidOid if there is none. */
-extern Oid	policy_function(const char *resolver);
+/* Is it a name of a function, if of anything (store/allowance.h)? */
+extern bool resolver_is_function(const char *resolver);
 
 #endif

@@ -1,8 +1,8 @@
 -- Policies: which of a unit's siblings is served (src/store/policy.c, resolve.c). A replicated table like PowerDNS's.
 
-CREATE FUNCTION dnsrepl.is_resolver(resolver text) RETURNS boolean
-  LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_is_resolver' SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.is_resolver(text) IS 'is it latest, merge, prefer, hold, or an immutable function of the right kind?';
+CREATE FUNCTION dnsrepl.resolver_obstacle(resolver text, OUT problem text, OUT advice text, OUT allowable boolean) RETURNS record
+  LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_resolver_obstacle' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.resolver_obstacle(text) IS 'why what a policy names cannot choose at this node; nulls: it does';
 
 CREATE FUNCTION dnsrepl.policy_changed() RETURNS void
   LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_policy_changed' SET search_path = pg_catalog, pg_temp;
@@ -31,9 +31,11 @@ COMMENT ON COLUMN dnsrepl.policy.doubted IS 'two nodes that hold the same served
 COMMENT ON COLUMN dnsrepl.policy.scope IS 'zone, table and type in one: the key';
 SELECT pg_catalog.pg_extension_config_dump('dnsrepl.policy', '');
 
--- What a person writes is checked; what comes from another node is not refused: there the function may have come first.
+-- What a person writes is checked; what comes from another node is not refused: there the function may have been allowed first.
 CREATE FUNCTION dnsrepl.policy_check() RETURNS trigger
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  o record := dnsrepl.resolver_obstacle(NEW.resolver);
 BEGIN
   IF NEW.tab IS NOT NULL AND NOT EXISTS (SELECT FROM dnsrepl.tab t WHERE t.name = NEW.tab) THEN
     RAISE EXCEPTION 'table "%" is not replicated', NEW.tab USING ERRCODE = 'undefined_object';
@@ -41,9 +43,11 @@ BEGIN
   IF NEW.type IS NOT NULL AND NEW.tab IS DISTINCT FROM 'records' THEN
     RAISE EXCEPTION 'a policy for a type must be one for table "records"' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  IF NOT dnsrepl.is_resolver(NEW.resolver) THEN
+  IF o.problem IS NOT NULL AND NOT o.allowable THEN
     RAISE EXCEPTION 'no resolver "%"', NEW.resolver USING ERRCODE = 'undefined_function',
-      DETAIL = 'It is latest, merge, prefer, hold, or a function schema.name(unit jsonb, siblings jsonb) that returns jsonb and is immutable.';
+      DETAIL = format('It is latest, merge, prefer, hold, or a function schema.name that has been allowed to choose: %s.', o.problem);
+  ELSIF o.problem IS NOT NULL THEN	-- so is what a dump brings back
+    RAISE WARNING 'by this policy the latest version is served: %', o.problem USING HINT = format('At this node and at each other one: %s.', o.advice);
   END IF;
   IF NEW.resolver = 'prefer' AND (jsonb_typeof(NEW.options -> 'order') IS DISTINCT FROM 'array' OR jsonb_array_length(NEW.options -> 'order') = 0) THEN
     RAISE EXCEPTION 'resolver "prefer" needs options' USING ERRCODE = 'invalid_parameter_value',
@@ -92,6 +96,44 @@ CREATE CONSTRAINT TRIGGER dnsrepl_policy_apply AFTER INSERT OR UPDATE OR DELETE 
 CREATE TRIGGER dnsrepl_policy_project AFTER INSERT OR UPDATE OR DELETE ON dnsrepl.policy
   FOR EACH ROW EXECUTE FUNCTION dnsrepl.policy_apply();
 ALTER TABLE dnsrepl.policy ENABLE REPLICA TRIGGER dnsrepl_policy_project;
+
+-- Functions that may choose here (src/store/allowance.c). Not replicated, and not dumped: what comes from elsewhere allows nothing.
+CREATE TABLE dnsrepl.allowed_resolver (
+  function   oid PRIMARY KEY,
+  name       text NOT NULL,
+  digest     bytea NOT NULL,
+  allowed_by text NOT NULL,
+  allowed_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE dnsrepl.allowed_resolver IS 'functions that policies may name, as they were when they were allowed at this node';
+COMMENT ON COLUMN dnsrepl.allowed_resolver.function IS 'its oid';
+COMMENT ON COLUMN dnsrepl.allowed_resolver.name IS 'its name then';
+COMMENT ON COLUMN dnsrepl.allowed_resolver.digest IS 'SHA-256 of its definition: altered or replaced it is another function';
+COMMENT ON COLUMN dnsrepl.allowed_resolver.allowed_by IS 'who allowed it';
+COMMENT ON COLUMN dnsrepl.allowed_resolver.allowed_at IS 'when';
+
+CREATE FUNCTION dnsrepl.allow_resolver(function regprocedure) RETURNS void
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_allow_resolver' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.allow_resolver(regprocedure) IS 'policies may name this function (unit jsonb, siblings jsonb), as it is now, at this node';
+
+CREATE FUNCTION dnsrepl.disallow_resolver(function regprocedure) RETURNS void
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_disallow_resolver' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.disallow_resolver(regprocedure) IS 'policies that name this function serve the latest version at this node';
+
+-- At the commit, as for policies.
+CREATE FUNCTION dnsrepl.allowance_apply() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM dnsrepl.policy_hold();
+  PERFORM dnsrepl.park_zones(p.zone, 'a function has been allowed to choose, or no longer')
+     FROM (SELECT DISTINCT p.zone FROM dnsrepl.policy p WHERE p.resolver LIKE '%.%') p;
+  UPDATE dnsrepl.server SET resyncs = resyncs + 1 WHERE EXISTS (SELECT FROM dnsrepl.policy p WHERE p.resolver LIKE '%.%');
+  PERFORM dnsrepl.policy_changed();
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION dnsrepl.allowance_apply() IS 'trigger on dnsrepl.allowed_resolver: has the zones concerned projected again';
+CREATE CONSTRAINT TRIGGER dnsrepl_allowance_apply AFTER INSERT OR UPDATE OR DELETE ON dnsrepl.allowed_resolver
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dnsrepl.allowance_apply();
 
 CREATE TABLE dnsrepl.resolver_problem (
   zone     int4 NOT NULL,

@@ -2,9 +2,13 @@
  * resolve_function.c: a policy's own function chooses: f(unit jsonb, siblings jsonb) returns jsonb.
  *
  * unit: {"zone", "tab", "key"}; siblings: an array of {"node", "user", "written_at", "stamp", "rows"}, by (stamp, origin),
- * rows null for a deletion. It returns the rows to be served, as they stand in siblings; [] or null: none. It runs with the
- * rights of the serving table's owner, in a restricted context, in a subtransaction: if it fails, the latest is served,
- * and dnsrepl.resolver_problem says why.
+ * rows null for a deletion. It returns the rows to be served, as they stand in siblings; [] or null: none. If it fails or may not choose
+ * here (allowance.h), the latest is served, and dnsrepl.resolver_problem says why.
+ *
+ * It gets nothing but its arguments, and leaves nothing but its result: it runs as role dnsrepl_nobody, in a restricted context, with
+ * fixed settings, in a read-only subtransaction that is always rolled back, and so do the input functions of the columns' types. What a
+ * rollback leaves are session advisory locks, and what is sent to the client. It has CHOICE_LIMIT; one that goes on when it is cancelled
+ * ends with its session, and is not called any more.
  */
 #include "postgres.h"
 
@@ -12,15 +16,25 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
+#include "store/allowance.h"
 #include "store/resolver.h"
 #include "store/schema.h"
+#include "store/time_limit.h"
 #include "store/unit_json.h"
+#include "store/user_code.h"
+
+#define CHOICE_LIMIT	1000	/* ms */
+
+static Oid	choosing = InvalidOid;	/* the function that runs */
 
 static Jsonb *
 unit_jsonb(const ResolveUnit *u)
@@ -52,79 +66,136 @@ siblings_jsonb(const ResolveUnit *u)
 	return DatumGetJsonbP(json_datum(&out));
 }
 
-static void
-function_call(const ResolveUnit *u, const Policy *policy, RowSet *rows)
+/* InvalidOid: there is none, or it is more than nobody. */
+static Oid
+nobody_find(void)
 {
-	Oid			function;
+	Oid			role = get_role_oid("dnsrepl_nobody", true);
+	CatCList   *groups;
+	bool		alone;
+
+	if (!OidIsValid(role) || superuser_arg(role))
+		return InvalidOid;
+	groups = SearchSysCacheList1(AUTHMEMMEMROLE, ObjectIdGetDatum(role));
+	alone = groups->n_members == 0;
+	ReleaseSysCacheList(groups);
+	return alone ? role : InvalidOid;
+}
+
+static void
+function_call(const ResolveUnit *u, Oid function, Oid nobody, RowSet *rows)
+{
 	FmgrInfo	info;
 	LOCAL_FCINFO(fcinfo, 2);
 	Datum		result;
 	Oid			user;
 	int			context;
 
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(u->table->owner, context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
-	function = policy_function(policy->resolver);
-	if (!OidIsValid(function))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("there is no immutable function %s(jsonb, jsonb) that returns jsonb", policy->resolver)));
-	if (compat_may_execute(function, u->table->owner) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, policy->resolver);
+	user_code_settings_fixed();
 	fmgr_info(function, &info);
 	InitFunctionCallInfoData(*fcinfo, &info, 2, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = JsonbPGetDatum(unit_jsonb(u));
 	fcinfo->args[0].isnull = false;
 	fcinfo->args[1].value = JsonbPGetDatum(siblings_jsonb(u));
 	fcinfo->args[1].isnull = false;
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(nobody, context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+	choosing = function;
+	time_limit_begin(CHOICE_LIMIT, "a function that chooses between versions did not end when it was cancelled");
 	result = FunctionCallInvoke(fcinfo);
 	rows->n = 0;
 	if (!fcinfo->isnull)
 		*rows = rows_from_json(u->table, DatumGetJsonbP(result));
-	SetUserIdAndSecContext(user, context);
 }
 
-/* An error of the function's, not of the server's state. */
+/* Was this session told to stop? A function can raise the same SQLSTATE. */
 static bool
-error_is_its(int code)
+error_is_interrupt(const ErrorData *e)
 {
-	int			category = ERRCODE_TO_CATEGORY(code);
+	return e->funcname && strcmp(e->funcname, "ProcessInterrupts") == 0;
+}
 
-	return category != ERRCODE_INSUFFICIENT_RESOURCES && category != ERRCODE_OPERATOR_INTERVENTION &&
-		category != ERRCODE_SYSTEM_ERROR;
+static char *
+error_too_long(void)
+{
+	return psprintf("it has not ended within %d ms", CHOICE_LIMIT);
+}
+
+/* In PG_CATCH: the error of the function. Another one goes on. */
+static char *
+function_error(MemoryContext context)
+{
+	bool		timed_out = time_limit_end();
+	ErrorData  *e;
+
+	choosing = InvalidOid;
+	MemoryContextSwitchTo(context);
+	e = CopyErrorData();
+	if (error_is_interrupt(e) && !timed_out)
+		PG_RE_THROW();
+	FlushErrorState();
+	if (error_is_interrupt(e))
+		return error_too_long();
+	return e->message ? e->message : pstrdup("unknown error");
 }
 
 /* The error of the function, or NULL. */
 static char *
-function_try(const ResolveUnit *u, const Policy *policy, RowSet *rows)
+function_try(const ResolveUnit *u, Oid function, Oid nobody, RowSet *rows)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	char	   *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
+	XactReadOnly = true;		/* to the end of the subtransaction */
 	PG_TRY();
 	{
 		MemoryContextSwitchTo(context);
-		function_call(u, policy, rows);
-		ReleaseCurrentSubTransaction();
+		function_call(u, function, nobody, rows);
+		choosing = InvalidOid;
+		if (time_limit_end())	/* which it has caught */
+			error = error_too_long();
 	}
 	PG_CATCH();
 	{
-		ErrorData  *e;
-
-		MemoryContextSwitchTo(context);
-		e = CopyErrorData();
-		if (!error_is_its(e->sqlerrcode))
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		error = e->message ? e->message : pstrdup("unknown error");
+		error = function_error(context);
 	}
 	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	return error;
+}
+
+/* The session ends: because of the function? */
+static void
+choice_exit(int code, Datum arg)
+{
+	if (time_limit_ends_session())
+		allowance_suspend(choosing);
+}
+
+/* Why the latest is served, or NULL. */
+static char *
+function_choose(const ResolveUnit *u, const Policy *policy, RowSet *rows)
+{
+	static bool watching = false;
+	Obstacle	o;
+	Oid			function = allowance_find(policy->resolver, &o);
+	Oid			nobody;
+
+	if (!OidIsValid(function))
+		return o.problem;
+	if (OidIsValid(choosing))
+		return pstrdup("a function that chooses has asked for what another one chooses");
+	nobody = nobody_find();
+	if (!OidIsValid(nobody))
+		return pstrdup("there is no role dnsrepl_nobody that is neither a superuser nor a member of another role");
+	if (!watching)
+		before_shmem_exit(choice_exit, (Datum) 0);
+	watching = true;
+	return function_try(u, function, nobody, rows);
 }
 
 /* Kept where a person looks; written only where the store is. */
@@ -162,7 +233,7 @@ serve_function(const ResolveUnit *u, const Policy *policy, Served *served)
 
 	if (!u->table)
 		return false;
-	error = function_try(u, policy, &served->rows);
+	error = function_choose(u, policy, &served->rows);
 	complain(u, policy, error);
 	if (error)
 	{

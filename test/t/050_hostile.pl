@@ -34,17 +34,17 @@ write_some($seattle, 'first', 20);
 $seattle->peer($tacoma);
 ok(Dnsrepl::same($seattle, $tacoma), 'two nodes');
 
-# Octets of a greeting: protocol, node, life, name, its clock, when its life began, flags, no clusters, what it holds, nothing of others.
+# Octets of a greeting: protocol, the session (not yet), node, life, name, its clock, when its life began, flags, no clusters, what it holds, nothing of others.
 sub greeting
 {
     my ($node, $node_life, $name, $clusters) = @_;
-    return "00000004$node$node_life" . sprintf('%02x', length $name) . unpack('H*', $name) . '7fffffffffffffff' . '0002000000000000' . '00' . ($clusters // '00') . '00' . '00';
+    return '00000005' . '0' x 16 . "$node$node_life" . sprintf('%02x', length $name) . unpack('H*', $name) . '7fffffffffffffff' . '0002000000000000' . '00' . ($clusters // '00') . '00' . '00';
 }
 
 # ---------------------------------------------------------------- what the role of links may do
 my $link = "'dnsrepl_link'";
 is($tacoma->sql("SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::regprocedure::text) FROM pg_proc p WHERE pronamespace = 'dnsrepl'::regnamespace AND has_function_privilege($link, p.oid, 'EXECUTE')"),
-    'dnsrepl.compare(bytea,bigint,bytea), dnsrepl.flush(), dnsrepl.hello(text,bytea), dnsrepl.merge(bytea), dnsrepl.merge(bytea,bigint,integer), dnsrepl.merge_done(bigint,integer)',
+    'dnsrepl.compare(bigint,bytea,bigint,bytea), dnsrepl.flush(bigint), dnsrepl.hello(text,bytea), dnsrepl.merge(bigint,bytea), dnsrepl.merge(bigint,bytea,bigint,integer), dnsrepl.merge_done(bigint,bigint,integer)',
     'a link may execute the link functions');
 is($tacoma->sql("SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c WHERE c.relkind IN ('r', 'v', 'm', 'p', 'S') AND c.relnamespace IN ('dnsrepl'::regnamespace, 'public'::regnamespace)"
           . " AND (CASE WHEN c.relkind = 'S' THEN has_sequence_privilege($link, c.oid, 'SELECT, USAGE, UPDATE') ELSE has_any_column_privilege($link, c.oid, 'SELECT, INSERT, UPDATE, REFERENCES') OR has_table_privilege($link, c.oid, 'DELETE, TRUNCATE, TRIGGER') END)"),
@@ -61,7 +61,7 @@ like(($tacoma->try($_, @as_link))[2], qr/permission denied/, "not: $_")
 like(($tacoma->try("\\set VERBOSITY verbose\nSELECT dnsrepl.hello('UTF8', '\\x00000063')", @as_link))[2],
     qr/0A000: .*version 99 of the link protocol, node "tacoma" speaks/, 'a caller of another protocol version is told');
 like(($tacoma->try("SELECT dnsrepl.hello('LATIN1', '\\x" . greeting('33' x 16, '44' x 16, 'x') . "')", @as_link))[2], qr/different encodings: .*LATIN1/, 'and of another encoding');
-like(($tacoma->try("\\set VERBOSITY verbose\nSELECT dnsrepl.merge('\\x44')", @as_link))[2], qr/08P01/, 'no merge before hello');
+like(($tacoma->try("\\set VERBOSITY verbose\nSELECT dnsrepl.merge(0, '\\x44')", @as_link))[2], qr/08P01/, 'no merge before hello');
 $tacoma->sql('CREATE ROLE stranger LOGIN');
 my $there = $seattle->conninfo_to($tacoma);
 (my $stranger = $there) =~ s/dnsrepl_link/stranger/;
@@ -103,11 +103,11 @@ CREATE TABLE says (hello bytea, merge bytea);
 INSERT INTO says VALUES ('', '');
 CREATE TABLE heard (no serial, payload bytea, seq int);
 CREATE FUNCTION dnsrepl.hello(text, bytea) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'SELECT hello FROM public.says';
-CREATE FUNCTION dnsrepl.compare(bytea, bigint, bytea) RETURNS bytea LANGUAGE sql AS 'SELECT ''\x00''::bytea';
-CREATE FUNCTION dnsrepl.merge(bytea) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'INSERT INTO public.heard (payload) VALUES ($1); SELECT merge FROM public.says';
-CREATE FUNCTION dnsrepl.merge(bytea, bigint, int) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'INSERT INTO public.heard (payload, seq) VALUES ($1, $3); SELECT NULL::bytea';
-CREATE FUNCTION dnsrepl.merge_done(bigint, int) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'SELECT merge FROM public.says';
-CREATE FUNCTION dnsrepl.flush() RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION dnsrepl.compare(bigint, bytea, bigint, bytea) RETURNS bytea LANGUAGE sql AS 'SELECT ''\x00''::bytea';
+CREATE FUNCTION dnsrepl.merge(bigint, bytea) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'INSERT INTO public.heard (payload) VALUES ($2); SELECT merge FROM public.says';
+CREATE FUNCTION dnsrepl.merge(bigint, bytea, bigint, int) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'INSERT INTO public.heard (payload, seq) VALUES ($2, $4); SELECT NULL::bytea';
+CREATE FUNCTION dnsrepl.merge_done(bigint, bigint, int) RETURNS bytea SECURITY DEFINER LANGUAGE sql AS 'SELECT merge FROM public.says';
+CREATE FUNCTION dnsrepl.flush(bigint) RETURNS void LANGUAGE sql AS '';
 END
 sub says { my ($what, $hex) = @_; $liar->sql("UPDATE says SET $what = '\\x$hex'"); return }
 my $id = '11' x 16;
@@ -160,7 +160,10 @@ my ($node_id, $node_life) = map { unpack 'H*', $_ } substr($delta, 1, 16), subst
 is($node_id, $own, 'of the node that sent it');
 ok($tacoma->poll("SELECT count(*) FROM records WHERE name <<= 'third.example'", 3), 'the node that is to be lied to has it too');
 my $clusters = $seattle->sql("SELECT lpad(to_hex(cardinality(clusters)), 2, '0') || string_agg(replace(c::text, '-', ''), '') FROM dnsrepl.node, unnest(clusters) c GROUP BY clusters");
-my $hello = "SELECT dnsrepl.hello('UTF8', '\\x" . greeting($node_id, $node_life, 'seattle', $clusters) . "');\n";
+my $hello = "SELECT ('x' || encode(substr(dnsrepl.hello('UTF8', '\\x" . greeting($node_id, $node_life, 'seattle', $clusters) . "'), 5, 8), 'hex'))::bit(64)::bigint AS session \\gset\n";
+# As one call, so one transaction; a good one is undone.
+$tacoma->sql(q(CREATE FUNCTION play(calls text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE calls; RAISE 'good' USING ERRCODE = 'GOOD1'; END $$));
+sub calls { return "SELECT play(format('" . ($_[0] =~ s/'/''/gr) . "', :session));\n" }
 $seattle->sql("SELECT dnsrepl.pause('tacoma')");
 $tacoma->sql("SELECT dnsrepl.pause('seattle')");
 
@@ -173,12 +176,12 @@ sub play
 {
     my ($what, @payload) = @_;
     my $before = $tacoma->sql($everything);
-    my $script = "\\set VERBOSITY sqlstate\n$hello" . join('', map { "BEGIN;\nSELECT 'good' FROM dnsrepl.merge('\\x" . unpack('H*', $_) . "');\nROLLBACK;\n" } @payload) . "SELECT 'alive';\n";
+    my $script = "\\set VERBOSITY sqlstate\n$hello" . join('', map { calls("SELECT dnsrepl.merge(%1\$s, '\\x" . unpack('H*', $_) . "')") } @payload) . "SELECT 'alive';\n";
     my ($out, $err) = ('', '');
     $tacoma->cluster->psql('pdns', $script, stdout => \$out, stderr => \$err, on_error_stop => 0, timeout => 120, @as_link);
-    my $good = () = $out =~ /^good$/mg;
     my %state;
     $state{$1}++ while $err =~ /ERROR:\s+(\w{5})/g;
+    my $good = delete $state{GOOD1} // 0;
     my $bad = 0;
     $bad += $_ for values %state;
     like($out, qr/^alive$/m, "$what: the session lives");
@@ -221,14 +224,14 @@ is(play('a header and random octets, and sealed', map { seal(substr($body, 0, 33
 
 # Chunks that do not come, come twice, or out of order.
 my $hex = unpack 'H*', $delta;
-for ([ 'one that never came', "SELECT dnsrepl.merge('\\x$hex', 5, 1); SELECT dnsrepl.merge_done(5, 2)" ], [ 'none', 'SELECT dnsrepl.merge_done(6, 0)' ],
-    [ 'a negative number of them', 'SELECT dnsrepl.merge_done(6, -2147483648)' ], [ 'more than there can be', 'SELECT dnsrepl.merge_done(7, 2147483647)' ],
-    [ 'two first ones', "SELECT dnsrepl.merge('\\x$hex', 8, 0); SELECT dnsrepl.merge('\\x$hex', 8, 1); SELECT dnsrepl.merge_done(8, 2)" ],
-    [ 'a next one that babbles', "SELECT dnsrepl.merge('\\x$hex', 9, 0); SELECT dnsrepl.merge('\\x" . unpack('H*', seal("\x43\x00\xff\xff")) . "', 9, 1); SELECT dnsrepl.merge_done(9, 2)" ])
+for ([ 'one that never came', "SELECT dnsrepl.merge(%1\$s, '\\x$hex', 5, 1); SELECT dnsrepl.merge_done(%1\$s, 5, 2)" ], [ 'none', 'SELECT dnsrepl.merge_done(%1$s, 6, 0)' ],
+    [ 'a negative number of them', 'SELECT dnsrepl.merge_done(%1$s, 6, -2147483648)' ], [ 'more than there can be', 'SELECT dnsrepl.merge_done(%1$s, 7, 2147483647)' ],
+    [ 'two first ones', "SELECT dnsrepl.merge(%1\$s, '\\x$hex', 8, 0); SELECT dnsrepl.merge(%1\$s, '\\x$hex', 8, 1); SELECT dnsrepl.merge_done(%1\$s, 8, 2)" ],
+    [ 'a next one that babbles', "SELECT dnsrepl.merge(%1\$s, '\\x$hex', 9, 0); SELECT dnsrepl.merge(%1\$s, '\\x" . unpack('H*', seal("\x43\x00\xff\xff")) . "', 9, 1); SELECT dnsrepl.merge_done(%1\$s, 9, 2)" ])
 {
     my ($what, $sql) = @$_;
     my $before = $tacoma->sql($everything);
-    like(($tacoma->try("\\set VERBOSITY verbose\n$hello BEGIN; $sql; COMMIT", @as_link))[2], qr/ERROR:  (08P01|22\w{3})/, "chunks: $what");
+    like(($tacoma->try("\\set VERBOSITY verbose\n$hello" . calls($sql), @as_link))[2], qr/ERROR:  (08P01|22\w{3})/, "chunks: $what");
     is($tacoma->sql($everything), $before, 'nothing has changed');
 }
 

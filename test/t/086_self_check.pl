@@ -108,7 +108,8 @@ for my $node ($seattle, $tacoma)
     my $content = $node == $seattle ? '192.0.2.21' : '192.0.2.22';
     $node->sql(<<"END");
 CREATE FUNCTION whoami(unit jsonb, siblings jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS
-  \$\$ SELECT jsonb_build_array(siblings->0->'rows'->0 || jsonb_build_object('content', '$content')) \$\$
+  \$\$ SELECT jsonb_build_array(siblings->0->'rows'->0 || jsonb_build_object('content', '$content')) \$\$;
+SELECT dnsrepl.allow_resolver('whoami(jsonb, jsonb)');
 END
 }
 $seattle->sql("INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('example.org', 'public.whoami')");
@@ -124,7 +125,7 @@ for my $node ($seattle, $tacoma)
     is($node->sql("SELECT string_agg(rule, ',') FROM dnsrepl.conflict"), 'latest', $node->name . ': which is told');
 }
 ok(Dnsrepl::same($seattle, $tacoma), 'so that both are the same');
-$_->sql('CREATE OR REPLACE FUNCTION whoami(unit jsonb, siblings jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$ SELECT siblings->0->\'rows\' $$') for $seattle, $tacoma;
+$whoami->($_, "siblings->0->'rows'") for $seattle, $tacoma;
 $tacoma->sql('UPDATE dnsrepl.policy SET doubted = false');
 ok($_->poll("SELECT ttl || ' ' || content FROM records WHERE name = 'n6.example.org'", '70 192.0.2.1'), $_->name . ': it is trusted again when somebody says so') for $seattle, $tacoma;
 ok($_->poll('SELECT count(*) FROM dnsrepl.problem', 0), $_->name . ': then it is no problem any more') for $seattle, $tacoma;

@@ -131,6 +131,7 @@ CREATE FUNCTION torture.longest(unit jsonb, siblings jsonb) RETURNS jsonb IMMUTA
   SELECT s -> 'rows' FROM jsonb_array_elements(siblings) WITH ORDINALITY e (s, n)
    WHERE s -> 'rows' <> 'null' ORDER BY length((s -> 'rows')::text) DESC, n DESC LIMIT 1
 $$;
+SELECT dnsrepl.allow_resolver('torture.longest(jsonb, jsonb)');
 
 -- ---------------------------------------------------------------- what authors do
 
