@@ -52,6 +52,7 @@ on_end(void)
 static void
 on_transaction(void)
 {
+	ended = true;
 	session_ends();
 	subject = "a transaction that went on after a call of a link";
 }
@@ -59,7 +60,7 @@ on_transaction(void)
 static void
 exit_log(int code, Datum arg)
 {
-	if (ProcDiePending && subject)
+	if (ended && subject)
 		ereport(LOG, (errmsg("dnsrepl ended this session: %s", subject)));
 }
 
