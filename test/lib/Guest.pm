@@ -48,7 +48,7 @@ sub greeting
 {
     my ($self, %option) = @_;
     my @cluster = @{ $self->{clusters} };
-    return pack('N H32 H32', $option{protocol} // 4, $self->{id}, $self->{life}) . string($self->{name}) . pack('Q>', 2**49) . pack('Q>', 2**49) . chr($option{flags} // 0)
+    return pack('N Q> H32 H32', $option{protocol} // 5, 0, $self->{id}, $self->{life}) . string($self->{name}) . pack('Q>', 2**49) . pack('Q>', 2**49) . chr($option{flags} // 0)
         . varint(scalar @cluster) . join('', map { pack 'H32', $_ } @cluster) . ($option{vector} // vector())
         . varint(scalar @{ $option{known} // [] }) . join '', map { my ($node, $life, $name, $at, $vector) = @$_; pack('H32 H32', $node, $life) . string($name) . pack('Q>', $at) . string($vector) } @{ $option{known} // [] };
 }
@@ -74,16 +74,18 @@ sub delta
 
 sub octets { return "'\\x" . unpack('H*', $_[0]) . "'" }
 sub hello { my ($self, %option) = @_; return "dnsrepl.hello('UTF8', " . octets($self->greeting(%option)) . ')' }
-sub merge { my ($self, $payload) = @_; return 'dnsrepl.merge(' . octets($payload) . ')' }
-sub chunk { my ($self, $payload, $delta, $seq) = @_; return 'dnsrepl.merge(' . octets($payload) . ", $delta, $seq)" }
-sub done { my ($self, $delta, $chunks) = @_; return "dnsrepl.merge_done($delta, $chunks)" }
+# For psql: says hello, and keeps the number of the session, which the other calls name.
+sub begin { my ($self, %option) = @_; return "\\set session 0\nSELECT ('x' || encode(substr(" . $self->hello(%option) . ", 5, 8), 'hex'))::bit(64)::bigint AS session \\gset\n" }
+sub merge { my ($self, $payload) = @_; return 'dnsrepl.merge(:session, ' . octets($payload) . ')' }
+sub chunk { my ($self, $payload, $delta, $seq) = @_; return 'dnsrepl.merge(:session, ' . octets($payload) . ", $delta, $seq)" }
+sub done { my ($self, $delta, $chunks) = @_; return "dnsrepl.merge_done(:session, $delta, $chunks)" }
 
 # Calls these functions; what psql printed, and the errors, each with its SQLSTATE.
 sub play
 {
     my ($self, $node, @call) = @_;
     my ($out, $err) = ('', '');
-    my $script = "\\set VERBOSITY verbose\nSELECT length(" . $self->hello . ");\n" . join '', map { "SELECT coalesce(encode($_, 'hex'), 'kept');\n" } @call;
+    my $script = "\\set VERBOSITY verbose\n" . $self->begin . join '', map { "SELECT coalesce(encode($_, 'hex'), 'kept');\n" } @call;
     $node->cluster->psql($node->db, $script, stdout => \$out, stderr => \$err, on_error_stop => 0, timeout => Dnsrepl::TIMEOUT * 2, extra_params => [ '-U', 'dnsrepl_link' ]);
     return ($out, $err);
 }

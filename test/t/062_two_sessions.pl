@@ -29,12 +29,12 @@ sub hello
     my ($digit, $its) = @_;
     my ($id, $life) = ids($digit);
     my $name = "peer$digit";
-    return "SELECT length(dnsrepl.hello('UTF8', '\\x00000004$id$life" . sprintf('%02x', length $name) . unpack('H*', $name) . '0002000000000000' . '0002000000000000' . '01' . ($its // $clusters) . "0000')) > 0";
+    return "SELECT ('x' || encode(substr(dnsrepl.hello('UTF8', '\\x00000005" . '0' x 16 . "$id$life" . sprintf('%02x', length $name) . unpack('H*', $name) . '0002000000000000' . '0002000000000000' . '01' . ($its // $clusters) . "0000'), 5, 8), 'hex'))::bit(64)::bigint AS session \\gset\n";
 }
 sub first { my ($digit) = @_; my ($id, $life) = ids($digit); return pack('a H32 H32 C a* C C C C', 'D', $id, $life, 5, "peer$digit", 0, 0, 0, 0) }
 sub zone { my ($name) = @_; my $wire = join '', map { pack 'C/a', $_ } split(/\./, $name), ''; return pack('C C/a Q> Q>', 1, $wire, 0, 0) }
-sub stage { my ($delta, $seq, $data) = @_; return "SELECT dnsrepl.merge('\\x" . seal($data) . "', $delta, $seq)" }
-sub done { my ($delta, $n) = @_; return "SELECT encode(dnsrepl.merge_done($delta, $n), 'hex')" }
+sub stage { my ($delta, $seq, $data) = @_; return "SELECT dnsrepl.merge(:session, '\\x" . seal($data) . "', $delta, $seq)" }
+sub done { my ($delta, $n) = @_; return "SELECT encode(dnsrepl.merge_done(:session, $delta, $n), 'hex')" }
 
 sub link_session { return $node->cluster->background_psql('pdns', on_error_stop => 0, timeout => Dnsrepl::TIMEOUT, extra_params => [ '-U', 'dnsrepl_link' ]) }
 sub zones_are
@@ -90,7 +90,7 @@ is($node->sql($kept), 'peer2|2|2', 'in chunks');
 my $three = link_session();
 $three->query_safe(hello(2, $stranger));
 is($node->sql($kept), 'peer2|2|2', 'and stays when another session of that node begins');
-$three->query_safe("SELECT dnsrepl.merge('\\x" . seal(first(2)) . "')");
+$three->query_safe("SELECT dnsrepl.merge(:session, '\\x" . seal(first(2)) . "')");
 is($node->sql($kept), 'peer2|1|1', 'until it sends another one');
 is($node->sql('SELECT count(*) FROM dnsrepl.join_preview()'), 1, 'which can be looked at');
 
@@ -99,12 +99,12 @@ my @statement = ((map { my $d = $_; hello($d), hello($d) } 1, 3), hello(2, $stra
 push @statement, map { stage(int rand 3, int rand 3, $_) } map { my $d = $_; first($d), first($d) . zone('a.example') . zone('x.example') } 1 .. 3;
 push @statement, map { stage(int rand 3, 1 + int rand 2, 'C' . $_) } zone('b.example'), zone('y.example') . zone('z.example'), zone('z.example') . zone('a.example'), '', "\x03\xff";
 push @statement, map { done(int rand 3, int rand 4) } 1 .. 6;
-push @statement, map { "SELECT dnsrepl.merge('\\x" . seal($_) . "')" } first(1) . zone('k.example'), first(3), 'C', '';
-push @statement, 'SELECT dnsrepl.flush()', "SELECT dnsrepl.compare('\\x00', 0, '')", "BEGIN", 'COMMIT', 'ROLLBACK';
+push @statement, map { "SELECT dnsrepl.merge(:session, '\\x" . seal($_) . "')" } first(1) . zone('k.example'), first(3), 'C', '';
+push @statement, 'SELECT dnsrepl.flush(:session)', "SELECT dnsrepl.compare(:session, '\\x00', 0, '')", "BEGIN", 'COMMIT', 'ROLLBACK';
 for my $round (1 .. $ENV{ROUNDS} // 2)
 {
     my @run = map {
-        my $script = "\\set VERBOSITY verbose\nSET statement_timeout = '20s';\n" . join '', map { $statement[ rand @statement ] . ";\n" } 1 .. 150;
+        my $script = "\\set VERBOSITY verbose\n\\set session 0\nSET statement_timeout = '20s';\n" . join '', map { $statement[ rand @statement ] . ";\n" } 1 .. 150;
         my ($out, $err) = ('', '');
         { h => IPC::Run::start([ 'psql', '-XAtq', '-d', $node->cluster->connstr('pdns'), '-U', 'dnsrepl_link' ], '<', \$script, '>', \$out, '2>', \$err), err => \$err }
     } 1 .. 4;

@@ -81,7 +81,7 @@ for my $s ([ $other, Guest::seal('random octets') ], [ $stranger, $stranger->del
 {
     my ($who, $says) = @$s;
     my ($o, $e) = ('', '');
-    $node->cluster->psql('pdns', 'SELECT ' . $who->hello(flags => 1) . '; SELECT ' . $who->merge($says), stdout => \$o, stderr => \$e, extra_params => [ '-U', 'dnsrepl_link' ]);
+    $node->cluster->psql('pdns', $who->begin(flags => 1) . 'SELECT ' . $who->merge($says), stdout => \$o, stderr => \$e, extra_params => [ '-U', 'dnsrepl_link' ]);
     is($e, '', "$who->{name} is kept");
 }
 ($status, $out, $err) = $node->try("SET client_min_messages = warning; SELECT zone, change FROM dnsrepl.join_preview() WHERE there IS NOT NULL");

@@ -74,7 +74,7 @@ $node->sql("INSERT INTO records (domain_id, name, type, content, ttl) SELECT id,
 for my $i (1 .. 12)
 {
     my $stranger = Guest->new("stranger$i", clusters => [ sprintf '%032x', $i + 100 ]);
-    my $script = 'SELECT ' . $stranger->hello(flags => 1) . '; SELECT ' . $stranger->merge(Guest::seal('D' . 'x' x 10_000)) . ';';
+    my $script = $stranger->begin(flags => 1) . 'SELECT ' . $stranger->merge(Guest::seal('D' . 'x' x 10_000)) . ';';
     $script .= join '', map { 'SELECT ' . $stranger->chunk($block, 1, $_) . ';' } 0, 1 if $i == 12;
     $node->cluster->psql('pdns', $script, stderr => \my $err, extra_params => [ '-U', 'dnsrepl_link' ]);
     like($err, qr/too large to be kept for dnsrepl.join_preview/, 'of a stranger little is kept') if $i == 12;
