@@ -81,7 +81,7 @@ settings_define(void)
 							"A large store takes longer. Deletions that are of no more use are collected by the way.",
 							&setting_check_interval, 30000, 0, INT_MAX / 4, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomBoolVariable("dnsrepl.allow_plaintext_secrets",
-							 "Links without encryption may carry private keys.", NULL,
+							 "Links may carry private keys though they are not encrypted, or the peer is not verified.", NULL,
 							 &setting_allow_plaintext_secrets, false, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("dnsrepl.greeted",
 							 "A peer has introduced itself in this session.",

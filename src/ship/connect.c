@@ -16,7 +16,10 @@
  */
 #include "postgres.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
@@ -433,22 +436,59 @@ peer_close(PeerConn *conn)
 	ReleaseExternalFD();
 }
 
-bool
-peer_is_private(PeerConn *conn)
+/* Does the socket that is there stay on this machine, whatever the connection string calls it? */
+static bool
+conn_is_local(PeerConn *conn)
 {
-	const char *address = PQhostaddr(conn->pg);
-	const char *host = PQhost(conn->pg);
+	struct sockaddr_storage a;
+	socklen_t	len = sizeof(a);
+
+	memset(&a, 0, sizeof(a));
+	if (getpeername(PQsocket(conn->pg), (struct sockaddr *) &a, &len) != 0)
+		return false;
+	if (a.ss_family == AF_UNIX)
+		return true;
+	if (a.ss_family == AF_INET)
+		return ntohl(((struct sockaddr_in *) &a)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	if (a.ss_family == AF_INET6)
+	{
+		const struct in6_addr *in = &((struct sockaddr_in6 *) &a)->sin6_addr;
+
+		return IN6_IS_ADDR_LOOPBACK(in) || (IN6_IS_ADDR_V4MAPPED(in) && in->s6_addr[12] == IN_LOOPBACKNET);
+	}
+	return false;
+}
+
+/* Is an option of libpq's one of two values, in this connection: by its string, a service file or the environment? */
+static bool
+conn_option_is(PeerConn *conn, const char *keyword, const char *value, const char *other)
+{
+	PQconninfoOption *options = PQconninfo(conn->pg);
+	bool		is = false;
+
+	for (PQconninfoOption *o = options; o && o->keyword; o++)
+		if (strcmp(o->keyword, keyword) == 0 && o->val)
+			is = strcmp(o->val, value) == 0 || strcmp(o->val, other) == 0;
+	if (options)
+		PQconninfoFree(options);
+	return is;
+}
+
+PeerTrust
+peer_trust(PeerConn *conn)
+{
 	const char *bits;
 
-	if (PQgssEncInUse(conn->pg))
-		return true;
-	if (PQsslInUse(conn->pg))
-	{
-		bits = PQsslAttribute(conn->pg, "key_bits");
-		return bits && atoi(bits) > 0;
-	}
-	return (host && is_absolute_path(host)) || (host && host[0] == '@') ||
-		(address && (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0));
+	/* GSSAPI encrypts only when each has proved to the other who it is */
+	if (conn_is_local(conn) || PQgssEncInUse(conn->pg))
+		return PEER_VERIFIED;
+	bits = PQsslInUse(conn->pg) ? PQsslAttribute(conn->pg, "key_bits") : NULL;
+	if (!bits || atoi(bits) <= 0)
+		return PEER_READABLE;
+	/* libpq has made sure of it, or there would be no connection */
+	if (conn_option_is(conn, "sslmode", "verify-ca", "verify-full") || conn_option_is(conn, "channel_binding", "require", "require"))
+		return PEER_VERIFIED;
+	return PEER_UNVERIFIED;
 }
 
 uint64

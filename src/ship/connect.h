@@ -10,6 +10,8 @@
 
 #include "datatype/timestamp.h"
 
+#include "store/delta.h"
+
 #define MAX_CALL_PARAMS 5
 
 typedef struct PeerConn PeerConn;
@@ -39,10 +41,12 @@ extern PeerConn *peer_open(const char *conninfo, const char *application_name);
 extern void peer_close(PeerConn *conn);
 
 /*
- * Can nobody on the way read along? TLS or GSSAPI with encryption, or a connection that does not leave this machine (a Unix
- * socket, loopback). TLS with a NULL cipher, for those who may not encrypt, is none.
+ * May it carry private keys? Verified: TLS with a certificate that was checked (sslmode=verify-ca or verify-full), or with
+ * SCRAM bound to the channel (channel_binding=require), GSSAPI with encryption, or a connection that does not leave this machine
+ * (a Unix socket, loopback). Unverified: encrypted, for whoever has answered. TLS with a NULL cipher, for those who may not
+ * encrypt, can be read along.
  */
-extern bool peer_is_private(PeerConn *conn);
+extern PeerTrust peer_trust(PeerConn *conn);
 
 /* The number that the peer has given to this session; 0 at first. */
 extern uint64 peer_session(const PeerConn *conn);

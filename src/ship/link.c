@@ -75,7 +75,7 @@ typedef struct Link
 	NodeInfo	node;			/* this one */
 	pg_uuid_t	life;
 	PeerConn   *conn;
-	bool		secrets;		/* it may carry private keys */
+	PeerTrust	trust;			/* may it carry private keys? */
 	Delta	   *delta;
 	pg_uuid_t	peer_node;
 	pg_uuid_t	peer_life;
@@ -325,7 +325,7 @@ link_ship(Link *link)
 	if (link_life_is_over(link))
 		link_greet(link);
 	peer = (DeltaFor) {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
-		.vector_len = link->vector_len, .exact = link->exact, .secrets = link->secrets || setting_allow_plaintext_secrets};
+		.vector_len = link->vector_len, .exact = link->exact, .trust = setting_allow_plaintext_secrets ? PEER_VERIFIED : link->trust};
 	worker_enter();
 	link->delta = delta_cut(&peer);
 	worker_leave();
@@ -362,7 +362,7 @@ link_compare(Link *link)
 	MemoryContext caller = MemoryContextSwitchTo(link->work);
 	ZoneRef    *zones;
 	DeltaFor	peer = {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
-	.vector_len = link->vector_len, .secrets = link->secrets || setting_allow_plaintext_secrets};
+	.vector_len = link->vector_len, .trust = setting_allow_plaintext_secrets ? PEER_VERIFIED : link->trust};
 
 	link_state_set_waiting(link->state, true);
 	peer.nzones = compare_peer(link->conn, link->name, link->vector, link->vector_len, &link->different, &zones);
@@ -477,7 +477,7 @@ link_session(Link *link)
 	pgstat_report_activity(STATE_RUNNING, "connecting");
 	link->conn = peer_open(conninfo, psprintf("dnsrepl %s", link->node.name));
 	explicit_bzero(conninfo, strlen(conninfo));
-	link->secrets = peer_is_private(link->conn);
+	link->trust = peer_trust(link->conn);
 	peer_prepare(link->conn, &call_hello, 1);
 	link->told = 0;
 	link->different = PG_UINT64_MAX;	/* an earlier session may have noted something: the first comparison that finds nothing clears it */

@@ -188,7 +188,7 @@ cut_secret(Cut *c, int32 zone, const uint8 *key, size_t key_len, const VersionSe
 {
 	int			table = key_number(key, key_len);
 
-	if (c->peer->secrets || (table != TABLE_CRYPTOKEYS && table != TABLE_TSIGKEYS))
+	if (c->peer->trust == PEER_VERIFIED || (table != TABLE_CRYPTOKEYS && table != TABLE_TSIGKEYS))
 		return;
 	for (int i = 0; i < set->n; i++)
 	{
@@ -208,12 +208,14 @@ secrets_refuse(Cut *c)
 {
 	const ZoneRef *z = cut_zone(c, c->secret_zone);
 
+	/* the status has room for message and detail: what to do comes first */
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("private keys are not sent over a link without encryption"),
-			 errdetail("%d keys wait, and all that was written with or after them; the first: %s.", c->secrets,
+			 c->peer->trust == PEER_READABLE ? errmsg("private keys are not sent over a link without encryption")
+			 : errmsg("private keys are not sent to a peer that is not verified"),
+			 errdetail("The connection string needs sslmode=verify-full and sslrootcert. %d keys wait, and all that was written with or after them; the first: %s.", c->secrets,
 					   z->table ? "a TSIG key" : psprintf("a key of zone \"%s\"", zone_text(z->name, z->name_len))),
-			 errhint("Use sslmode=verify-full in the link's connection string, or set dnsrepl.allow_plaintext_secrets.")));
+			 errhint("dnsrepl.allow_plaintext_secrets sends keys over any link.")));
 }
 
 /* A unit with more than a peer takes: whoever edits it leaves one version. */

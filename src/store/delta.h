@@ -24,6 +24,14 @@ typedef struct Delta Delta;
 #define DELTA_REPAIR	2		/* the zones in it differ at both ends, though both hold the same: see merge/merge.c */
 #define DELTA_FLAGS		3
 
+/* What the connection to a peer is good for. */
+typedef enum PeerTrust
+{
+	PEER_READABLE,				/* somebody on the way can read along */
+	PEER_UNVERIFIED,			/* nobody can, but it may be anybody's */
+	PEER_VERIFIED				/* private keys may be sent */
+} PeerTrust;
+
 /* The peer that a delta is cut for. */
 typedef struct DeltaFor
 {
@@ -32,7 +40,7 @@ typedef struct DeltaFor
 	const uint8 *vector;		/* what it holds, encoded, as it came in a greeting or an answer */
 	size_t		vector_len;
 	bool		exact;			/* only that; else also what a vector of that life that came here since has shown */
-	bool		secrets;		/* private keys may be sent */
+	PeerTrust	trust;
 	int			nzones;			/* > 0: a repair of these zones (in zone_order), whatever the peer holds */
 	const ZoneRef *zones;
 } DeltaFor;

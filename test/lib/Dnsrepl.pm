@@ -441,6 +441,13 @@ sub pdnsutil
 
 sub free_port { return PostgreSQL::Test::Cluster::get_free_port() }
 
+# An address of this machine that is not loopback; undef if there is none. (pg_hba.conf calls it samehost)
+sub address_elsewhere
+{
+    my ($found) = grep { /^\d+\.\d+\.\d+\.\d+$/ && !/^127\./ } split ' ', qx(hostname -I 2>/dev/null);
+    return $found;
+}
+
 sub spawn
 {
     my ($what, $log, @command) = @_;
