@@ -23,7 +23,7 @@ OBJS = $(SOURCES:.c=.o)
 # The extension script, in the order in which its pieces build upon each other.
 SQL_PIECES = src/dnsrepl.sql \
 	src/type/dnsname.sql src/type/rrtype.sql src/type/rr.sql src/type/record.sql \
-	src/store/store.sql src/store/user_table.sql src/store/policy.sql src/write/write.sql src/zone/check_zone.sql src/zone/zone_file.sql src/merge/merge.sql src/ship/server.sql src/ship/ship.sql \
+	src/store/store.sql src/store/user_table.sql src/store/policy.sql src/write/write.sql src/zone/check_zone.sql src/zone/zone_file.sql src/merge/merge.sql src/merge/guest.sql src/ship/server.sql src/ship/ship.sql \
 	src/status/status.sql src/status/conflict.sql src/status/check.sql src/setup/setup.sql src/setup/adopt.sql src/grants.sql
 SCRIPT = $(EXTENSION)--$(EXTVERSION).sql
 

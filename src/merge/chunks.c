@@ -12,11 +12,13 @@
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/ipc.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -220,6 +222,38 @@ chunks_merged(const pg_uuid_t *node)
 	chunks_unstage(node);
 	if (staging_delete(node, KEPT))
 		(void) owner_execute("DELETE FROM dnsrepl.stranger WHERE node = $1", 1, types, values);
+}
+
+static pg_uuid_t left;			/* whose chunks these are */
+static bool any_left = false;
+
+/* As temporary tables go: in a transaction of its own. A server that is stopped at once leaves it to the next hello(). */
+static void
+chunks_exit(int code, Datum arg)
+{
+	if (!any_left)
+		return;
+	any_left = false;
+	AbortOutOfAnyTransaction();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (OidIsValid(schema_find("staging")))
+		(void) staging_delete(&left, session_number());
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+void
+chunks_end_with_session(const pg_uuid_t *node)
+{
+	static bool registered = false;
+
+	if (!registered)
+		before_shmem_exit(chunks_exit, (Datum) 0);
+	registered = true;
+	any_left = node != NULL;
+	if (node)
+		left = *node;
 }
 
 void

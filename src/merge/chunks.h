@@ -35,6 +35,9 @@ extern void chunk_stage(const Chunks *c, int32 seq, struct varlena *payload, boo
 /* Takes away what this session has staged, and what sessions of that node have left that are over. */
 extern void chunks_unstage(const pg_uuid_t *node);
 
+/* What this session stages of a delta, and neither merges nor keeps, goes when it ends; NULL: there is nothing any more. */
+extern void chunks_end_with_session(const pg_uuid_t *node);
+
 /* The sender's delta has been merged: there is no need to keep an earlier one. */
 extern void chunks_merged(const pg_uuid_t *node);
 

@@ -3,7 +3,7 @@
  *
  * The receiver's side of who may be a peer: the same protocol, another node, another name, the same encoding, the same cluster
  * or one that can become it. The answer is this node's greeting. The session is told to end by itself when its peer has gone
- * silent.
+ * silent. A role of a peer's own is bound to the node that speaks through it first (peer_role.c).
  *
  * It gets a number, which every later call has to name: so two peers that a connection pooler lets share a session notice that. Who has
  * said hello is forgotten when the session is reset, or the role is another.
@@ -22,9 +22,11 @@
 #include "utils/snapmgr.h"
 
 #include "dnsrepl.h"
+#include "merge/accept.h"
 #include "merge/call.h"
 #include "merge/chunks.h"
 #include "merge/greet.h"
+#include "merge/peer_role.h"
 #include "store/clock.h"
 #include "store/codec.h"
 #include "store/guest_life.h"
@@ -47,6 +49,7 @@ guest_require(int64 session)
 				 errmsg("the link shares its session with another client"),
 				 errdetail("A connection pooler must not give a session to another client as long as a link has it."),
 				 errhint("Let links connect to the server itself, or by a pooler in session mode.")));
+	peer_role_check(&guest.node, guest.name);	/* somebody may have been bound meanwhile */
 	return &guest;
 }
 
@@ -82,6 +85,7 @@ guest_check(const Greeting *g, const NodeInfo *me, const char *encoding)
 						PROTOCOL_VERSION),
 				 errhint("Install the same version of dnsrepl on both.")));
 	pg_verifymbstr(g->name, (int) strlen(g->name), false);
+	peer_role_check(&g->node, g->name);
 	if (memcmp(&g->node, &me->id, UUID_LEN) == 0)
 		guest_is_me(g, me);
 	if (strcmp(g->name, me->name) == 0)
@@ -177,6 +181,8 @@ dnsrepl_hello(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("two servers say that they are node \"%s\": this is the copy", g.name)));
+	peer_role_bind(&g.node, g.name);
+	accept_know(&g.node, g.name);
 	guest_enter(&g);
 	/* what is known is of no great concern, and its lock comes after all others: capture may take some at the end */
 	if (!guest_unite(&g, &me) && private_lock(LOCK_VECTOR, 0, ExclusiveLock, true))

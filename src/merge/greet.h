@@ -24,7 +24,7 @@ typedef struct Guest
 	pg_uuid_t  *clusters;		/* in TopMemoryContext */
 } Guest;
 
-/* The node that has said hello in this session and got this number, or 08P01, 55000. */
+/* The node that has said hello in this session and got this number, or 08P01, 55000; 42501 if its role may not speak for it any more. */
 extern const Guest *guest_require(int64 session);
 
 /* A delta of it has been merged. */

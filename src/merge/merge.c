@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "dnsrepl.h"
+#include "merge/accept.h"
 #include "merge/call.h"
 #include "merge/chunks.h"
 #include "merge/delta_read.h"
@@ -77,6 +78,8 @@ typedef struct Merge
 			   *my_collected,
 			   *now;				/* what is held afterwards */
 	NodeInfo	me;
+	const Guest *guest;
+	List	   *limits;			/* of what the sender may change: accept.h */
 	JoinMode	joining;			/* this node joins the sender's cluster */
 	int			nzones,
 				cap_zones;
@@ -120,6 +123,7 @@ zones_room(Merge *m)
 static void
 zones_add(Merge *m, const DeltaItem *item)
 {
+	static const uint8 serial_key[] = {TABLE_SERIAL >> 8, TABLE_SERIAL & 0xff};
 	const ZoneRef *z = &item->zone;
 	MergeZone  *new;
 
@@ -136,7 +140,7 @@ zones_add(Merge *m, const DeltaItem *item)
 		peer_nonsense("A delta has too many zones.");
 	new = zones_room(m);
 	new->ref = *z;
-	new->serial = item->serial;
+	new->serial = accept_unit(m->limits, z, serial_key, sizeof(serial_key)) ? item->serial : 0;
 	new->served = item->served;
 	new->ref.name = palloc(z->name_len + 1);
 	if (z->name_len)
@@ -283,6 +287,18 @@ unit_refuse(const MergeZone *z, const GroupUnit *u)
 			 errhint("An edit of it, at the node that has more of them, leaves one.")));
 }
 
+static bool
+unit_changes(const bool *keep, int nkeep, const bool *take, int ntake)
+{
+	bool		changes = false;
+
+	for (int i = 0; i < nkeep; i++)
+		changes |= !keep[i];
+	for (int i = 0; i < ntake; i++)
+		changes |= take[i];
+	return changes;
+}
+
 /* The unit's versions after the merge rule, written to the store; false if nothing has changed. */
 static bool
 unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
@@ -308,6 +324,8 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 	}
 	else
 		merge_rule(mine, set.n, m->mine, theirs, item->nversions, m->in.theirs, keep, take);
+	if (m->limits && unit_changes(keep, set.n, take, item->nversions) && !accept_unit(m->limits, &z->ref, u->key, u->key_len))
+		accept_refuse(m->guest, &z->ref, u->key, u->key_len);
 
 	u->set.v = palloc(sizeof(Version) * (size_t) (set.n + item->nversions + 1));
 	u->set.n = 0;
@@ -534,6 +552,8 @@ zone_leave(Merge *m)
 	if (m->zone < 0)
 		return;
 	z = &m->zones[m->zone];
+	if (z->ref.made && !accept_zone(m->limits, &z->ref))
+		accept_refuse(m->guest, &z->ref, NULL, 0);
 	if (!z->free && (z->ref.state.dnames > 0 || store_tally(m->store, z->ref.number)->dnames > 0))
 		zone_sum_anew(m->store, &z->ref);	/* what is below a DNAME is of other groups */
 	if (z->free)
@@ -752,6 +772,8 @@ merge_run(const Guest *guest, const Chunks *chunks)
 
 	tables_refresh();
 	(void) table_domains();
+	m->guest = guest;
+	m->limits = accept_limits(guest);
 	initStringInfo(&m->last_key);
 	while (!private_lock_within(LOCK_MERGE, 0, ExclusiveLock, PROGRESS_EVERY / 2))
 		progress();
@@ -761,6 +783,7 @@ merge_run(const Guest *guest, const Chunks *chunks)
 	if (!merge_may(m, guest))
 	{
 		chunks_keep(&guest->node, guest->name, chunks);
+		chunks_end_with_session(NULL);
 		return merge_refused(m, ANSWER_KEPT);
 	}
 	if (!delta_header(&m->in, &r, &guest->node, &guest->life, m->mine))
@@ -815,6 +838,7 @@ dnsrepl_merge_chunk(PG_FUNCTION_ARGS)
 	node_require(&me);
 	if (PG_GETARG_INT32(3) == 0)	/* a delta begins: what there is of an earlier one is of no use */
 		chunks_unstage(&staged.node);
+	chunks_end_with_session(&staged.node);
 	chunk_stage(&staged, PG_GETARG_INT32(3), (struct varlena *) payload_get(fcinfo), guest_meeting(&me) == MEET_STRANGERS);
 	call_end(level);
 	PG_RETURN_NULL();
