@@ -7,6 +7,7 @@
 
 #include "dnsrepl.h"
 #include "merge/delta_read.h"
+#include "store/claim.h"
 #include "store/clock.h"
 #include "store/delta.h"
 #include "store/image.h"
@@ -16,24 +17,20 @@
 
 /* ---------- the header ---------- */
 
-/* Somebody holds writes of this life that it has not made. */
+/* What is believed of an entry. */
 static void
-life_check(const WireEntry *e, const Vector *mine)
+header_believe(DeltaRead *d, const WireEntry *e, int32 origin, const pg_uuid_t *sender_life)
 {
-	NodeSlot   *slot = clock_slot();
-	VectorEntry claim = {.origin = slot->origin, .head = e->head, .nranges = e->nranges, .ranges = e->ranges};
-
-	if (memcmp(&e->origin, &slot->life, UUID_LEN) != 0)
-		return;
-	if (slot->origin == 0 || !vector_covers_entry(mine, &claim))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the peer holds writes of this node's present life that it has not made"),
-				 errhint("A copy of this node may be running.")));
+	if (origin == clock_slot()->origin)
+		return;					/* this node knows better */
+	if (claim_in_time(e) || (sender_life && memcmp(&e->origin, sender_life, UUID_LEN) == 0))
+		vector_add(d->believed, origin, e->head, e->ranges, e->nranges);
+	else
+		claim_add(d->ahead, origin, e);
 }
 
 static void
-header_vector(DeltaRead *d, WireReader *r, const Vector *mine)
+header_vector(DeltaRead *d, WireReader *r, const pg_uuid_t *sender_life, const char *name)
 {
 	WireEntry  *entries;
 
@@ -42,12 +39,14 @@ header_vector(DeltaRead *d, WireReader *r, const Vector *mine)
 	if (!entries)
 		peer_nonsense("The vector of a delta cannot be read.");
 	d->vector_len = (size_t) (r->p - d->vector);
+	claims_check(entries, d->norigins, name);
 	d->theirs = vector_new();
+	d->believed = vector_new();
+	d->ahead = vector_new();
 	d->origins = palloc(sizeof(int32) * (size_t) (d->norigins + 1));
 	for (int i = 0; i < d->norigins; i++)
 	{
 		progress();
-		life_check(&entries[i], mine);
 		if (entries[i].node[0] == '\0')
 			peer_nonsense("An origin has no node.");
 		pg_verifymbstr(entries[i].node, (int) strlen(entries[i].node), false);
@@ -55,18 +54,20 @@ header_vector(DeltaRead *d, WireReader *r, const Vector *mine)
 		if (vector_find(d->theirs, d->origins[i]))
 			peer_nonsense("An origin is twice in a vector.");
 		vector_add(d->theirs, d->origins[i], entries[i].head, entries[i].ranges, entries[i].nranges);
+		header_believe(d, &entries[i], d->origins[i], sender_life);
 	}
 }
 
 /* Does this node hold all that the delta leaves out? */
 static bool
-header_base(WireReader *r, const Vector *mine)
+header_base(WireReader *r, const Vector *mine, const char *name)
 {
 	int			n;
 	WireEntry  *entries = entries_decode(r, &n);
 
 	if (!entries)
 		peer_nonsense("The base of a delta cannot be read.");
+	claims_check(entries, n, name);
 	for (int i = 0; i < n; i++)
 	{
 		VectorEntry e = {.origin = origin_find(&entries[i].origin), .head = entries[i].head,
@@ -95,13 +96,13 @@ header_collected(DeltaRead *d, WireReader *r)
 		int32		origin = origin_find(&entries[i].origin);
 
 		progress();
-		if (origin && vector_covers(d->theirs, origin, entries[i].head))
+		if (origin && (vector_covers(d->believed, origin, entries[i].head) || vector_covers(d->ahead, origin, entries[i].head)))
 			vector_add(d->collected, origin, entries[i].head, NULL, 0);
 	}
 }
 
 bool
-delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid_t *sender_life, const Vector *mine)
+delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid_t *sender_life, const char *name, const Vector *mine)
 {
 	pg_uuid_t	node,
 				life;
@@ -115,8 +116,8 @@ delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid
 	(void) wire_get_string(r, NAMEDATALEN - 1, &len);
 	if (r->bad || memcmp(&node, sender, UUID_LEN) != 0 || (sender_life && memcmp(&life, sender_life, UUID_LEN) != 0))
 		peer_nonsense("A delta is not of the node that said hello.");
-	header_vector(d, r, mine);
-	based = header_base(r, mine);
+	header_vector(d, r, sender_life, name);
+	based = header_base(r, mine, name);
 	header_collected(d, r);
 	/* it has some zones, not what may be new in others */
 	if (d->flags & DELTA_REPAIR)
@@ -167,6 +168,8 @@ item_version(DeltaRead *d, WireReader *r, Version *v)
 		peer_nonsense("A version cannot be read.");
 	if (!pg_verifymbstr((const char *) image.head.user, (int) image.head.user_len, true))
 		peer_nonsense("The author of a version is not text.");
+	if (v->dot.stamp > clock_limit() && v->dot.origin != clock_slot()->origin && !vector_covers(d->believed, v->dot.origin, v->dot.stamp))
+		claim_add_stamp(d->ahead, v->dot.origin, v->dot.stamp);
 }
 
 static void
@@ -174,6 +177,7 @@ item_unit(DeltaRead *d, WireReader *r, DeltaItem *item)
 {
 	uint64		n;
 
+	d->units = true;
 	item->key = wire_get_string(r, MAX_KEY_SIZE, &item->key_len);
 	if (!item->key || !key_well_formed(item->key, item->key_len))
 		peer_nonsense("The key of a unit cannot be read.");

@@ -13,7 +13,10 @@
 /* What the header of a delta says. */
 typedef struct DeltaRead
 {
-	Vector	   *theirs;			/* what the sender holds */
+	Vector	   *theirs;			/* what the sender holds: by this its versions and ours are merged */
+	Vector	   *believed;		/* as much of it as is believed (store/claim.h), and counts as held here after the merge */
+	Vector	   *ahead;			/* more of it, if the delta has units: of entries ahead of the clock */
+	bool		units;			/* it has */
 	Vector	   *collected;		/* how far it may have collected deletions */
 	uint8		flags;			/* DELTA_FULL and so on */
 	int32	   *origins;		/* local numbers by index in the header's vector */
@@ -36,9 +39,10 @@ typedef struct DeltaItem
 
 /*
  * Reads the header. False if the delta was cut for more than this node holds (mine). It must be from that node, and that life
- * of it (NULL: any). Origins that are new here get their numbers: only under the merge lock.
+ * of it (NULL: any; name: what it is called, or NULL for a delta that is only looked at). Origins that are new here get their numbers: only under the merge lock.
  */
-extern bool delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid_t *sender_life, const Vector *mine);
+extern bool delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid_t *sender_life, const char *name,
+						 const Vector *mine);
 
 /* Opens the next chunk, and skips the header of the first; false at the end. */
 extern bool delta_chunk(Chunks *chunks, WireReader *r);

@@ -27,6 +27,7 @@
 #include "merge/chunks.h"
 #include "merge/greet.h"
 #include "merge/peer_role.h"
+#include "store/claim.h"
 #include "store/clock.h"
 #include "store/codec.h"
 #include "store/guest_life.h"
@@ -181,6 +182,7 @@ dnsrepl_hello(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("two servers say that they are node \"%s\": this is the copy", g.name)));
+	claims_check_greeting(&g, g.name);
 	peer_role_bind(&g.node, g.name);
 	accept_know(&g.node, g.name);
 	guest_enter(&g);

@@ -271,7 +271,7 @@ preview_delta(Preview *p, Chunks chunks, const Vector *mine, MemoryContext scrat
 
 	if (!chunks_next(&first, &r))
 		return;
-	(void) delta_header(&in, &r, &chunks.node, NULL, mine);
+	(void) delta_header(&in, &r, &chunks.node, NULL, NULL, mine);
 	while (delta_chunk(&chunks, &r))
 		for (;;)
 		{

@@ -735,14 +735,21 @@ static Vector *
 merge_holdings(Merge *m, const Guest *guest)
 {
 	Vector	   *now = m->now;
-	KnownVector known = {.node = guest->node, .life = guest->life, .heard = GetCurrentTimestamp(), .vector = m->in.vector,
-	.vector_len = m->in.vector_len};
+	KnownVector known = {.node = guest->node, .life = guest->life, .heard = GetCurrentTimestamp()};
+	StringInfoData holds;
 
+	if (m->in.units)
+		vector_join(m->in.believed, m->in.ahead);
+	vector_join(now, m->in.believed);
 	if (m->me.damaged)
 		mend_store(now);
 	if (m->changed || !vector_covers_all(m->mine, now))
 		clock_store_changed();
 	holdings_write(now, m->in.collected);
+	initStringInfo(&holds);
+	vector_encode(&holds, m->in.believed);
+	known.vector = (uint8 *) holds.data;
+	known.vector_len = (size_t) holds.len;
 	strlcpy(known.name, guest->name, NAMEDATALEN);
 	if (known_is_kept(&known, now))
 		peer_vector_write(&known);
@@ -754,7 +761,7 @@ static void
 merge_foresee(Merge *m)
 {
 	m->now = vector_copy(m->mine);
-	vector_join(m->now, m->in.theirs);
+	vector_join(m->now, m->in.believed);
 	if (!vector_fits(m->now, OWN_ENTRIES) && !vector_covers_all(m->mine, m->now))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -786,7 +793,7 @@ merge_run(const Guest *guest, const Chunks *chunks)
 		chunks_end_with_session(NULL);
 		return merge_refused(m, ANSWER_KEPT);
 	}
-	if (!delta_header(&m->in, &r, &guest->node, &guest->life, m->mine))
+	if (!delta_header(&m->in, &r, &guest->node, &guest->life, guest->name, m->mine))
 		return merge_refused(m, ANSWER_REBASE);
 	m->my_collected = collected_read(GetActiveSnapshot());
 	merge_foresee(m);

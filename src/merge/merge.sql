@@ -143,6 +143,15 @@ CREATE FUNCTION dnsrepl.become_other() RETURNS void
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_become_other' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.become_other() IS 'this database is a copy of a node that is alive: it becomes a node of its own';
 
+-- Somebody claims what this node has not written (new_life.c).
+CREATE FUNCTION dnsrepl.settle_dispute() RETURNS boolean
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_settle_dispute' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.settle_dispute() IS 'begins a new life if somebody claims writes of the present one that it has not made, and writes its last ones anew; true: there is more to do';
+
+CREATE FUNCTION dnsrepl.disputed(OUT at timestamptz, OUT peer text, OUT times bigint) RETURNS record
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_disputed' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.disputed() IS 'for dnsrepl.problem: when a peer showed writes of this node that it had not made';
+
 CREATE FUNCTION dnsrepl.rename_node(name text) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -33,6 +33,7 @@
 #include "ship/peer.h"
 #include "ship/roster.h"
 #include "ship/worker.h"
+#include "store/claim.h"
 #include "store/clock.h"
 #include "store/delta.h"
 #include "store/greeting.h"
@@ -201,6 +202,7 @@ link_greet(Link *link)
 				 errmsg("the peer's greeting is not one of dnsrepl")));
 	greeting_check(link, &peer);
 	peer_set_session(link->conn, peer.session);
+	claims_check_greeting(&peer, link->name);
 	link->peer_node = peer.node;
 	link->peer_life = peer.life;
 	link->greeted = GetCurrentTimestamp();
@@ -249,6 +251,7 @@ link_take_answer(Link *link)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("the peer's answer is not one of dnsrepl")));
+	claims_check_encoded(answer.vector, answer.vector_len, link->name);
 	link_learn(link, answer.vector, answer.vector_len);
 	if (answer.status == ANSWER_KEPT)
 		link->meeting = MEET_STRANGERS;

@@ -150,6 +150,10 @@ CREATE VIEW dnsrepl.problem AS
          'nodes beyond 1000 do not become members, and deletions are not kept for those that were never heard of; DELETE FROM dnsrepl.roll those that are none'
     FROM dnsrepl.roll HAVING count(*) >= 1000
   UNION ALL
+  SELECT 'all tables', NULL, NULL, format('peer "%s" held writes of this node that it had not made: it has begun a new life', d.peer), d.at, d.times,
+         'nothing to mend: what it wrote lately is written anew. But somebody claims what is not so, or a copy of this machine runs: see who may log in as a peer'
+    FROM dnsrepl.disputed() d WHERE d.at > now() - interval '1 hour'
+  UNION ALL
   SELECT NULL, NULL, NULL,
          CASE WHEN s.off > 1 AND s.off * 2 > s.all_links THEN format('the clock of this server is %s %s that of node "%s", and of most others', s.skew, s.way, s.name)
               ELSE format('the clocks of this server and of "%s" differ: that one is %s %s', s.name, s.skew, CASE s.way WHEN 'behind' THEN 'ahead' ELSE 'behind' END) END,

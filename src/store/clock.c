@@ -140,7 +140,9 @@ clock_slot(void)
 	{
 		slot_begin_life(slot);
 		slot->last = 0;
-		slot->other = false;
+		slot->other = slot->disputed = false;
+		slot->disputed_at = 0;
+		slot->disputes = slot->anew = 0;
 		slot->database = MyDatabaseId;
 		pg_atomic_write_u64(&slot->commits, 1);
 		pg_atomic_write_u32(&slot->parked, 0);
@@ -208,11 +210,49 @@ slot_head(NodeSlot *slot)
 	return head;
 }
 
-/* Stamps from here on do not drag the clock along. */
-static int64
+int64
 clock_limit(void)
 {
 	return clock_now() + (((int64) setting_max_clock_skew * 1000) << STAMP_COUNTER_BITS);
+}
+
+bool
+clock_never_drew(const pg_uuid_t *life, int64 stamp)
+{
+	NodeSlot   *slot = clock_slot();
+	bool		never;
+
+	LWLockAcquire(slot->lock, LW_SHARED);
+	/* one that has written nothing is nobody's to speak of */
+	never = memcmp(life, &slot->life, UUID_LEN) == 0 && (slot->origin == 0 || stamp > slot->drawn);
+	LWLockRelease(slot->lock);
+	return never;
+}
+
+#define DISPUTE_KEEPALIVES 12	/* a minute, by default */
+
+long
+clock_dispute(const char *by)
+{
+	NodeSlot   *slot = clock_slot();
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz due;
+
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	due = slot->disputed_at ? TimestampTzPlusMilliseconds(slot->disputed_at, DISPUTE_KEEPALIVES * setting_keepalive) : 0;
+	if (now >= due && !slot->disputed)
+	{
+		slot->disputed = true;
+		slot->disputed_at = now;
+		strlcpy(slot->disputed_by, by, NAMEDATALEN);
+		slot->disputes++;
+	}
+	due = slot->disputed ? now : due;
+	LWLockRelease(slot->lock);
+	if (due > now)
+		return (long) ((due - now) / USECS_PER_SEC) + 1;
+	wake_all(slot, WAKE_MANAGER);
+	return 0;
 }
 
 static bool

@@ -78,6 +78,13 @@ typedef struct NodeSlot
 	pg_atomic_uint32 greetings; /* counts peers that came: a link that could not reach its own may try again */
 	pg_atomic_uint32 suspended_resolver;	/* a function that had to be ended with its session (allowance.h) */
 	GuestLife	guests[MAX_GUEST_LIVES];
+	bool		disputed;		/* a new life is to begin: clock_dispute() */
+	TimestampTz disputed_at;	/* when somebody has shown stamps of this life that it never drew; 0: never */
+	char		disputed_by[NAMEDATALEN];
+	int64		disputes;		/* how often */
+	int32		anew;			/* the life whose last writes are to be written anew; 0: none */
+	int64		anew_since;		/* after this stamp, */
+	int64		anew_left;		/* and not more units than this */
 	pg_atomic_uint64 counts[COUNTS];
 	ConditionVariable acked;	/* broadcast when a link's peer has confirmed something */
 	ConditionVariable origin_made;	/* broadcast when this life's origin has been committed */
@@ -116,6 +123,18 @@ extern int64 clock_draw(int32 origin, bool made_here, int64 *low);
  * set back), and none is in flight: begins a new life, whose stamps are right again.
  */
 extern void clock_mend(void);
+
+/* Stamps beyond are ahead of the clock by more than dnsrepl.max_clock_skew. */
+extern int64 clock_limit(void);
+
+/* Is that this node's present life, and a stamp that it has not drawn? */
+extern bool clock_never_drew(const pg_uuid_t *life, int64 stamp);
+
+/*
+ * Somebody shows such a stamp: the manager begins a new life, and has its last writes written anew (merge/new_life.c). Not more
+ * often than every DISPUTE_KEEPALIVES: else nothing is done, and it returns in how many seconds something would be.
+ */
+extern long clock_dispute(const char *by);
 
 /* Takes notice of a stamp from elsewhere; one too far ahead of the clock does not drag it along. */
 extern void clock_saw(int64 stamp);
