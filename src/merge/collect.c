@@ -65,16 +65,17 @@ vectors_meet(Vector *stable, const char *sql, bool must)
 }
 
 static Vector *
-collect_vector(bool members)
+collect_vector(bool long_ago, bool members)
 {
 	OwnerScope	scope = owner_enter();
 	MemoryContext caller = CurrentMemoryContext;
-	Vector	   *v;
+	Vector	   *v = NULL;
 
 	SPI_connect();
-	v = vectors_meet(NULL, "SELECT l.vector FROM dnsrepl.vector_log l, dnsrepl.node n"
+	if (long_ago)
+		v = vectors_meet(NULL, "SELECT l.vector FROM dnsrepl.vector_log l, dnsrepl.node n"
 					 " WHERE l.at <= now() - make_interval(secs => $1) AND n.damaged IS NULL ORDER BY l.at DESC LIMIT 1", true);
-	if (v && members)
+	if (members && (v || !long_ago))
 		/* where there are more members than there can be, some were made up: who was never heard of does not count */
 		v = vectors_meet(v, "SELECT p.vector FROM dnsrepl.roll r LEFT JOIN dnsrepl.peer_vector p USING (node)"
 						 " WHERE NOT r.evicted AND r.node <> (SELECT id FROM dnsrepl.node) AND $1 >= 0"
@@ -94,13 +95,19 @@ collect_vector(bool members)
 Vector *
 collect_old(void)
 {
-	return collect_vector(false);
+	return collect_vector(true, false);
 }
 
 Vector *
 collect_stable(void)
 {
-	return collect_vector(true);
+	return collect_vector(true, true);
+}
+
+Vector *
+collect_members(void)
+{
+	return collect_vector(false, true);
 }
 
 /* ---------- one zone ---------- */

@@ -15,6 +15,9 @@ extern Vector *collect_old(void);
  */
 extern Vector *collect_stable(void);
 
+/* What every member is known to hold; NULL: of one it is not known, or there is none. */
+extern Vector *collect_members(void);
+
 /*
  * Removes from the store what of a zone is deleted, or dead with a zone that was deleted, as far as it is stable; at most so
  * many versions. Locks the zone's row, and does nothing if somebody has it. `collected` gets their dots. *missed is set if something

@@ -17,16 +17,31 @@
 
 /* ---------- the header ---------- */
 
-/* What is believed of an entry. */
+/* Once for each life, in each session. */
 static void
-header_believe(DeltaRead *d, const WireEntry *e, int32 origin, const pg_uuid_t *sender_life)
+ahead_log(const WireEntry *e, const char *name)
 {
-	if (origin == clock_slot()->origin)
-		return;					/* this node knows better */
-	if (claim_in_time(e) || (sender_life && memcmp(&e->origin, sender_life, UUID_LEN) == 0))
+	static pg_uuid_t last;
+
+	if (!name || memcmp(&last, &e->origin, UUID_LEN) == 0)
+		return;
+	last = e->origin;
+	ereport(LOG,
+			(errmsg("dnsrepl: node \"%s\" claims writes of node \"%s\" that are ahead of this server's clock", name, e->node),
+			 errdetail("They are believed as far as their versions come.")));
+}
+
+/* What is believed of an entry. Of this node's own present life it has been checked; nobody learns of it from others. */
+static void
+header_believe(DeltaRead *d, const WireEntry *e, int32 origin, const pg_uuid_t *sender_life, const char *name)
+{
+	if (claim_in_time(e) || origin == clock_slot()->origin || (sender_life && memcmp(&e->origin, sender_life, UUID_LEN) == 0))
 		vector_add(d->believed, origin, e->head, e->ranges, e->nranges);
 	else
+	{
 		claim_add(d->ahead, origin, e);
+		ahead_log(e, name);
+	}
 }
 
 static void
@@ -54,7 +69,7 @@ header_vector(DeltaRead *d, WireReader *r, const pg_uuid_t *sender_life, const c
 		if (vector_find(d->theirs, d->origins[i]))
 			peer_nonsense("An origin is twice in a vector.");
 		vector_add(d->theirs, d->origins[i], entries[i].head, entries[i].ranges, entries[i].nranges);
-		header_believe(d, &entries[i], d->origins[i], sender_life);
+		header_believe(d, &entries[i], d->origins[i], sender_life, name);
 	}
 }
 
@@ -166,8 +181,6 @@ item_version(DeltaRead *d, WireReader *r, Version *v)
 	if (r->bad || v->dot.stamp <= 0 || !vector_covers(d->theirs, v->dot.origin, v->dot.stamp) || !image_decode(v->image, v->image_len, false, &image) ||
 		!pg_verifymbstr((const char *) image.head.user, (int) image.head.user_len, true))
 		peer_nonsense("A version cannot be read.");
-	if (!pg_verifymbstr((const char *) image.head.user, (int) image.head.user_len, true))
-		peer_nonsense("The author of a version is not text.");
 	if (v->dot.stamp > clock_limit() && v->dot.origin != clock_slot()->origin && !vector_covers(d->believed, v->dot.origin, v->dot.stamp))
 		claim_add_stamp(d->ahead, v->dot.origin, v->dot.stamp);
 }

@@ -56,6 +56,7 @@ PG_FUNCTION_INFO_V1(dnsrepl_flush);
 #define STRIPE_WAIT 10				/* ms that a merge waits for the authors of a stripe; they may wait for one another */
 #define STRIPES_WAIT 20				/* ms in all */
 #define OWN_ENTRIES 1000			/* that the vector may yet get by lives of this node */
+#define MAX_AHEAD 10000			/* ranges of an origin that is ahead of the clock */
 #define AUTHOR_IN_ZONE "a local transaction is editing the zone"
 #define PARKED_KEYS AT_ONCE(50, 2)	/* units of a zone that are parked one by one; more: the zone as a whole */
 
@@ -730,6 +731,22 @@ merge_may(Merge *m, const Guest *guest)
 	return true;
 }
 
+/* Of a life that is ahead of the clock each write is a range of its own: not for ever. */
+static void
+ahead_bound(const Merge *m, const Vector *now)
+{
+	for (int i = 0; i < m->in.ahead->n; i++)
+	{
+		const VectorEntry *e = vector_find(now, m->in.ahead->entries[i].origin);
+
+		if (e && e->nranges > MAX_AHEAD)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("too much was written at node \"%s\" ahead of this server's clock", origin_info(e->origin)->node),
+					 errhint("Set the clock right that is wrong.")));
+	}
+}
+
 /* The vectors follow, and what is known of the sender. */
 static Vector *
 merge_holdings(Merge *m, const Guest *guest)
@@ -740,7 +757,14 @@ merge_holdings(Merge *m, const Guest *guest)
 
 	if (m->in.units)
 		vector_join(m->in.believed, m->in.ahead);
-	vector_join(now, m->in.believed);
+	for (int i = 0; i < m->in.believed->n; i++)
+	{
+		const VectorEntry *e = &m->in.believed->entries[i];
+
+		if (e->origin != clock_slot()->origin)	/* of this life it knows better */
+			vector_add(now, e->origin, e->head, e->ranges, e->nranges);
+	}
+	ahead_bound(m, now);
 	if (m->me.damaged)
 		mend_store(now);
 	if (m->changed || !vector_covers_all(m->mine, now))

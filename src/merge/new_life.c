@@ -5,7 +5,7 @@
  * has written under stamps that were claimed before is nowhere taken but here: so its versions of the last while are written anew,
  * in the new life, each with the same image in place of itself. The claim was made at most max_clock_skew ahead of the clock
  * (claim.c), and is shown with the next greeting of whoever has come to believe it, which takes a keepalive from node to node:
- * SKEWS and KEEPALIVES cover that over several nodes. Whatever is older, or more than ANEW_MOST units, is left to the peers'
+ * SKEWS and KEEPALIVES cover that over several nodes. What all members were seen to hold before that is left out. Whatever is older, or more than ANEW_MOST units, is left to the peers'
  * comparing (compare.c), which takes what differs for two writes that did not know each other.
  *
  * A version that is written anew supersedes itself everywhere; one that somebody has edited meanwhile, unknown to this node, stands
@@ -26,6 +26,7 @@
 
 #include "compat.h"
 #include "dnsrepl.h"
+#include "merge/collect.h"
 #include "store/clock.h"
 #include "store/own.h"
 #include "store/private_lock.h"
@@ -44,18 +45,23 @@ static void
 life_begin(NodeSlot *slot)
 {
 	int64		back = (SKEWS * (int64) setting_max_clock_skew + KEEPALIVES * (int64) setting_keepalive) * 1000;
-	int32		old;
+	int64		since = clock_now() - (back << STAMP_COUNTER_BITS);
+	Vector	   *members;
+	const VectorEntry *known;
 
 	if (!private_lock_within(LOCK_LIFE, 0, ExclusiveLock, LIFE_WAIT))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("a new life of this node waits for commits that are under way")));
+	members = collect_members();
+	known = members ? vector_find(members, slot->origin) : NULL;
+	if (known)
+		since = Max(since, known->head);
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	old = slot->origin;
 	if (slot->anew == 0)
 	{
-		slot->anew = old;
-		slot->anew_since = clock_now() - (back << STAMP_COUNTER_BITS);
+		slot->anew = slot->origin;
+		slot->anew_since = since;
 		slot->anew_left = ANEW_MOST;
 	}
 	LWLockRelease(slot->lock);

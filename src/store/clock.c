@@ -229,7 +229,7 @@ clock_never_drew(const pg_uuid_t *life, int64 stamp)
 	return never;
 }
 
-#define DISPUTE_KEEPALIVES 12	/* a minute, by default */
+#define DISPUTE_KEEPALIVES 12	/* two minutes, by default */
 
 long
 clock_dispute(const char *by)
