@@ -39,7 +39,7 @@ header_believe(DeltaRead *d, const WireEntry *e, int32 origin, const pg_uuid_t *
 		vector_add(d->believed, origin, e->head, e->ranges, e->nranges);
 	else
 	{
-		claim_add(d->ahead, origin, e);
+		claim_add(d->ahead, d->beyond, origin, e);
 		ahead_log(e, name);
 	}
 }
@@ -58,6 +58,7 @@ header_vector(DeltaRead *d, WireReader *r, const pg_uuid_t *sender_life, const c
 	d->theirs = vector_new();
 	d->believed = vector_new();
 	d->ahead = vector_new();
+	d->beyond = vector_new();
 	d->origins = palloc(sizeof(int32) * (size_t) (d->norigins + 1));
 	for (int i = 0; i < d->norigins; i++)
 	{

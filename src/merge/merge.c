@@ -76,8 +76,8 @@ typedef struct Merge
 	Store	   *store;
 	DeltaRead	in;
 	Vector	   *mine,
-			   *my_collected,
-			   *now;				/* what is held afterwards */
+			   *my_collected;
+	const Vector *sure;			/* of mine: holdings_sure() */
 	NodeInfo	me;
 	const Guest *guest;
 	List	   *limits;			/* of what the sender may change: accept.h */
@@ -747,33 +747,41 @@ ahead_bound(const Merge *m, const Vector *now)
 	}
 }
 
+/* Of this life the node knows better. */
+static void
+believe(Vector *now, const Vector *claims)
+{
+	for (int i = 0; i < claims->n; i++)
+	{
+		const VectorEntry *e = &claims->entries[i];
+
+		if (e->origin != clock_slot()->origin)
+			vector_add(now, e->origin, e->head, e->ranges, e->nranges);
+	}
+}
+
 /* The vectors follow, and what is known of the sender. */
 static Vector *
 merge_holdings(Merge *m, const Guest *guest)
 {
-	Vector	   *now = m->now;
-	KnownVector known = {.node = guest->node, .life = guest->life, .heard = GetCurrentTimestamp()};
-	StringInfoData holds;
+	Vector	   *now = vector_copy(m->mine),
+			   *sure = vector_copy(m->sure);
+	KnownVector known = {.node = guest->node, .life = guest->life, .heard = GetCurrentTimestamp(), .vector = m->in.vector,
+	.vector_len = m->in.vector_len};
 
 	if (m->in.units)
 		vector_join(m->in.believed, m->in.ahead);
-	for (int i = 0; i < m->in.believed->n; i++)
-	{
-		const VectorEntry *e = &m->in.believed->entries[i];
-
-		if (e->origin != clock_slot()->origin)	/* of this life it knows better */
-			vector_add(now, e->origin, e->head, e->ranges, e->nranges);
-	}
-	ahead_bound(m, now);
+	believe(sure, m->in.believed);
+	ahead_bound(m, sure);
 	if (m->me.damaged)
-		mend_store(now);
+		mend_store(sure);
+	vector_join(now, sure);
+	believe(now, m->in.beyond);
 	if (m->changed || !vector_covers_all(m->mine, now))
 		clock_store_changed();
-	holdings_write(now, m->in.collected);
-	initStringInfo(&holds);
-	vector_encode(&holds, m->in.believed);
-	known.vector = (uint8 *) holds.data;
-	known.vector_len = (size_t) holds.len;
+	holdings_write(sure, m->in.collected);
+	if (m->in.beyond->n)
+		holdings_write_ahead(m->in.beyond);
 	strlcpy(known.name, guest->name, NAMEDATALEN);
 	if (known_is_kept(&known, now))
 		peer_vector_write(&known);
@@ -784,13 +792,14 @@ merge_holdings(Merge *m, const Guest *guest)
 static void
 merge_foresee(Merge *m)
 {
-	m->now = vector_copy(m->mine);
-	vector_join(m->now, m->in.believed);
-	if (!vector_fits(m->now, OWN_ENTRIES) && !vector_covers_all(m->mine, m->now))
+	Vector	   *now = vector_copy(m->mine);
+
+	vector_join(now, m->in.believed);
+	if (!vector_fits(now, OWN_ENTRIES) && !vector_covers_all(m->mine, now))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("with this delta the vector of the receiver would be too large for a message"),
-				 errdetail("It would have %d origins; a message has %d, and %d ranges of stamps.", m->now->n, MAX_ORIGINS, MAX_RANGES)));
+				 errdetail("It would have %d origins; a message has %d, and %d ranges of stamps.", now->n, MAX_ORIGINS, MAX_RANGES)));
 }
 
 static Datum
@@ -809,6 +818,7 @@ merge_run(const Guest *guest, const Chunks *chunks)
 	while (!private_lock_within(LOCK_MERGE, 0, ExclusiveLock, PROGRESS_EVERY / 2))
 		progress();
 	m->mine = holdings_push_snapshot();
+	m->sure = holdings_sure();
 	if (!chunks_next(&first, &r))
 		peer_nonsense("A delta has no chunk.");
 	if (!merge_may(m, guest))
@@ -817,7 +827,7 @@ merge_run(const Guest *guest, const Chunks *chunks)
 		chunks_end_with_session(NULL);
 		return merge_refused(m, ANSWER_KEPT);
 	}
-	if (!delta_header(&m->in, &r, &guest->node, &guest->life, guest->name, m->mine))
+	if (!delta_header(&m->in, &r, &guest->node, &guest->life, guest->name, holdings_claimed()))
 		return merge_refused(m, ANSWER_REBASE);
 	m->my_collected = collected_read(GetActiveSnapshot());
 	merge_foresee(m);

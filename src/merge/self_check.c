@@ -267,7 +267,8 @@ dnsrepl_check_zones(PG_FUNCTION_ARGS)
 		c.stable = vector_decode(&r);
 		c.collected = vector_new();
 	}
-	c.held = holdings_push_snapshot();
+	(void) holdings_push_snapshot();
+	c.held = vector_copy(holdings_sure());
 	c.store = store_open(true);
 	more = check_some(&c, PG_GETARG_INT64(1));
 	store_close(c.store);

@@ -362,10 +362,12 @@ changes_tell(const uint8 *vector, size_t len, const ChangeSink *sink)
 {
 	Tell		t = {.sink = sink};
 	Changes		c = {0};
-	Vector	   *ours = holdings_push_snapshot();
+	const Vector *ours;
 	Vector	   *base = NULL;
 	WireReader	r;
 
+	(void) holdings_push_snapshot();
+	ours = holdings_sure();		/* what is only said to be held may be written yet */
 	tables_refresh();
 	policies_refresh();
 	t.snapshot = GetActiveSnapshot();

@@ -6,13 +6,13 @@
  *
  * Ahead of the clock. A node whose clock is ahead draws such stamps, in all honesty, and others send them on; so they are not
  * refused. Of its own present life a node is believed: it knows what it has drawn, and when its clock is right again that life is
- * over (clock_mend()), so that nothing will ever be written under what it claimed. Of any other life an entry counts as far as
- * the clock and dnsrepl.max_clock_skew go, and beyond it the stamps of the versions that came: each is held here now. That is never
- * more than what was sent, so nothing is lost by it; and the versions that came are covered, so an edit of them supersedes
- * them elsewhere as always. What is lost is that something ahead was superseded before it came here: should it come later,
- * from a third node that has not heard of it yet, it is a sibling, as if both had been written at once. Entries that were cut
- * count only if the delta has units: one at rest, which comes with every greeting as long as it is ahead, changes nothing.
- * Nodes at rest hold the same versions: the merge itself goes by the whole vector.
+ * over (clock_mend()), so that nothing will ever be written under what it claimed. Of any other life an entry is good for as much
+ * as lies within the clock and dnsrepl.max_clock_skew, if the delta has units, and beyond that for the stamps of the versions that
+ * came: each is held here now, so an edit of them supersedes them elsewhere as always. The rest of it counts as held here only as
+ * long as it lies ahead (dnsrepl.vector.ahead), and is not passed on: it keeps away what was superseded before it came here, but
+ * nothing that is written with a clock that is right. All of that is never more than what was sent, so nothing is lost by it: what
+ * does not count any more is told again, by whoever knows. Nodes at rest hold the same versions: the merge itself goes by the
+ * whole vector.
  *
  * Of one's own present life a node believes nobody: what it holds of it is in shared memory. A stamp that was never drawn says
  * that somebody, somewhere, takes for held what is yet to be written. So this life ends (merge/new_life.c): what is written from
@@ -88,17 +88,29 @@ claim_in_time(const WireEntry *e)
 }
 
 void
-claim_add(Vector *v, int32 origin, const WireEntry *e)
+claim_add(Vector *in_time, Vector *beyond, int32 origin, const WireEntry *e)
 {
 	int64		limit = clock_limit();
-	StampRange *ranges = palloc(sizeof(StampRange) * (size_t) (e->nranges + 1));
-	int			n = 0;
+	StampRange *near = palloc(sizeof(StampRange) * (size_t) (e->nranges + 1)),
+			   *far = palloc(sizeof(StampRange) * (size_t) (e->nranges + 1));
+	int			nnear = 0,
+				nfar = 0;
 
+	if (e->head > limit)
+		far[nfar++] = (StampRange) {limit + 1, e->head};
 	for (int i = 0; i < e->nranges; i++)
-		if (e->ranges[i].first <= limit)
-			ranges[n++] = (StampRange) {e->ranges[i].first, Min(e->ranges[i].last, limit)};
-	vector_add(v, origin, Min(e->head, limit), ranges, n);
-	pfree(ranges);
+	{
+		StampRange	r = e->ranges[i];
+
+		if (r.first <= limit)
+			near[nnear++] = (StampRange) {r.first, Min(r.last, limit)};
+		if (r.last > limit)
+			far[nfar++] = (StampRange) {Max(r.first, limit + 1), r.last};
+	}
+	vector_add(in_time, origin, Min(e->head, limit), near, nnear);
+	vector_add(beyond, origin, 0, far, nfar);
+	pfree(near);
+	pfree(far);
 }
 
 void

@@ -22,8 +22,8 @@ extern void claims_check_greeting(const Greeting *g, const char *by);
 /* Is nothing in an entry further ahead of the clock than dnsrepl.max_clock_skew? */
 extern bool claim_in_time(const WireEntry *e);
 
-/* Adds to v what of an entry is not. */
-extern void claim_add(Vector *v, int32 origin, const WireEntry *e);
+/* Adds what of an entry is not further ahead, and what is, as ranges. */
+extern void claim_add(Vector *in_time, Vector *beyond, int32 origin, const WireEntry *e);
 
 /* A version that came with a stamp further ahead: that one is believed. In v's context. */
 extern void claim_add_stamp(Vector *v, int32 origin, int64 stamp);

@@ -455,7 +455,8 @@ delta_cut(const DeltaFor *peer)
 	NodeInfo	me;
 
 	StartTransactionCommand();
-	c.ours = holdings_push_snapshot();
+	(void) holdings_push_snapshot();
+	c.ours = vector_copy(holdings_sure());
 	c.flush = holdings_lsn();
 	node_require(&me);
 	c.base = cut_base(peer);
