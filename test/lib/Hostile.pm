@@ -54,7 +54,7 @@ sub greeting
 {
     my ($self, %option) = @_;
     my $known = $option{known} // [];
-    return pack('N', 4) . uuid($self->{id}) . uuid($self->{life}) . string($self->{name}) . pack('Q>', int((time - 946684800) * 1e6))
+    return pack('N Q>', 5, 0) . uuid($self->{id}) . uuid($self->{life}) . string($self->{name}) . pack('Q>', int((time - 946684800) * 1e6))
       . pack('Q>', ($option{began} // 100) * 1_000_000) . chr(1) . varint(1) . uuid($self->{cluster}) . vector($option{vector} // []) . varint(scalar @$known)
       . join '', map { my ($node, $life, $name, $entries) = @$_;
         uuid($node) . uuid($life) . string($name) . pack('Q>', int((time - 946684800) * 1e6)) . string(vector($entries)) } @$known;
@@ -92,12 +92,12 @@ sub script
 {
     my ($self, $greeting, @delta) = @_;
     my $n = 0;
-    return "SELECT 'greeted' FROM dnsrepl.hello('UTF8', '\\x" . hex_of($greeting) . "');\n" . join '', map {
+    return "SELECT ('x' || encode(substr(dnsrepl.hello('UTF8', '\\x" . hex_of($greeting) . "'), 5, 8), 'hex'))::bit(64)::bigint AS session \\gset\n" . join '', map {
         my $delta = $_;
         $n++;
         ref $delta
-          ? join('', map { "SELECT dnsrepl.merge('\\x" . hex_of($delta->[$_]) . "', $n, $_);\n" } 0 .. $#$delta) . "SELECT encode(dnsrepl.merge_done($n, " . scalar(@$delta) . "), 'hex');\n"
-          : "SELECT encode(dnsrepl.merge('\\x" . hex_of($delta) . "'), 'hex');\n"
+          ? join('', map { "SELECT dnsrepl.merge(:session, '\\x" . hex_of($delta->[$_]) . "', $n, $_);\n" } 0 .. $#$delta) . "SELECT encode(dnsrepl.merge_done(:session, $n, " . scalar(@$delta) . "), 'hex');\n"
+          : "SELECT encode(dnsrepl.merge(:session, '\\x" . hex_of($delta) . "'), 'hex');\n"
     } @delta;
 }
 

@@ -84,7 +84,7 @@ disputed('a write that it has not made', $seattle, sub {
 });
 # Told to itself, in every way that there is; but it begins no life whenever somebody likes.
 sub keepalive { my ($ms) = @_; $seattle->sql($_) for "ALTER SYSTEM SET dnsrepl.keepalive = '${ms}ms'", 'SELECT pg_reload_conf()'; $seattle->poll("SELECT setting FROM pg_settings WHERE name = 'dnsrepl.keepalive'", $ms); return }
-sub speaks { return $seattle->sql("SELECT substr(encode(dnsrepl.hello('UTF8', '\\x" . Hostile::hex_of($evil->greeting) . "'), 'hex'), 41, 32)") }    # its present life
+sub speaks { return $seattle->sql("SELECT substr(encode(dnsrepl.hello('UTF8', '\\x" . Hostile::hex_of($evil->greeting) . "'), 'hex'), 57, 32)") }    # its present life
 my $present = qr/55000: .*writes of this node's present life that it has not made/;
 like(($evil->tell($seattle, 'dnsrepl_link', $evil->delta(vector => [ [ speaks(), 'seattle', stamp(55) ] ])))[2], $present, 'told to itself, it is refused');
 keepalive(10000);

@@ -103,15 +103,9 @@ is($_->sql("SELECT string_agg(name || ' ' || content, ', ') FROM records WHERE n
 is($_->sql("SELECT count(*) FROM dnsrepl.version WHERE zone = 'other.example' AND key->>'name' IN ('n7.other.example', 'n8.other.example')"), 2, $_->name . ': and nothing beside it, since nobody else wrote') for $seattle, $tacoma;
 
 # ---------------------------------------------------------------- a resolver that is another function at each node
-for my $node ($seattle, $tacoma)
-{
-    my $content = $node == $seattle ? '192.0.2.21' : '192.0.2.22';
-    $node->sql(<<"END");
-CREATE FUNCTION whoami(unit jsonb, siblings jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS
-  \$\$ SELECT jsonb_build_array(siblings->0->'rows'->0 || jsonb_build_object('content', '$content')) \$\$;
-SELECT dnsrepl.allow_resolver('whoami(jsonb, jsonb)');
-END
-}
+my $whoami = sub { my ($node, $rows) = @_;
+    $node->sql("CREATE OR REPLACE FUNCTION whoami(unit jsonb, siblings jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS \$\$ SELECT $rows \$\$; SELECT dnsrepl.allow_resolver('whoami(jsonb, jsonb)')") };
+$whoami->($_, "jsonb_build_array(siblings->0->'rows'->0 || jsonb_build_object('content', '192.0.2.2" . ($_ == $seattle ? 1 : 2) . "'))") for $seattle, $tacoma;
 $seattle->sql("INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('example.org', 'public.whoami')");
 ok($tacoma->poll('SELECT count(*) FROM dnsrepl.policy', 1), 'a policy that serves something else at each node');
 $tacoma->cut($seattle);
