@@ -8,9 +8,9 @@ CREATE FUNCTION dnsrepl.image_problem(key bytea, image bytea) RETURNS text
   LANGUAGE C STRICT STABLE AS 'MODULE_PATHNAME', 'dnsrepl_image_problem' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.image_problem(bytea, bytea) IS 'why the rows of a version cannot be shown; null if they can';
 
+-- In the form that PostgreSQL reads when it is made, and puts into the queries that call it: plans know what it costs.
 CREATE FUNCTION dnsrepl.unit_table(key bytea) RETURNS int
-  LANGUAGE sql STRICT IMMUTABLE SET search_path = pg_catalog, pg_temp
-  AS $$ SELECT CASE WHEN length(key) > 1 THEN get_byte(key, 0) * 256 + get_byte(key, 1) END $$;
+  LANGUAGE sql IMMUTABLE RETURN CASE WHEN length(key) > 1 THEN get_byte(key, 0) * 256 + get_byte(key, 1) END;
 COMMENT ON FUNCTION dnsrepl.unit_table(bytea) IS 'the number in dnsrepl.tab of the table that a unit with this key is of';
 
 CREATE FUNCTION dnsrepl.key_columns(key bytea) RETURNS jsonb
