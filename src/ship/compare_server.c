@@ -1,7 +1,9 @@
 /*
  * compare_server.c: see compare_server.h.
  *
- * Both sides go through one sort, so that zones of any size can be compared: name, 0, type, side, rdata, TTL.
+ * Both sides go through one sort, so that zones of any size can be compared: name, 0, type, side, rdata, TTL. What this database has had and
+ * has no more is an item too: the store remembers it as long as a deletion stays there. So what only the server has is either to be removed,
+ * or somebody else's.
  */
 #include "postgres.h"
 
@@ -19,7 +21,8 @@
 #define TYPE_AXFR	252
 #define OURS		0
 #define THEIRS		1
-#define EXCEPT		2			/* with type 0 */
+#define HAD			2			/* by the store, and has no more */
+#define EXCEPT		3			/* with type 0 */
 
 /* ---------- fetching ---------- */
 
@@ -83,13 +86,12 @@ fetch_bound(const Fetch *f)
 				 errmsg("the transfer of zone \"%s\" takes longer than %d minutes", name, TRANSFER_TIME / 60)));
 }
 
-static void
-message_refuse(const Fetch *f)
+/* Of one zone only: the others may be well. What else comes of it is not read. */
+static const char *
+message_refuse(DnsConn *conn)
 {
-	char		name[NAME_TEXT_MAX];
-
-	(void) name_to_text(f->zone, f->zone_len, name);	/* no transaction need be open */
-	ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("the transfer of zone \"%s\" is not well-formed", name)));
+	dns_close(conn);
+	return "the transfer is not well-formed";
 }
 
 const char *
@@ -116,12 +118,12 @@ zone_fetch(DnsConn *conn, uint64 most, const uint8 *zone, size_t zone_len, Spool
 			return psprintf("the server answers %s to a transfer", rcode_name(dns_rcode(a), other));
 		}
 		if (!message_open(&m, (uint8 *) a->data, (size_t) a->len))
-			message_refuse(&f);
+			return message_refuse(conn);
 		for (; (more = message_next(&m, &r)) > 0 && r.section == 1; records++)
 			if (f.soas < 2)
 				record_fetched(&f, &m, &r);
 		if (more < 0 || f.soas == 0 || records == 0)
-			message_refuse(&f);
+			return message_refuse(conn);
 		fetch_bound(&f);
 		first = false;
 	} while (f.soas < 2);
@@ -201,6 +203,7 @@ struct ZoneComparison
 	StringInfoData prefix;		/* of the RRset at hand: name, 0, type */
 	UpdateSet	sets[2];		/* ours, theirs */
 	int			cap[2];
+	bool		had;			/* this RRset */
 	StringInfoData excepted;	/* the name, with its 0, of which nothing is told */
 };
 
@@ -258,6 +261,14 @@ served_put(ServedZone *zone, const uint8 *name, size_t name_len, const ServedSet
 	for (int i = 0; i < kept; i++)
 		for (int k = 0; k < ours[i].n; k++)
 			item_put(c, name, name_len, ours[i].type, OURS, ours[i].rdata[k], ours[i].len[k], ours[i].ttl);
+	for (int i = 0, told = 0; i < n; i++)
+	{
+		bool		is = told < kept && ours[told].type == sets[i].type && ours[told].n > 0;
+
+		told += told < kept && ours[told].type == sets[i].type;
+		if (!is && server_manages(c->server, name, name_len, sets[i].type))
+			item_put(c, name, name_len, sets[i].type, HAD, (const uint8 *) "", 0, 0);
+	}
 }
 
 static void
@@ -293,6 +304,16 @@ sets_same(const UpdateSet *a, const UpdateSet *b)
 	return true;
 }
 
+static Difference
+difference_kind(const ZoneComparison *c)
+{
+	if (c->sets[THEIRS].n == 0)
+		return DIFFERENCE_ADD;
+	if (c->sets[OURS].n > 0)
+		return DIFFERENCE_REPLACE;
+	return c->had ? DIFFERENCE_REMOVE : DIFFERENCE_EXTRA;
+}
+
 /* The RRset that was gathered. */
 static void
 set_tell(ZoneComparison *c)
@@ -304,11 +325,12 @@ set_tell(ZoneComparison *c)
 
 		c->sets[OURS].type = c->sets[THEIRS].type = type;
 		if (c->excepted.len != (int) name_len + 1 || memcmp(c->excepted.data, c->prefix.data, name_len) != 0)
-			c->sink->difference((uint8 *) c->prefix.data, name_len, &c->sets[OURS], &c->sets[THEIRS], c->sink->arg);
+			c->sink->difference((uint8 *) c->prefix.data, name_len, difference_kind(c), &c->sets[OURS], &c->sets[THEIRS], c->sink->arg);
 	}
 	resetStringInfo(&c->prefix);
 	memset(c->sets, 0, sizeof(c->sets));
 	memset(c->cap, 0, sizeof(c->cap));
+	c->had = false;
 	MemoryContextReset(c->scratch);
 }
 
@@ -354,6 +376,11 @@ sorted_take(ZoneComparison *c, const uint8 *item, size_t len)
 	{
 		set_tell(c);
 		appendBinaryStringInfo(&c->prefix, (const char *) item, (int) head);
+	}
+	if (item[head] == HAD)
+	{
+		c->had = true;
+		return;
 	}
 	wire_reader_init(&r, item + len - 4, 4);
 	ttl = wire_get_u32(&r);

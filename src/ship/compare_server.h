@@ -12,16 +12,24 @@
 
 /*
  * Fetches a zone into a spool of this module's own kind; no transaction need be open. NULL, or why the server does not give it, in the
- * current context. Raises what dns_exchange() raises; 54000 beyond `most` octets, 08006 beyond an hour.
+ * current context (what is no transfer closes the connection). Raises what dns_exchange() raises; 54000 beyond `most` octets, 08006 beyond an hour.
  */
 extern const char *zone_fetch(DnsConn *conn, uint64 most, const uint8 *zone, size_t zone_len, Spool *out);
+
+typedef enum Difference
+{
+	DIFFERENCE_ADD,
+	DIFFERENCE_REPLACE,
+	DIFFERENCE_REMOVE,			/* this database had it */
+	DIFFERENCE_EXTRA			/* and this one it never had, as far as it knows: it is somebody else's, and stays */
+} Difference;
 
 typedef struct DifferenceSink
 {
 	void	   *arg;
 
 	/* An RRset that is not the same, serials apart; n is 0 where there is none. Lasts until it returns. */
-	void		(*difference) (const uint8 *name, size_t name_len, const UpdateSet *ours, const UpdateSet *theirs, void *arg);
+	void		(*difference) (const uint8 *name, size_t name_len, Difference kind, const UpdateSet *ours, const UpdateSet *theirs, void *arg);
 
 	/* One that cannot be told at all. */
 	void		(*cannot) (const uint8 *name, size_t name_len, uint16 type, const char *why, void *arg);

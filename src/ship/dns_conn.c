@@ -40,6 +40,7 @@ struct DnsConn
 	const TsigKey *key;
 	pgsocket	sock;			/* PGINVALID_SOCKET: none */
 	bool		used;			/* it has carried an answer */
+	bool		trusted;		/* one of this or an earlier connection was signed */
 	TsigExchange *exchange;
 	StringInfoData answer;
 };
@@ -121,18 +122,37 @@ dns_connected(const DnsConn *conn)
 	return conn->sock != PGINVALID_SOCKET;
 }
 
+bool
+dns_trusted(const DnsConn *conn)
+{
+	return conn->trusted;
+}
+
 /* ---------- octets ---------- */
 
 static void
-conn_lost(DnsConn *conn, const char *what)
+conn_fail(DnsConn *conn, int code, const char *what)
 {
 	int			e = errno;
 
 	dns_close(conn);
 	errno = e;
 	if (e)
-		ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("%s", what), errdetail_internal("%m")));
-	ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("%s", what)));
+		ereport(ERROR, (errcode(code), errmsg("%s", what), errdetail_internal("%m")));
+	ereport(ERROR, (errcode(code), errmsg("%s", what)));
+}
+
+static void
+conn_lost(DnsConn *conn, const char *what)
+{
+	conn_fail(conn, ERRCODE_CONNECTION_FAILURE, what);
+}
+
+/* There was none to begin with: which says nothing of what was to be sent. */
+static void
+conn_unreachable(DnsConn *conn, const char *what)
+{
+	conn_fail(conn, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, what);
 }
 
 /* Until when a message has to have come or gone, all of it: an octet now and then is no answer. */
@@ -187,17 +207,17 @@ conn_connect(DnsConn *conn)
 	conn->used = false;
 	(void) setsockopt(conn->sock, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(conn->sock, (struct sockaddr *) &conn->addr, conn->addr_len) != 0 && errno != EINPROGRESS)
-		conn_lost(conn, "the server could not be reached");
+		conn_unreachable(conn, "the server could not be reached");
 	if (!conn_wait(conn, WL_SOCKET_WRITEABLE, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), setting_connect_timeout)))
 	{
 		errno = 0;
-		conn_lost(conn, "the server could not be reached in time (dnsrepl.connect_timeout)");
+		conn_unreachable(conn, "the server could not be reached in time (dnsrepl.connect_timeout)");
 	}
 	if (getsockopt(conn->sock, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
 		error = errno;
 	errno = error;
 	if (error)
-		conn_lost(conn, "the server could not be reached");
+		conn_unreachable(conn, "the server could not be reached");
 }
 
 /* False: the connection has been closed. */
@@ -357,8 +377,10 @@ answer_check(DnsConn *conn, const StringInfoData *sent)
 	errno = 0;
 	if (!question_same(&conn->answer, sent) || a[0] != q[0] || a[1] != q[1] || !(a[2] & 0x80) || (a[2] >> 3 & 15) != (q[2] >> 3 & 15))
 		conn_lost(conn, "the server's answer is one to another question");
-	if (conn->exchange)
-		tsig_take(conn->exchange, a, (size_t) conn->answer.len);
+	if (!conn->exchange)
+		return;
+	tsig_take(conn->exchange, a, (size_t) conn->answer.len);
+	conn->trusted |= tsig_verified(conn->exchange);
 }
 
 static StringInfo

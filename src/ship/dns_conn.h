@@ -32,14 +32,17 @@ extern void dns_set_count(StringInfo message, int section, int count);
 
 /*
  * Sends a message, signed if there is a key, and waits for its answer, whose signature is checked; octets in the current context, until
- * the next call. Connects if that has not been done, and again if the server had closed the connection meanwhile. Raises 08006 and
- * the like if there is no answer in time; 28000: see tsig.h.
+ * the next call. Connects if that has not been done, and again if the server had closed the connection meanwhile. Raises 08001 if that
+ * fails, 08006 and the like if there is no answer in time; 28000: see tsig.h.
  */
 extern StringInfo dns_exchange(DnsConn *conn, const StringInfoData *message);
 
 /* The same for an answer of many messages: the first sends it, the others wait for the next; dns_finish() when there is no more to come. */
 extern StringInfo dns_next(DnsConn *conn, const StringInfoData *message, bool first);
 extern void dns_finish(DnsConn *conn);
+
+/* Has the server shown that it has the key? An error need not be signed: it shows nothing. */
+extern bool dns_trusted(const DnsConn *conn);
 
 /* Is there a connection? */
 extern bool dns_connected(const DnsConn *conn);

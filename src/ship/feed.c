@@ -2,7 +2,8 @@
  * feed.c: see feed.h.
  *
  * A message that a server refuses for good is cut in halves until the item is found that it does not like, and that into
- * its RRsets, except where a CNAME record takes the place of others. If nothing of a zone is taken, it is the zone that is refused.
+ * its RRsets, except where a CNAME record takes the place of others. If nothing of a zone is taken, it is the zone that is refused; as it is
+ * when the server answers SERVFAIL, or has no such zone. One zone's refusals are nothing to the others.
  */
 #include "postgres.h"
 
@@ -26,6 +27,8 @@ typedef struct ZoneFeed
 	bool		refused;		/* the zone as a whole */
 	int			taken,			/* messages, and items that were refused alone */
 				singles;
+	bool		fails;			/* some of them by SERVFAIL */
+	int			before;			/* refusals of zones before it */
 	MemoryContext context;		/* of the message that is being gathered */
 	int			n,
 				cap;
@@ -155,8 +158,7 @@ message_tell(ZoneFeed *z, StringInfo message, const char **why)
 {
 	StringInfo	answer = dns_exchange(z->feed->conn, message);
 	int			rcode = dns_rcode(answer);
-	char		other[16],
-				name[NAME_TEXT_MAX];
+	char		other[16];
 
 	dns_finish(z->feed->conn);
 	if (z->feed->progress)
@@ -167,11 +169,10 @@ message_tell(ZoneFeed *z, StringInfo message, const char **why)
 		z->taken++;
 		return TAKEN;
 	}
-	(void) name_to_text(z->zone, z->zone_len, name);	/* no transaction is open */
-	if (rcode == 2 && !z->feed->splits_servfail)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONNECTION_EXCEPTION), errmsg("the server answers SERVFAIL to an update of zone \"%s\"", name)));
 	*why = psprintf("the server answers %s", rcode_name(rcode, other));
+	z->fails |= rcode == 2;
+	if (rcode == 2)				/* SERVFAIL: nothing is wrong with what was told, as long as it may pass */
+		return z->feed->splits_servfail ? REFUSED : ZONE_REFUSED;
 	return rcode == 9 || rcode == 10 || rcode == 4 ? ZONE_REFUSED : REFUSED;	/* NOTAUTH, NOTZONE, NOTIMP */
 }
 
@@ -341,6 +342,19 @@ zone_pass(ZoneFeed *z, Spool *spool, bool adding)
 	return kind;
 }
 
+/* If each of several things was refused, and not for what it is, it is the zone. */
+static void
+zone_judge(ZoneFeed *z)
+{
+	const char *why;
+
+	if (z->refused || !z->fails || z->taken > 0 || z->singles < 2)
+		return;
+	why = ((Refusal *) llast(z->feed->refusals))->why;
+	z->feed->refusals = list_truncate(z->feed->refusals, z->before);
+	zone_refuse(z, why);
+}
+
 void
 feed_spool(Feed *feed, Spool *spool)
 {
@@ -364,11 +378,16 @@ feed_spool(Feed *feed, Spool *spool)
 		memcpy(z->zone, spool->entry.data, z->zone_len);
 		z->refused = false;
 		z->taken = z->singles = 0;
+		z->fails = false;
+		z->before = list_length(feed->refusals);
+		if (feed->zone)
+			feed->zone(z->zone, z->zone_len);
 		start = spool_tell(spool);
 		(void) zone_pass(z, spool, true);
 		spool_seek(spool, start);
 		kind = zone_pass(z, spool, false);
 		gathered_tell(z);
+		zone_judge(z);
 	}
 	MemoryContextDelete(z->context);
 	pfree(z);

@@ -28,15 +28,16 @@ typedef struct Feed
 	const ServerRow *server;
 	DnsConn    *conn;
 	HTAB	   *settled;		/* of the session: hashes of the zones that feed_settle() has settled */
-	bool		splits_servfail;	/* SERVFAIL counts as a refusal: it came too often for something that passes */
+	bool		splits_servfail;	/* SERVFAIL is due to some of what is told: it came too often for something that passes */
 	List	   *refusals;		/* to be kept by the caller */
+	void		(*zone) (const uint8 *zone, size_t zone_len);	/* called before each zone; may be NULL */
 	void		(*progress) (void);	/* called after each message; may be NULL */
 } Feed;
 
 /*
  * Tells all of a spool, from its beginning, in the current context. Zone by zone: what adds something before what only removes, a
  * zone in one message if there is room. When it returns, the server has said NOERROR to everything, refusals apart. Raises
- * what dns_exchange() raises, and 08006 for an answer that means "try later".
+ * what dns_exchange() raises.
  */
 extern void feed_spool(Feed *feed, Spool *spool);
 

@@ -29,6 +29,7 @@
 #include "ship/compare_peer.h"
 #include "ship/connect.h"
 #include "ship/link.h"
+#include "ship/link_log.h"
 #include "ship/link_state.h"
 #include "ship/peer.h"
 #include "ship/roster.h"
@@ -67,8 +68,7 @@ typedef struct Link
 	uint32		greetings;		/* of peers, counted when it was made */
 	bool		greeting;		/* it waits for the answer to hello() */
 	bool		is_copy;		/* the peer says that this node is a copy of another that lives */
-	bool		up;				/* as the log was told */
-	char		reason[LINK_ERROR_SIZE];	/* why it is down, as the log was told */
+	LinkLog		log;
 
 	/* One session with the peer. */
 	MemoryContext session;
@@ -118,16 +118,6 @@ link_acknowledge(Link *link, uint64 commits)
 	backoff_init(&link->backoff, LINK_RETRY_FIRST, LINK_RETRY_MOST);
 	link_state_set_acked(link->state, commits);
 	ConditionVariableBroadcast(&link->slot->acked);
-}
-
-static void
-link_log_up(Link *link)
-{
-	link_state_set_error(link->state, NULL);
-	link->reason[0] = '\0';
-	if (!link->up)
-		ereport(LOG, (errmsg("link \"%s\" is up", link->name)));
-	link->up = true;
 }
 
 /* Refuses a peer that this node must not talk to. */
@@ -431,14 +421,13 @@ link_go_on(Link *link)
 	{
 		link->kept = false;
 		link_ship(link);
-		link_log_up(link);
+		link_state_set_error(link->state, NULL);
+		link_log_up(&link->log, "link", link->name);
 		return;
 	}
 	link_state_set_phase(link->state, LINK_CONNECTING);
 	link_state_set_error(link->state, obstacle);
-	if (strcmp(link->reason, obstacle) != 0)
-		ereport(LOG, (errmsg("link \"%s\" waits: %s", link->name, obstacle)));
-	strlcpy(link->reason, obstacle, sizeof(link->reason));
+	link_log_waits(&link->log, "link", link->name, obstacle);
 }
 
 /* The connection string, and who this node is. */
@@ -550,13 +539,10 @@ link_fail(Link *link)
 	link_state_set_waiting(link->state, false);
 	link_state_set_error(link->state, reason);
 	link_state_set_phase(link->state, LINK_DOWN);
-	if (link->up || strcmp(link->reason, reason) != 0)
-		ereport(LOG, (errmsg("link \"%s\" is down: %s", link->name, reason)));
+	link_log_down(&link->log, "link", link->name, reason, NULL);
 	/* in answer to hello(): from a merge it may be an error of the peer's own triggers */
 	link->is_copy = link->greeting && error->sqlerrcode == ERRCODE_DUPLICATE_OBJECT && error->context;
 	link->greeting = false;
-	link->up = false;
-	strlcpy(link->reason, reason, sizeof(link->reason));
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 

@@ -27,7 +27,7 @@ typedef struct LinkState
 	pid_t		pid;			/* the link's worker; 0: none */
 	LinkPhase	phase;
 	uint64		acked;			/* the peer holds all of this many commits (NodeSlot.commits); 0: not known */
-	int32		resyncs;		/* of a DNS server: what dnsrepl.server said when the session began; else 0 */
+	int32		resyncs;		/* of a DNS server: how often something had been asked for when the session began; else 0 */
 	TimestampTz last_contact;	/* 0: never */
 	TimestampTz waits_since;	/* when the call was made whose answer is awaited; 0: none */
 	char		last_error[LINK_ERROR_SIZE];	/* empty: none */

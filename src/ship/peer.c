@@ -37,6 +37,7 @@
 #define SERVER_SERIAL	5
 #define SERVER_PAUSED	6
 #define SERVER_RESYNCS	7
+#define SERVER_ORDERS	8
 
 PG_FUNCTION_INFO_V1(peer_add);
 PG_FUNCTION_INFO_V1(peer_drop);
@@ -66,12 +67,13 @@ row_read(HeapTuple tuple, TupleDesc desc, bool server, PeerRow *row)
 	row->name = attribute(tuple, desc, PEER_NAME);
 	row->server = server;
 	row->paused = DatumGetBool(heap_getattr(tuple, server ? SERVER_PAUSED : PEER_PAUSED, desc, &isnull));
-	row->resyncs = server ? DatumGetInt32(heap_getattr(tuple, SERVER_RESYNCS, desc, &isnull)) : 0;
+	row->resyncs = !server ? 0 : DatumGetInt32(heap_getattr(tuple, SERVER_RESYNCS, desc, &isnull)) +
+		DatumGetInt32(heap_getattr(tuple, SERVER_ORDERS, desc, &isnull));
 	if (!server)
 		row->conninfo = attribute(tuple, desc, PEER_CONNINFO);
 	else
-		row->conninfo = psprintf("%s %s %s %s %s", attribute(tuple, desc, SERVER_ADDRESS), attribute(tuple, desc, SERVER_ZONES),
-								 attribute(tuple, desc, SERVER_TSIG_KEY), attribute(tuple, desc, SERVER_SERIAL), attribute(tuple, desc, SERVER_RESYNCS));
+		row->conninfo = psprintf("%s %s %s %s %d", attribute(tuple, desc, SERVER_ADDRESS), attribute(tuple, desc, SERVER_ZONES),
+								 attribute(tuple, desc, SERVER_TSIG_KEY), attribute(tuple, desc, SERVER_SERIAL), row->resyncs);
 }
 
 /* Appends the rows of a table; false if there is none. */

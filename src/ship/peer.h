@@ -14,7 +14,7 @@ typedef struct PeerRow
 	char	   *name;
 	char	   *conninfo;		/* of a DNS server: all that its link depends on, to be compared only */
 	bool		server;			/* of dnsrepl.server */
-	int32		resyncs;		/* of a DNS server; else 0 */
+	int32		resyncs;		/* of a DNS server: how often something has been asked for; else 0 */
 	bool		paused;
 } PeerRow;
 

@@ -5,10 +5,13 @@
  *              ^  nothing: what is left to do (zones to be compared, what was refused), or wait           |
  *              +------------------------------------------------------------------------------------------+
  *
- * The server keeps nothing for us: its vector is in dnsrepl.server_state. It moves only when the server has taken, or refused for good,
+ * The server keeps nothing for us: its vector is in dnsrepl.server_state. It moves only when the server has taken, or refused,
  * all that was told; what was refused is in dnsrepl.server_work, and tried again. Zones that are new, or of which it is not known what
  * has changed, go there too: they are fetched, compared, and told what differs. So is everything, once, by each life of this node: its
  * server may have been restored from a backup.
+ * What goes wrong with one zone is that zone's: it waits, with a reason, longer each time, and everything else goes on. That is so for what
+ * the server answers; and also if sessions end in the middle of it, the second time: once may be the server's fault. The log hears
+ * of a zone that begins to wait, for another reason than before, or goes on.
  * No transaction is open while the server is waited for, and this worker alone tells it anything: what is told later was read later,
  * and what is there is read after what an earlier worker may have told (feed_settle()).
  */
@@ -16,8 +19,6 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -25,44 +26,47 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "dnsrepl.h"
 #include "ship/compare_server.h"
 #include "ship/dns_conn.h"
+#include "ship/extras.h"
 #include "ship/feed.h"
 #include "ship/link.h"
+#include "ship/link_log.h"
 #include "ship/link_state.h"
 #include "ship/roster.h"
 #include "ship/server.h"
-#include "ship/server_row.h"
+#include "ship/server_cut.h"
+#include "ship/server_work.h"
 #include "ship/worker.h"
-#include "store/changes.h"
 #include "store/clock.h"
-#include "store/policy.h"
 #include "store/relation.h"
-#include "type/dnsname.h"
 
 #define SERVER_RETRY_FIRST	200		/* ms */
 #define SERVER_RETRY_MOST	30000
-#define REFUSED_RETRY_FIRST	1000	/* ms until what was refused is tried again */
-#define REFUSED_RETRY_MOST	3600000
-#define MAX_RETRIED			AT_ONCE(1000, 2)	/* of those, at a time */
 #define VECTOR_WRITTEN		10000	/* ms at the most, where nothing of what changes is for the server */
-#define MAX_SERVFAILS		3		/* in a row, before they count as refusals */
+#define MAX_SERVFAILS		3		/* of a zone, before it is found out which of its RRsets the server fails on */
+#define MAX_ZONE_LINES		10		/* of single zones in the log, in ZONE_LINES_IN ms */
+#define ZONE_LINES_IN		60000
 
 typedef struct Server
 {
 	LinkState  *state;
 	NodeSlot   *slot;
 	char		name[NAMEDATALEN];
-	Backoff		backoff,
-				retry;			/* of what was refused */
-	bool		up;				/* as the log was told */
-	char		reason[LINK_ERROR_SIZE];
-	int			servfails;		/* in a row */
-	struct Todo *doing;			/* what is left to do and being done, in TopMemoryContext: the session may end by it */
+	Backoff		backoff;
+	LinkLog		log;
+	TimestampTz lines_since;
+	int			lines;			/* of single zones that the log has had since then */
+	Todo	   *doing;			/* what is being done, in TopMemoryContext: the session may end by it */
+	TimestampTz doing_since;
+	Todo	   *suspect;		/* and has ended by it, */
+	char		suspicion[LINK_ERROR_SIZE];	/* with this error (empty: which may be every zone's), */
+	int			suspect_took;	/* after so many ms */
+	uint8		good[NAME_STORED_MAX];	/* a zone for which the server has shown that it has the key: the root if none is known */
+	size_t		good_len;
 
 	/* One session. */
 	MemoryContext session;
@@ -70,6 +74,7 @@ typedef struct Server
 	ServerRow  *row;
 	DnsConn    *conn;
 	HTAB	   *settled;		/* see feed.h */
+	Extras	   *extras;			/* NULL: to be read */
 	Spool	   *spool,			/* to be told */
 			   *fetched;
 	bool		begun;			/* the vector is known, and dnsrepl.server_state is of this life and of what dnsrepl.server says */
@@ -79,52 +84,143 @@ typedef struct Server
 	uint64		acked;
 	TimestampTz heard,
 				delivered;		/* when something was told last */
-	StringInfoData differing,	/* a name, while a zone is compared, and what of it differs */
-				differing_sets;
-	int			ndiffering;
-	bool		todo;			/* something has not been tried yet */
-	bool		refused;		/* something was refused */
+	TimestampTz due;			/* the next of what is left to do; 0: look; DT_NOEND: nothing is */
 } Server;
 
 static Server mine;
 
-/* ---------- SQL ---------- */
+/* ---------- one thing at a time ---------- */
 
-static Datum
-name_datum(const uint8 *name, size_t len)
-{
-	return PointerGetDatum(dnsname_make(name, len));
-}
-
-/* server_note() and server_done(): by name, they are this folder's. */
 static void
-work_write(const Server *s, bool done, const uint8 *zone, size_t zone_len, const uint8 *name, size_t name_len, uint16 type, const char *problem)
+doing_end(Server *s)
 {
-	Oid			types[5] = {TEXTOID, name_type(), name_type(), INT4OID, TEXTOID};
-	Datum		values[5] = {CStringGetTextDatum(s->name), name_datum(zone, zone_len), name ? name_datum(name, name_len) : (Datum) 0,
-	Int32GetDatum((int32) type), problem ? CStringGetTextDatum(problem) : (Datum) 0};
-	char		nulls[6] = "     ";
-
-	nulls[2] = name ? ' ' : 'n';
-	nulls[4] = problem ? ' ' : 'n';
-	SPI_connect();
-	if (SPI_execute_with_args(done ? "SELECT dnsrepl.server_done($1, $2, $3, $4)" : "SELECT dnsrepl.server_note($1, $2, $3, $4, $5)",
-							  done ? 4 : 5, types, values, nulls, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not write dnsrepl.server_work");
-	SPI_finish();
+	if (s->doing)
+	{
+		pfree(unconstify(uint8 *, s->doing->zone));
+		if (s->doing->name)
+			pfree(unconstify(uint8 *, s->doing->name));
+		pfree(s->doing);
+	}
+	s->doing = NULL;
 }
 
 static void
-refusals_write(const Server *s, const List *refusals)
+doing_begin(Server *s, const Todo *t)
+{
+	doing_end(s);
+	s->doing = todo_copy(t, TopMemoryContext);
+	s->doing_since = GetCurrentTimestamp();
+}
+
+static int
+doing_took(const Server *s)
+{
+	return (int) Min(TimestampDifferenceMilliseconds(s->doing_since, GetCurrentTimestamp()), 3600000);
+}
+
+/* The log hears of single zones, and not of too many of them. */
+static void
+zone_log(Server *s, const Todo *t, const char *why)
+{
+	char		name[NAME_TEXT_MAX];
+
+	if (t->name)
+		return;
+	if (TimestampDifferenceExceeds(s->lines_since, GetCurrentTimestamp(), ZONE_LINES_IN))
+	{
+		s->lines_since = GetCurrentTimestamp();
+		s->lines = 0;
+	}
+	if (s->lines++ > MAX_ZONE_LINES)
+		return;
+	(void) name_to_text(t->zone, t->zone_len, name);
+	if (s->lines > MAX_ZONE_LINES)
+		ereport(LOG, (errmsg("server \"%s\": more zones wait, or go on: see dnsrepl.problem", s->name)));
+	else if (why)
+		ereport(LOG, (errmsg("server \"%s\": zone \"%s\" waits: %s", s->name, name, why)));
+	else
+		ereport(LOG, (errmsg("server \"%s\": zone \"%s\" goes on", s->name, name)));
+}
+
+static void
+todo_fails(Server *s, const Todo *t, const char *why, int took)
+{
+	if (work_fails(s->name, t, why, took))
+		zone_log(s, t, why);
+	s->due = 0;
+}
+
+static void
+todo_done(Server *s, const Todo *t)
+{
+	if (work_done(s->name, t))
+		zone_log(s, t, NULL);
+	s->due = 0;
+}
+
+static Todo
+refusal_todo(const Refusal *r)
+{
+	return (Todo) {.zone = r->zone, .zone_len = r->zone_len, .name = r->name, .name_len = r->name_len, .type = r->type};
+}
+
+static void
+refusals_write(Server *s, const List *refusals, int took)
 {
 	ListCell   *lc;
 
 	foreach(lc, refusals)
 	{
 		const Refusal *r = lfirst(lc);
+		Todo		t = refusal_todo(r);
 
-		work_write(s, false, r->zone, r->zone_len, r->name, r->name_len, r->type, r->why);
+		todo_fails(s, &t, r->why, took);
 	}
+}
+
+/* ---------- telling ---------- */
+
+static void
+heard(void)
+{
+	mine.heard = GetCurrentTimestamp();
+	link_state_heard(mine.state, NULL, NULL, NULL, 0);
+	if (mine.good_len == 0 && mine.doing && dns_trusted(mine.conn))
+	{
+		mine.good_len = mine.doing->zone_len;
+		memcpy(mine.good, mine.doing->zone, mine.good_len);
+	}
+}
+
+static void
+zone_told(const uint8 *zone, size_t zone_len)
+{
+	doing_begin(&mine, &(Todo) {.zone = zone, .zone_len = zone_len});
+}
+
+static Feed
+feed_begin(Server *s)
+{
+	return (Feed) {.server = s->row, .conn = s->conn, .settled = s->settled, .progress = heard};
+}
+
+static void
+spools_end(Server *s)
+{
+	if (s->spool)
+		spool_close(s->spool);
+	if (s->fetched)
+		spool_close(s->fetched);
+	s->spool = s->fetched = NULL;
+}
+
+static Cut
+cut_begin(Server *s)
+{
+	if (!s->extras)
+		s->extras = extras_read(s->name, s->session);
+	MemoryContextSwitchTo(s->work);
+	return (Cut) {.row = s->row, .spool = s->spool, .extras = s->extras};
 }
 
 static void
@@ -139,225 +235,9 @@ vector_keep(Server *s, const StringInfoData *vector)
 	s->vector_len = (size_t) vector->len;
 }
 
-/* Only one of this life of the node and of these zones counts: else everything is compared. */
+/* Zones that have to be compared: new ones, such as are gone, and (nothing is known of the server) all. */
 static void
-vector_read(Server *s)
-{
-	Oid			types[3] = {TEXTOID, UUIDOID, INT4OID};
-	Datum		values[3] = {CStringGetTextDatum(s->name), UUIDPGetDatum(&s->slot->life), Int32GetDatum(s->row->resyncs)};
-
-	SPI_connect();
-	if (SPI_execute_with_args("SELECT vector FROM dnsrepl.server_state WHERE server = $1 AND life = $2 AND resyncs = $3",
-							  3, types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read dnsrepl.server_state");
-	if (SPI_processed == 1)
-	{
-		bool		isnull;
-		bytea	   *found = DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-
-		vector_keep(s, &(StringInfoData) {.data = VARDATA_ANY(found), .len = (int) VARSIZE_ANY_EXHDR(found)});
-	}
-	SPI_finish();
-}
-
-/* It is of what dnsrepl.server said when this session began: what has been asked for since is for the next one. */
-static void
-vector_write(const Server *s)
-{
-	Oid			types[4] = {TEXTOID, BYTEAOID, UUIDOID, INT4OID};
-	Datum		values[4] = {CStringGetTextDatum(s->name), PointerGetDatum(varlena_make(s->vector, s->vector_len)),
-	UUIDPGetDatum(&s->slot->life), Int32GetDatum(s->row->resyncs)};
-
-	SPI_connect();
-	(void) SPI_execute_with_args("INSERT INTO dnsrepl.server_state AS t (server, vector, life, resyncs) SELECT s.name, $2, $3, $4 FROM dnsrepl.server s WHERE s.name = $1 "
-								 "ON CONFLICT (server) DO UPDATE SET vector = excluded.vector, life = excluded.life, resyncs = excluded.resyncs",
-								 4, types, values, NULL, false, 0);
-	SPI_finish();
-}
-
-/* What is left to do: a row of dnsrepl.server_work. */
-typedef struct Todo
-{
-	uint8	   *zone;
-	size_t		zone_len;
-	int32		number;			/* 0: nobody knows such a zone any more */
-	uint8	   *name;			/* NULL: all of it */
-	size_t		name_len;
-	uint16		type;
-} Todo;
-
-static uint8 *
-name_copy(Datum d, size_t *len)
-{
-	Dnsname    *name = DatumGetDnsname(d);
-	uint8	   *copy = palloc(dnsname_length(name) + 1);
-
-	*len = dnsname_length(name);
-	memcpy(copy, dnsname_octets(name), *len);
-	return copy;
-}
-
-/* What has been tried, or has not; or zones only. */
-static List *
-todo_read(Server *s, bool tried, bool zones, int most)
-{
-	Oid			types[4] = {TEXTOID, BOOLOID, BOOLOID, INT4OID};
-	Datum		values[4] = {CStringGetTextDatum(s->name), BoolGetDatum(tried), BoolGetDatum(zones), Int32GetDatum(most)};
-	MemoryContext context = CurrentMemoryContext;
-	List	   *list = NIL;
-
-	worker_begin();
-	SPI_connect();
-	if (SPI_execute_with_args("SELECT zone, zone_no, name, type FROM dnsrepl.server_todo($1, $2, $3, $4)", 4, types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read dnsrepl.server_work");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-		MemoryContext old = MemoryContextSwitchTo(context);
-		Todo	   *t = palloc0(sizeof(Todo));
-		Datum		d;
-
-		t->zone = name_copy(SPI_getbinval(row, desc, 1, &isnull), &t->zone_len);
-		d = SPI_getbinval(row, desc, 2, &isnull);
-		t->number = isnull ? 0 : DatumGetInt32(d);
-		d = SPI_getbinval(row, desc, 3, &isnull);
-		if (!isnull)
-			t->name = name_copy(d, &t->name_len);
-		t->type = (uint16) DatumGetInt32(SPI_getbinval(row, desc, 4, &isnull));
-		list = lappend(list, t);
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	worker_commit();
-	MemoryContextSwitchTo(context);
-	return list;
-}
-
-/* ---------- finding out ---------- */
-
-static void
-entry_put(Server *s, SpoolKind kind, const uint8 *name, size_t name_len, const UpdateSet *sets, int n)
-{
-	UpdateItem	item = {.name = name, .name_len = name_len, .n = n, .sets = unconstify(UpdateSet *, sets)};
-	StringInfoData octets;
-
-	if (n == 0)
-		return;
-	initStringInfo(&octets);
-	item_encode(&octets, &item);
-	spool_put(s->spool, kind, octets.data, (size_t) octets.len);
-	pfree(octets.data);
-}
-
-static void
-cannot_put(const uint8 *name, size_t name_len, uint16 type, const char *why, void *arg)
-{
-	Server	   *s = arg;
-	StringInfoData octets;
-
-	initStringInfo(&octets);
-	wire_put_u16(&octets, type);
-	wire_put_string(&octets, name, name_len);
-	appendStringInfoString(&octets, why);
-	spool_put(s->spool, SPOOL_CANNOT, octets.data, (size_t) octets.len);
-	pfree(octets.data);
-}
-
-/* The SOA record, which comes last: for its content, or its serial. */
-static void
-soa_put(Server *s, ServedZone *zone)
-{
-	DifferenceSink sink = {.arg = s, .cannot = cannot_put};
-	ServedSet  *sets;
-	UpdateSet	soa;
-	int			n = served_name(zone, zone->ref.name, zone->ref.name_len, &sets);
-
-	for (int i = 0; i < n; i++)
-		if (sets[i].type == TYPE_SOA && sets[i].n == 1 &&
-			sets_prepare(s->row, zone->ref.name, zone->ref.name_len, &sets[i], 1, &soa, &sink) == 1)
-			entry_put(s, SPOOL_LAST, zone->ref.name, zone->ref.name_len, &soa, 1);
-}
-
-typedef struct Cutting
-{
-	Server	   *server;
-	List	   *refused;		/* Todos: zones of which nothing is told, as they will be compared */
-	int32		zone;			/* the one that the spool is at; 0: none */
-	bool		soa;			/* which has to be told of its SOA record */
-} Cutting;
-
-static void
-zone_end(ServedZone *zone, void *arg)
-{
-	Cutting    *c = arg;
-
-	if (c->zone == zone->ref.number && c->soa)
-		soa_put(c->server, zone);
-	c->zone = 0;
-	c->soa = false;
-}
-
-static bool
-wants(const ZoneRef *zone, void *arg)
-{
-	const Cutting *c = arg;
-
-	return !zone->table && patterns_match(c->server->row->zones, zone->name, zone->name_len);
-}
-
-static bool
-zone_refused(const Cutting *c, int32 number)
-{
-	ListCell   *lc;
-
-	foreach(lc, c->refused)
-		if (((Todo *) lfirst(lc))->number == number)
-			return true;
-	return false;
-}
-
-static void
-whole_put(ServedZone *zone, void *arg)
-{
-	Cutting    *c = arg;
-
-	spool_put(c->server->spool, SPOOL_WHOLE, zone->ref.name, zone->ref.name_len);
-}
-
-static void
-name_put(ServedZone *zone, const uint8 *name, size_t name_len, const ServedSet *sets, int n, void *arg)
-{
-	Cutting    *c = arg;
-	DifferenceSink sink = {.arg = c->server, .cannot = cannot_put};
-	UpdateSet  *out = palloc(sizeof(UpdateSet) * (size_t) (n + 1));
-	bool		apex = name_len == zone->ref.name_len;
-	int			kept,
-				others = 0;
-
-	if (served_gone(zone) || zone_refused(c, zone->ref.number))
-		return;
-	if (zone->ref.number != c->zone)
-	{
-		spool_put(c->server->spool, SPOOL_ZONE, zone->ref.name, zone->ref.name_len);
-		c->zone = zone->ref.number;
-		c->soa = c->server->row->our_serial;
-	}
-	kept = sets_prepare(c->server->row, name, name_len, sets, n, out, &sink);
-	for (int i = 0; i < kept; i++)
-	{
-		if (apex && out[i].type == TYPE_SOA)
-			c->soa = true;
-		else
-			out[others++] = out[i];
-	}
-	entry_put(c->server, SPOOL_ITEM, name, name_len, out, others);
-}
-
-/* Zones that have to be compared: new ones, and such as are gone. */
-static void
-whole_write(Server *s)
+whole_write(Server *s, bool all)
 {
 	SpoolKind	kind;
 
@@ -365,32 +245,27 @@ whole_write(Server *s)
 	while ((kind = spool_next(s->spool)) != SPOOL_END)
 		if (kind == SPOOL_WHOLE)
 		{
-			work_write(s, false, (uint8 *) s->spool->entry.data, (size_t) s->spool->entry.len, NULL, 0, 0, NULL);
-			s->todo = true;
+			work_ask(s->name, &(Todo) {.zone = (uint8 *) s->spool->entry.data, .zone_len = (size_t) s->spool->entry.len}, all);
+			s->due = 0;
 		}
 }
 
-/* ---------- telling ---------- */
-
+/* What a delta leaves to be done. */
 static void
-heard(void)
+cut_write(Server *s, const Cut *c)
 {
-	mine.heard = GetCurrentTimestamp();
-	link_state_heard(mine.state, NULL, NULL, NULL, 0);
-}
+	ListCell   *lc;
 
-static Feed
-feed_begin(Server *s)
-{
-	return (Feed) {.server = s->row, .conn = s->conn, .settled = s->settled, .splits_servfail = s->servfails >= MAX_SERVFAILS, .progress = heard};
-}
-
-static void
-spool_end(Server *s)
-{
-	if (s->spool)
-		spool_close(s->spool);
-	s->spool = NULL;
+	foreach(lc, c->changed)
+	{
+		work_ask(s->name, lfirst(lc), false);
+		s->due = 0;
+	}
+	foreach(lc, c->claimed)
+	{
+		todo_done(s, lfirst(lc));
+		s->extras = NULL;
+	}
 }
 
 /* Tells the server what has changed since its vector; all of it has been taken, or noted, when this returns. */
@@ -398,136 +273,54 @@ static void
 server_deliver(Server *s)
 {
 	MemoryContext caller = MemoryContextSwitchTo(s->work);
-	Cutting		c = {.server = s};
-	ChangeSink	sink = {.arg = &c, .wants = wants, .zone = whole_put, .name = name_put, .end = zone_end};
+	bool		all;
+	Cut			c;
 	Changes		changes;
-	Feed		feed;
+	Feed		feed = feed_begin(s);
+	StringInfo	known = makeStringInfo();
 	uint64		commits;
 
 	worker_pace(&s->delivered);
 	commits = pg_atomic_read_u64(&s->slot->commits);
-	if (s->refused)
-		c.refused = todo_read(s, true, true, MAX_RETRIED);
 	s->spool = spool_open();
 	worker_begin();
+	if (!s->begun && vector_read(s->row, &s->slot->life, known))
+		vector_keep(s, known);
+	all = s->vector_len == 0;
+	c = cut_begin(s);
+	if (s->due != DT_NOEND)
+		c.waiting = work_waiting(s->name, &c.nwaiting);
 	MemoryContextSwitchTo(s->work);
-	if (!s->begun)
-		vector_read(s);
-	changes = changes_tell(s->vector_len ? s->vector : NULL, s->vector_len, &sink);
+	changes = cut_changes(&c, s->vector, s->vector_len);
 	worker_commit();
 	MemoryContextSwitchTo(s->work);
 	XLogFlush(changes.flush);
 
-	feed = feed_begin(s);
+	feed.zone = zone_told;
 	feed_spool(&feed, s->spool);
+	doing_end(s);
 
 	vector_keep(s, changes.vector);
-	if (s->spool->file || !s->begun || TimestampDifferenceExceeds(s->written, GetCurrentTimestamp(), VECTOR_WRITTEN))
+	if (s->spool->file || c.changed || !s->begun || TimestampDifferenceExceeds(s->written, GetCurrentTimestamp(), VECTOR_WRITTEN))
 	{
 		worker_begin();
-		refusals_write(s, feed.refusals);
-		whole_write(s);
-		vector_write(s);
+		refusals_write(s, feed.refusals, 0);
+		whole_write(s, all);
+		cut_write(s, &c);
+		vector_write(s->row, &s->slot->life, s->vector, s->vector_len);
 		worker_commit();
 		MemoryContextSwitchTo(s->work);
 		s->written = GetCurrentTimestamp();
 	}
-	s->refused |= feed.refusals != NIL;
 	s->begun = true;
 	link_state_heard(s->state, &s->slot->life, &s->slot->life, s->vector, s->vector_len);
-	spool_end(s);
+	spools_end(s);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(s->work);
 	s->acked = commits;
 }
 
 /* ---------- what is left to do ---------- */
-
-/* What differs of the name at hand: one item, for a CNAME record is not taken before the others have gone. */
-static void
-differing_put(Server *s)
-{
-	StringInfoData octets;
-
-	if (s->ndiffering > 0)
-	{
-		initStringInfo(&octets);
-		wire_put_string(&octets, s->differing.data, (size_t) s->differing.len);
-		wire_put_varint(&octets, (uint64) s->ndiffering);
-		appendBinaryStringInfo(&octets, s->differing_sets.data, s->differing_sets.len);
-		spool_put(s->spool, SPOOL_ITEM, octets.data, (size_t) octets.len);
-		pfree(octets.data);
-	}
-	s->ndiffering = 0;
-	resetStringInfo(&s->differing);
-	resetStringInfo(&s->differing_sets);
-}
-
-static void
-differs(const uint8 *name, size_t name_len, const UpdateSet *ours, const UpdateSet *theirs, void *arg)
-{
-	Server	   *s = arg;
-
-	if (ours->type == TYPE_SOA)	/* it is put for all of the zone */
-		return;
-	if (s->differing.len != (int) name_len || memcmp(s->differing.data, name, name_len) != 0)
-	{
-		differing_put(s);
-		appendBinaryStringInfo(&s->differing, (const char *) name, (int) name_len);
-	}
-	set_encode(&s->differing_sets, ours);
-	s->ndiffering++;
-}
-
-/* Puts into the spool what a zone lacks at the server, or one name. False: there is no such zone here. */
-static bool
-todo_cut(Server *s, const Todo *t, bool compare)
-{
-	DifferenceSink sink = {.arg = s, .difference = differs, .cannot = cannot_put};
-	Store	   *store;
-	ServedZone	zone;
-	XLogRecPtr	flush = InvalidXLogRecPtr;
-	bool		there;
-
-	worker_begin();
-	tables_refresh();
-	policies_refresh();
-	store = store_open(false);
-	PushActiveSnapshot(GetLatestSnapshot());
-	there = t->number && served_open(&zone, store, GetActiveSnapshot(), t->number) && !served_gone(&zone) &&
-		patterns_match(s->row->zones, t->zone, t->zone_len);
-	if (there)
-	{
-		spool_put(s->spool, SPOOL_ZONE, t->zone, t->zone_len);
-		if (!t->name && compare)
-		{
-			initStringInfo(&s->differing);
-			initStringInfo(&s->differing_sets);
-			s->ndiffering = 0;
-			comparison_end(comparison_begin(s->row, &zone), s->fetched, &sink);
-			differing_put(s);
-			soa_put(s, &zone);
-		}
-		else if (t->name)
-		{
-			ServedSet  *sets;
-			int			n = served_name(&zone, t->name, t->name_len, &sets);
-			UpdateSet  *out = palloc(sizeof(UpdateSet) * (size_t) (n + 1));
-			int			kept = 0;
-
-			for (int i = 0; i < n; i++)
-				if (t->type == 0 || sets[i].type == t->type)
-					sets[kept++] = sets[i];
-			entry_put(s, SPOOL_ITEM, t->name, t->name_len, out, sets_prepare(s->row, t->name, t->name_len, sets, kept, out, &sink));
-		}
-		flush = zone.flush;
-	}
-	PopActiveSnapshot();
-	store_close(store);
-	worker_commit();
-	XLogFlush(flush);
-	return there;
-}
 
 /* A zone that is not here any more, or not this server's: is it still there? Why it cannot be left at that, or NULL. */
 static const char *
@@ -536,57 +329,55 @@ zone_left(Server *s, const Todo *t)
 	Feed		feed = feed_begin(s);
 	UpdateSet	soa;
 
-	if (!patterns_match(s->row->zones, t->zone, t->zone_len) || !feed_query(&feed, t->zone, t->zone_len, TYPE_SOA, &soa))
+	if (t->name || !patterns_match(s->row->zones, t->zone, t->zone_len) || !feed_query(&feed, t->zone, t->zone_len, TYPE_SOA, &soa))
 		return NULL;
 	return "the zone has been deleted here, and the server still has it: no UPDATE deletes a zone";
 }
 
-static void
-doing_end(Server *s)
-{
-	if (!s->doing)
-		return;
-	pfree(s->doing->zone);
-	if (s->doing->name)
-		pfree(s->doing->name);
-	pfree(s->doing);
-	s->doing = NULL;
-}
-
-static void
-doing_begin(Server *s, const Todo *t)
-{
-	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-	s->doing = palloc(sizeof(Todo));
-	*s->doing = *t;
-	s->doing->zone = palloc(t->zone_len + 1);
-	memcpy(s->doing->zone, t->zone, t->zone_len);
-	if (t->name)
-	{
-		s->doing->name = palloc(t->name_len + 1);
-		memcpy(s->doing->name, t->name, t->name_len);
-	}
-	MemoryContextSwitchTo(old);
-}
-
-/* In a transaction: what the last session ended by waits its turn, or nothing else would be done. */
-static void
-doing_put_off(Server *s)
-{
-	const Todo *t = s->doing;
-
-	if (t)
-		work_write(s, false, t->zone, t->zone_len, t->name, t->name_len, t->type, s->reason);
-	doing_end(s);
-}
-
-/* Does one thing. True: it was taken. */
 static bool
-todo_do(Server *s, Todo *t)
+is_refused(const Todo *t, const List *refusals)
+{
+	ListCell   *lc;
+
+	foreach(lc, refusals)
+	{
+		Todo		r = refusal_todo(lfirst(lc));
+
+		if (t->type == r.type &&
+			(t->name ? r.name && r.name_len == t->name_len && memcmp(r.name, t->name, t->name_len) == 0 : !r.name))
+			return true;
+	}
+	return false;
+}
+
+/* In a transaction. What was found of others is written if the zone was compared, or is gone. */
+static void
+todo_end(Server *s, const Todo *t, const Cut *c, const char *why, const List *refusals, bool compared)
+{
+	int			took = doing_took(s);
+
+	if (why || (t->extra && refusals))
+		todo_fails(s, t, why ? why : ((Refusal *) linitial(refusals))->why, took);
+	else
+	{
+		if (!is_refused(t, refusals))
+			todo_done(s, t);
+		refusals_write(s, refusals, took);
+	}
+	if (compared)
+		extras_write(s->name, t->zone, t->zone_len, &c->found);
+	if (compared || t->extra)
+		s->extras = NULL;
+}
+
+/* Does one thing. */
+static void
+todo_do(Server *s, const Todo *t)
 {
 	Feed		feed = feed_begin(s);
 	const char *why = NULL;
+	Cut			c;
+	XLogRecPtr	flush;
 	bool		there;
 
 	doing_begin(s, t);
@@ -598,98 +389,23 @@ todo_do(Server *s, Todo *t)
 		why = zone_fetch(s->conn, s->row->transfer_most, t->zone, t->zone_len, s->fetched);
 		heard();
 	}
+	worker_begin();
+	c = cut_begin(s);
+	there = cut_todo(&c, t, why ? NULL : s->fetched, &flush);
+	worker_commit();
+	XLogFlush(flush);
 	MemoryContextSwitchTo(s->work);
-	there = todo_cut(s, t, !why);
-	MemoryContextSwitchTo(s->work);
+	feed.splits_servfail = t->name || t->tries >= MAX_SERVFAILS;
 	if (!there)
 		why = zone_left(s, t);
 	else if (!why)
 		feed_spool(&feed, s->spool);
 	worker_begin();
-	if (!why && feed.refusals == NIL)
-		work_write(s, true, t->zone, t->zone_len, t->name, t->name_len, t->type, NULL);
-	else if (why)
-		work_write(s, false, t->zone, t->zone_len, t->name, t->name_len, t->type, why);
-	else
-	{
-		bool		same = false;	/* as what was to be done */
-		ListCell   *lc;
-
-		foreach(lc, feed.refusals)
-		{
-			const Refusal *r = lfirst(lc);
-
-			same |= t->type == r->type && (t->name ? r->name && r->name_len == t->name_len && memcmp(r->name, t->name, t->name_len) == 0 : !r->name);
-		}
-		if (!same)
-			work_write(s, true, t->zone, t->zone_len, t->name, t->name_len, t->type, NULL);
-		refusals_write(s, feed.refusals);
-	}
+	todo_end(s, t, &c, why, feed.refusals, !t->name && (!there || !why));
 	worker_commit();
 	doing_end(s);
 	MemoryContextSwitchTo(s->work);
-	spool_end(s);
-	if (s->fetched)
-		spool_close(s->fetched);
-	s->fetched = NULL;
-	s->refused |= why || feed.refusals != NIL;
-	return !why && feed.refusals == NIL;
-}
-
-/* One zone that has not been compared yet. */
-static void
-server_work(Server *s)
-{
-	MemoryContext caller = MemoryContextSwitchTo(s->work);
-	List	   *list = todo_read(s, false, false, 1);
-
-	if (list == NIL)
-		s->todo = false;
-	else
-	{
-		link_state_set_phase(s->state, LINK_CATCHING_UP);
-		pgstat_report_activity(STATE_RUNNING, "comparing a zone");
-		(void) todo_do(s, linitial(list));
-	}
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(s->work);
-}
-
-/* What was refused: perhaps it is taken now. */
-static void
-server_retry(Server *s)
-{
-	MemoryContext caller = MemoryContextSwitchTo(s->session);
-	MemoryContext lists = AllocSetContextCreate(s->session, "dnsrepl refused", ALLOCSET_DEFAULT_SIZES);
-	List	   *list;
-	ListCell   *lc;
-
-	MemoryContextSwitchTo(lists);
-	list = todo_read(s, true, false, MAX_RETRIED);
-	s->refused = list != NIL;
-	foreach(lc, list)
-	{
-		MemoryContextSwitchTo(s->work);
-		if (todo_do(s, lfirst(lc)))
-			backoff_init(&s->retry, REFUSED_RETRY_FIRST, REFUSED_RETRY_MOST);
-		MemoryContextReset(s->work);
-	}
-	backoff_fail(&s->retry);
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(lists);
-}
-
-/* Nothing was heard for a while: is it there? */
-static void
-server_ask(Server *s)
-{
-	MemoryContext caller = MemoryContextSwitchTo(s->work);
-
-	(void) dns_exchange(s->conn, dns_message(OPCODE_QUERY, (const uint8 *) "", 0, TYPE_SOA));
-	dns_finish(s->conn);
-	heard();
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(s->work);
+	spools_end(s);
 }
 
 /* ---------- sessions ---------- */
@@ -697,16 +413,76 @@ server_ask(Server *s)
 static void
 server_is_up(Server *s)
 {
-	s->servfails = 0;
 	backoff_init(&s->backoff, SERVER_RETRY_FIRST, SERVER_RETRY_MOST);
 	link_state_set_phase(s->state, LINK_STREAMING);
-	link_state_set_error(s->state, s->refused ? "some of it was refused: see dnsrepl.problem" : NULL);
+	link_state_set_error(s->state, NULL);
 	link_state_set_acked(s->state, s->acked);
 	ConditionVariableBroadcast(&s->slot->acked);
-	if (!s->up)
-		ereport(LOG, (errmsg("server \"%s\" is up", s->name)));
-	s->up = true;
-	s->reason[0] = '\0';
+	link_log_up(&s->log, "server", s->name);
+}
+
+/* What has been asked for is done first, and the server has not got all before that is; then what waits, as its time comes. */
+static bool
+server_work(Server *s)
+{
+	MemoryContext caller = MemoryContextSwitchTo(s->work);
+	Todo	   *t = NULL;
+
+	if (s->due == 0)
+	{
+		worker_begin();
+		MemoryContextSwitchTo(s->work);
+		t = work_next(s->name, &s->due);
+		worker_commit();
+		MemoryContextSwitchTo(s->work);
+		if (!t)
+			s->due = DT_NOEND;
+		else if (s->due == 0)
+		{
+			link_state_set_phase(s->state, LINK_CATCHING_UP);
+			pgstat_report_activity(STATE_RUNNING, t->name ? "telling a name" : "comparing a zone");
+		}
+		else
+			server_is_up(s);
+	}
+	else if (s->due <= GetCurrentTimestamp())
+		s->due = 0;				/* which is it? */
+	else
+		return false;
+	if (t && s->due <= GetCurrentTimestamp())
+		todo_do(s, t);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(s->work);
+	return true;
+}
+
+/* Is it there, and has it the key? Not every server looks at the signature of a question about what it has not. */
+static void
+server_ask(Server *s)
+{
+	MemoryContext caller = MemoryContextSwitchTo(s->work);
+
+	(void) dns_exchange(s->conn, dns_message(OPCODE_QUERY, s->good, s->good_len, TYPE_SOA));
+	dns_finish(s->conn);
+	heard();
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(s->work);
+}
+
+/* The server is there, and the last session ended in the middle of something: that has its turn last; and it waits, if that was not the first time. */
+static void
+suspect_put_off(Server *s)
+{
+	Todo	   *t = s->suspect;
+
+	if (!t)
+		return;
+	worker_begin();
+	todo_fails(s, t, t->tries > 0 && *s->suspicion ? s->suspicion : NULL, s->suspect_took);
+	worker_commit();
+	MemoryContextSwitchTo(s->session);
+	s->suspect = NULL;
+	pfree(t);
 }
 
 static void
@@ -714,17 +490,14 @@ server_prepare(Server *s)
 {
 	worker_begin();
 	s->row = server_row(s->name, s->session);
-	if (s->row)
-		doing_put_off(s);
 	worker_commit();
 	if (!s->row)
 		proc_exit(0);			/* dropped: the manager will find out too */
-	link_state_set_resyncs(s->state, s->row->resyncs);
+	link_state_set_resyncs(s->state, s->row->resyncs + s->row->orders);
 	MemoryContextSwitchTo(s->session);
 	s->conn = dns_open(s->row->address, s->row->key);
 	s->settled = feed_settled_make(s->session);
-	s->todo = s->refused = true;	/* perhaps: an earlier session may have left something */
-	backoff_init(&s->retry, REFUSED_RETRY_FIRST, REFUSED_RETRY_MOST);
+	s->due = 0;
 }
 
 /* Ends by an error only. */
@@ -735,6 +508,7 @@ server_session(Server *s)
 	pgstat_report_activity(STATE_RUNNING, "connecting");
 	server_prepare(s);
 	server_ask(s);
+	suspect_put_off(s);
 	for (;;)
 	{
 		TimestampTz due = TimestampTzPlusMilliseconds(s->heard, setting_keepalive);
@@ -745,18 +519,14 @@ server_session(Server *s)
 			pgstat_report_activity(STATE_RUNNING, "sending");
 			server_deliver(s);
 		}
-		else if (s->todo)
-			server_work(s);
-		else if (s->refused && backoff_due(&s->retry))
-			server_retry(s);
-		else
+		else if (!server_work(s))
 		{
 			server_is_up(s);
 			pgstat_report_activity(STATE_IDLE, NULL);
 			if (GetCurrentTimestamp() >= due)
 				server_ask(s);
 			else
-				(void) worker_wait(0, PGINVALID_SOCKET, s->refused ? Min(due, s->retry.due) : due);
+				(void) worker_wait(0, PGINVALID_SOCKET, Min(due, s->due));
 			s->delivered = 0;
 		}
 	}
@@ -765,18 +535,39 @@ server_session(Server *s)
 static void
 server_clean(Server *s)
 {
-	spool_end(s);
-	if (s->fetched)
-		spool_close(s->fetched);
-	s->fetched = NULL;
+	spools_end(s);
 	dns_close(s->conn);
 	s->conn = NULL;
 	s->settled = NULL;
+	s->extras = NULL;
 	s->row = NULL;
 	s->begun = false;
 	s->vector = NULL;
 	s->vector_len = 0;
 	s->acked = 0;
+}
+
+/*
+ * In PG_CATCH. The server was there, and what it was told or asked of one zone ended the session: is it that zone? A signature that is
+ * refused is every zone's matter, unless the server has taken others in this session.
+ */
+static bool
+server_suspects(Server *s, const ErrorData *error, const char *reason)
+{
+	bool		all = error->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION && !dns_trusted(s->conn);
+
+	if (!s->doing || error->sqlerrcode == ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION)
+	{
+		doing_end(s);
+		return false;
+	}
+	s->suspect = s->doing;
+	s->suspect_took = doing_took(s);
+	s->doing = NULL;
+	strlcpy(s->suspicion, all ? "" : reason, sizeof(s->suspicion));
+	if (!all)
+		backoff_init(&s->backoff, SERVER_RETRY_FIRST, SERVER_RETRY_MOST);
+	return !all;
 }
 
 /* In PG_CATCH: shows what went wrong. */
@@ -786,17 +577,19 @@ server_fail(Server *s)
 	ErrorData  *error = worker_recover(s->session);
 	const char *message = error->message ? error->message : "unknown error";
 	char		reason[LINK_ERROR_SIZE];
+	bool		zone;
 
-	if (error->sqlerrcode == ERRCODE_CONNECTION_EXCEPTION)
-		s->servfails++;
 	link_error_format(reason, sizeof(reason), error->detail ? psprintf("%s: %s", message, error->detail) : message);
+	zone = server_suspects(s, error, reason);
 	server_clean(s);
-	link_state_set_error(s->state, reason);
-	link_state_set_phase(s->state, LINK_DOWN);
-	if (s->up || strcmp(s->reason, reason) != 0)
-		ereport(LOG, (errmsg("server \"%s\" is down: %s", s->name, reason), error->hint ? errhint("%s", error->hint) : 0));
-	s->up = false;
-	strlcpy(s->reason, reason, sizeof(s->reason));
+	if (zone)
+		link_state_set_phase(s->state, LINK_CONNECTING);
+	else
+	{
+		link_state_set_error(s->state, reason);
+		link_state_set_phase(s->state, LINK_DOWN);
+		link_log_down(&s->log, "server", s->name, reason, error->hint);
+	}
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 

@@ -8,6 +8,7 @@ CREATE TABLE dnsrepl.server (
 	serial		text NOT NULL CHECK (serial IN ('server', 'ours')),
 	paused		boolean NOT NULL DEFAULT false,
 	resyncs		int NOT NULL DEFAULT 0,
+	orders		int NOT NULL DEFAULT 0,
 	added		timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE dnsrepl.server IS 'the DNS servers that this node tells of changes; use dnsrepl.add_server() and the like';
@@ -18,6 +19,7 @@ COMMENT ON COLUMN dnsrepl.server.tsig_key IS 'the name of a row of tsigkeys, or 
 COMMENT ON COLUMN dnsrepl.server.serial IS 'server: it counts by itself; ours: it takes the zone''s serial, if that is ahead';
 COMMENT ON COLUMN dnsrepl.server.paused IS 'true: nothing is told until dnsrepl.resume()';
 COMMENT ON COLUMN dnsrepl.server.resyncs IS 'how often dnsrepl.resync() was called';
+COMMENT ON COLUMN dnsrepl.server.orders IS 'how often dnsrepl.remove_extra() was called';
 COMMENT ON COLUMN dnsrepl.server.added IS 'since when it is told';
 
 CREATE TABLE dnsrepl.server_unmanaged (
@@ -34,27 +36,51 @@ CREATE TABLE dnsrepl.server_state (
 	server		text PRIMARY KEY REFERENCES dnsrepl.server ON UPDATE CASCADE ON DELETE CASCADE,
 	vector		bytea NOT NULL,
 	life		uuid NOT NULL,
-	resyncs		int NOT NULL
+	resyncs		int NOT NULL,
+	written		timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE dnsrepl.server_state IS 'what each DNS server has been told, and said NOERROR to';
 COMMENT ON COLUMN dnsrepl.server_state.vector IS 'of what it is told: as for nodes';
 COMMENT ON COLUMN dnsrepl.server_state.life IS 'by which life of this node: another one compares once what the server has';
 COMMENT ON COLUMN dnsrepl.server_state.resyncs IS 'as dnsrepl.server had it';
+COMMENT ON COLUMN dnsrepl.server_state.written IS 'when the vector was written: deletions that it lacks are kept in the store until dnsrepl.evict_after has passed since';
 
+-- Backing off is by row: what a server does not take waits by itself, everything else goes on.
 CREATE TABLE dnsrepl.server_work (
 	server		text NOT NULL REFERENCES dnsrepl.server ON UPDATE CASCADE ON DELETE CASCADE,
 	zone		@extschema@.dnsname NOT NULL,
 	name		@extschema@.dnsname,
 	type		int NOT NULL DEFAULT 0,
+	extra		boolean NOT NULL DEFAULT false,
 	problem		text,
 	since		timestamptz NOT NULL DEFAULT now(),
-	tries		int NOT NULL DEFAULT 0
+	tries		int NOT NULL DEFAULT 0,
+	tried		timestamptz,
+	due			timestamptz
 );
 CREATE INDEX server_work_server ON dnsrepl.server_work (server, zone);
+CREATE INDEX server_work_due ON dnsrepl.server_work (server, due NULLS FIRST, tries, since);
 COMMENT ON TABLE dnsrepl.server_work IS 'what a DNS server has yet to be told besides what it has not been told at all';
 COMMENT ON COLUMN dnsrepl.server_work.name IS 'null: all of the zone is compared';
 COMMENT ON COLUMN dnsrepl.server_work.type IS 'the number of a type; 0: all of the name';
-COMMENT ON COLUMN dnsrepl.server_work.problem IS 'null: it has not been tried';
+COMMENT ON COLUMN dnsrepl.server_work.extra IS 'this RRset, which this database never had, is to be removed';
+COMMENT ON COLUMN dnsrepl.server_work.problem IS 'why the server did not take it the last time; null: it has not been tried';
+COMMENT ON COLUMN dnsrepl.server_work.since IS 'since when it is there, or since when it is a problem';
+COMMENT ON COLUMN dnsrepl.server_work.tries IS 'how often it has failed';
+COMMENT ON COLUMN dnsrepl.server_work.tried IS 'when it failed last';
+COMMENT ON COLUMN dnsrepl.server_work.due IS 'when it is tried again; null: at once, and the link is not up to date before';
+
+-- What is found of others at a server. Written by the worker alone.
+CREATE TABLE dnsrepl.server_extra (
+	server		text NOT NULL REFERENCES dnsrepl.server ON UPDATE CASCADE ON DELETE CASCADE,
+	zone		@extschema@.dnsname NOT NULL,
+	name		@extschema@.dnsname NOT NULL,
+	type		@extschema@.rrtype NOT NULL,
+	since		timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (server, zone, name, type)
+);
+COMMENT ON TABLE dnsrepl.server_extra IS 'RRsets that a DNS server had when it was compared last, and this database never had as far as it knows: they stay there; dnsrepl.remove_extra() removes one, dnsrepl.unmanaged() says that it is somebody else''s. Of a zone 1000 at the most';
+COMMENT ON COLUMN dnsrepl.server_extra.since IS 'when it was found first';
 
 CREATE FUNCTION dnsrepl.server_check(address text, zones text[], tsig_key text) RETURNS void
 	LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_server_check' SET search_path = pg_catalog, pg_temp;
@@ -80,7 +106,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION dnsrepl.server_key(text) IS 'a TSIG key as algorithm:name:secret';
 
-CREATE FUNCTION dnsrepl.add_server(name text, address text, zones text[] DEFAULT '{*}', tsig_key text DEFAULT NULL, serial text DEFAULT 'server') RETURNS void
+CREATE FUNCTION dnsrepl.add_server(name text, address text, zones text[] DEFAULT '{*}', tsig_key text DEFAULT NULL, serial text DEFAULT 'server',
+	paused boolean DEFAULT NULL) RETURNS void
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF name IS NULL OR address IS NULL OR zones IS NULL OR serial IS NULL THEN
@@ -98,11 +125,13 @@ BEGIN
 			HINT = 'Run SELECT dnsrepl.setup(''name of this node'').';
 	END IF;
 	PERFORM dnsrepl.server_check(address, zones, dnsrepl.server_key(tsig_key));
-	INSERT INTO dnsrepl.server AS s (name, address, zones, tsig_key, serial) VALUES (add_server.name, add_server.address, add_server.zones, add_server.tsig_key, add_server.serial)
+	INSERT INTO dnsrepl.server AS s (name, address, zones, tsig_key, serial, paused)
+		VALUES (add_server.name, add_server.address, add_server.zones, add_server.tsig_key, add_server.serial, coalesce(add_server.paused, false))
 		ON CONFLICT ON CONSTRAINT server_pkey DO UPDATE SET address = excluded.address, zones = excluded.zones, tsig_key = excluded.tsig_key, serial = excluded.serial,
+			paused = coalesce(add_server.paused, s.paused),
 			resyncs = s.resyncs + CASE WHEN (s.address, s.zones) IS DISTINCT FROM (excluded.address, excluded.zones) THEN 1 ELSE 0 END;
 END $$;
-COMMENT ON FUNCTION dnsrepl.add_server(text, text, text[], text, text) IS 'tell a DNS server of every change by UPDATE; for a name that exists: at another place, or otherwise. First all of its zones are compared';
+COMMENT ON FUNCTION dnsrepl.add_server(text, text, text[], text, text, boolean) IS 'tell a DNS server of every change by UPDATE; for a name that exists: at another place, or otherwise. First all of its zones are compared: what is ours is added and replaced, what the database never had stays. paused => true: not before dnsrepl.resume(); dnsrepl.server_preview() shows what it would be told';
 
 CREATE FUNCTION dnsrepl.drop_server(name text) RETURNS void
 	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -126,7 +155,7 @@ BEGIN
 		RAISE NOTICE 'server "%" is paused', server USING HINT = 'It is compared when it is resumed: SELECT dnsrepl.resume(name).';
 	END IF;
 END $$;
-COMMENT ON FUNCTION dnsrepl.resync(text) IS 'compare all zones at a DNS server with what is served here, and tell it what differs: by the link, which shows "catching up" meanwhile; dnsrepl.wait_for_peers() waits for it';
+COMMENT ON FUNCTION dnsrepl.resync(text) IS 'compare all zones at a DNS server with what is served here, and tell it what differs (what the database never had stays): by the link, which shows "catching up" meanwhile; dnsrepl.wait_for_peers() waits for it';
 
 CREATE FUNCTION dnsrepl.unmanaged(server text, pattern text, types text[] DEFAULT NULL) RETURNS void
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -160,35 +189,104 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION dnsrepl.managed(text, text) IS 'undoes dnsrepl.unmanaged()';
 
--- For the worker.
-CREATE FUNCTION dnsrepl.server_todo(server text, tried boolean, zones boolean, most int, OUT zone @extschema@.dnsname, OUT zone_no int, OUT name @extschema@.dnsname, OUT type int)
-	RETURNS SETOF record LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT w.zone, z.no, w.name, w.type
-	  FROM dnsrepl.server_work w LEFT JOIN dnsrepl.zone z ON z.name OPERATOR(@extschema@.=) w.zone
-	 WHERE w.server = $1 AND (w.problem IS NOT NULL) = tried AND (w.name IS NULL OR NOT zones)
-	 ORDER BY w.tries, w.since LIMIT most
-$$;
-COMMENT ON FUNCTION dnsrepl.server_todo(text, boolean, boolean, int) IS 'for the worker: what is in dnsrepl.server_work';
-
-CREATE FUNCTION dnsrepl.server_done(server text, zone @extschema@.dnsname, name @extschema@.dnsname, type int) RETURNS void
-	LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-	DELETE FROM dnsrepl.server_work w
-	 WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND ($3 IS NULL OR (w.name OPERATOR(@extschema@.=) $3 AND w.type = $4))
-$$;
-COMMENT ON FUNCTION dnsrepl.server_done(text, @extschema@.dnsname, @extschema@.dnsname, int) IS 'for the worker: a zone, or an RRset, is what it should be';
-
-CREATE FUNCTION dnsrepl.server_note(server text, zone @extschema@.dnsname, name @extschema@.dnsname, type int, problem text) RETURNS void
+CREATE FUNCTION dnsrepl.remove_extra(server text, zone @extschema@.dnsname, name @extschema@.dnsname, type @extschema@.rrtype) RETURNS void
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	UPDATE dnsrepl.server_work w SET problem = $5, tries = w.tries + ($5 IS NOT NULL)::int
-	 WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND w.type = $4
-	   AND (w.name OPERATOR(@extschema@.=) $3 OR (w.name IS NULL AND $3 IS NULL));
+	IF server IS NULL OR zone IS NULL OR name IS NULL OR type IS NULL THEN
+		RAISE EXCEPTION 'an RRset is named by server, zone, name and type' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM FROM dnsrepl.server_extra e WHERE e.server = remove_extra.server AND e.zone OPERATOR(@extschema@.=) remove_extra.zone
+		AND e.name OPERATOR(@extschema@.=) remove_extra.name AND e.type OPERATOR(@extschema@.=) remove_extra.type;
 	IF NOT FOUND THEN
-		INSERT INTO dnsrepl.server_work (server, zone, name, type, problem, tries) VALUES ($1, $2, $3, $4, $5, ($5 IS NOT NULL)::int);
+		RAISE EXCEPTION '% % in zone % is not known to be at server "%" beside what is this database''s', name, type, zone, server USING ERRCODE = 'undefined_object',
+			HINT = 'SELECT * FROM dnsrepl.server_extra shows what is; dnsrepl.resync(server) looks again.';
+	END IF;
+	PERFORM dnsrepl.server_ask(server, zone, name, type::int, true, true);
+	UPDATE dnsrepl.server s SET orders = s.orders + 1 WHERE s.name = remove_extra.server;	-- wakes the link
+END $$;
+COMMENT ON FUNCTION dnsrepl.remove_extra(text, @extschema@.dnsname, @extschema@.dnsname, @extschema@.rrtype) IS 'has an RRset removed from a DNS server that the database never had: one of dnsrepl.server_extra';
+
+-- For the worker.
+CREATE FUNCTION dnsrepl.server_todo(server text, OUT zone @extschema@.dnsname, OUT zone_no int, OUT name @extschema@.dnsname, OUT type int, OUT extra boolean, OUT tries int, OUT due timestamptz)
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT w.zone, z.no, w.name, w.type, w.extra, w.tries, w.due
+	  FROM dnsrepl.server_work w LEFT JOIN dnsrepl.zone z ON z.name OPERATOR(@extschema@.=) w.zone
+	 WHERE w.server = $1 ORDER BY w.due NULLS FIRST, w.tries, w.since LIMIT 1
+$$;
+COMMENT ON FUNCTION dnsrepl.server_todo(text) IS 'for the worker: the row of dnsrepl.server_work that is the next to be done';
+
+CREATE FUNCTION dnsrepl.server_waiting(server text) RETURNS int[]
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT array_agg(z.no ORDER BY z.no) FROM dnsrepl.zone z
+	 WHERE z.name OPERATOR(@extschema@.=) ANY (SELECT w.zone FROM dnsrepl.server_work w WHERE w.server = $1 AND w.name IS NULL)
+$$;
+COMMENT ON FUNCTION dnsrepl.server_waiting(text) IS 'for the worker: the zones of which nothing is told, as they have yet to be compared; null: none';
+
+CREATE FUNCTION dnsrepl.server_done(server text, zone @extschema@.dnsname, name @extschema@.dnsname, type int, extra boolean, OUT problem boolean)
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	WITH gone AS (
+		DELETE FROM dnsrepl.server_work w
+		 WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND w.extra = $5 AND ($3 IS NULL OR (w.name OPERATOR(@extschema@.=) $3 AND w.type = $4))
+		RETURNING w.name, w.problem
+	) SELECT count(*) > 0 INTO server_done.problem FROM gone g WHERE g.name IS NULL AND g.problem IS NOT NULL;
+	IF $5 THEN
+		DELETE FROM dnsrepl.server_extra e
+		 WHERE e.server = $1 AND e.zone OPERATOR(@extschema@.=) $2 AND e.name OPERATOR(@extschema@.=) $3 AND e.type OPERATOR(@extschema@.=) @extschema@.rrtype($4);
+		-- what it was in the way of
+		UPDATE dnsrepl.server_work w SET due = NULL WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND w.name OPERATOR(@extschema@.=) $3;
 	END IF;
 END $$;
-COMMENT ON FUNCTION dnsrepl.server_note(text, @extschema@.dnsname, @extschema@.dnsname, int, text) IS 'for the worker: there is something left to do, or (problem) it was refused';
+COMMENT ON FUNCTION dnsrepl.server_done(text, @extschema@.dnsname, @extschema@.dnsname, int, boolean) IS 'for the worker: a zone, or an RRset, is what it should be; true: the zone was a problem';
 
-CREATE FUNCTION dnsrepl.verify(server text, OUT zone @extschema@.dnsname, OUT name @extschema@.dnsname, OUT type @extschema@.rrtype, OUT ours text[], OUT theirs text[])
+CREATE FUNCTION dnsrepl.server_ask(server text, zone @extschema@.dnsname, name @extschema@.dnsname, type int, extra boolean, at_once boolean) RETURNS void
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE dnsrepl.server_work w
+	   SET due = CASE WHEN NOT at_once AND w.problem IS NOT NULL THEN least(w.due, greatest(now(), w.tried + interval '10 s')) END
+	 WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND w.type = $4 AND w.extra = $5
+	   AND (w.name OPERATOR(@extschema@.=) $3 OR (w.name IS NULL AND $3 IS NULL));
+	IF NOT FOUND THEN
+		INSERT INTO dnsrepl.server_work (server, zone, name, type, extra) VALUES ($1, $2, $3, $4, $5);
+	END IF;
+END $$;
+COMMENT ON FUNCTION dnsrepl.server_ask(text, @extschema@.dnsname, @extschema@.dnsname, int, boolean, boolean) IS 'there is something left to do at a DNS server; what waits: ten seconds after the last attempt, or (at_once) at once';
+
+CREATE FUNCTION dnsrepl.server_fails(server text, zone @extschema@.dnsname, name @extschema@.dnsname, type int, extra boolean, problem text, took int) RETURNS boolean
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	old dnsrepl.server_work;
+BEGIN
+	PERFORM dnsrepl.server_ask($1, $2, $3, $4, $5, false);
+	SELECT w.* INTO old FROM dnsrepl.server_work w
+	 WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND w.type = $4 AND w.extra = $5
+	   AND (w.name OPERATOR(@extschema@.=) $3 OR (w.name IS NULL AND $3 IS NULL)) LIMIT 1;
+	-- one that was not taken for what may have been the fault of the whole server has a second chance at once
+	UPDATE dnsrepl.server_work w
+	   SET problem = $6, tries = w.tries + 1, tried = now(), since = CASE WHEN w.problem IS NULL THEN now() ELSE w.since END,
+	       due = CASE WHEN $6 IS NOT NULL THEN now() + (0.5 + random() / 2) * least(interval '10 min', greatest(interval '1 s' * 2 ^ least(w.tries, 10), interval '4 ms' * took)) END
+	 WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND w.type = $4 AND w.extra = $5
+	   AND (w.name OPERATOR(@extschema@.=) $3 OR (w.name IS NULL AND $3 IS NULL));
+	RETURN $6 IS NOT NULL AND old.problem IS DISTINCT FROM $6;
+END $$;
+COMMENT ON FUNCTION dnsrepl.server_fails(text, @extschema@.dnsname, @extschema@.dnsname, int, boolean, text, int)
+	IS 'for the worker: something was not taken, for this reason, in so many ms: it is tried again after one second, two, four, at most ten minutes, each shortened at random by up to a half, and not before four times as long as that took; true: it is news';
+
+CREATE FUNCTION dnsrepl.server_extras(server text, zone @extschema@.dnsname, names @extschema@.dnsname[], types int[]) RETURNS void
+	LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+	DELETE FROM dnsrepl.server_extra e
+	 WHERE e.server = $1 AND e.zone OPERATOR(@extschema@.=) $2
+	   AND NOT EXISTS (SELECT FROM unnest($3, $4) u (name, type) WHERE u.name OPERATOR(@extschema@.=) e.name AND @extschema@.rrtype(u.type) OPERATOR(@extschema@.=) e.type);
+	INSERT INTO dnsrepl.server_extra (server, zone, name, type)
+		SELECT $1, $2, u.name, @extschema@.rrtype(u.type) FROM unnest($3, $4) u (name, type) ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION dnsrepl.server_extras(text, @extschema@.dnsname, @extschema@.dnsname[], int[]) IS 'for the worker: what a comparison has found in a zone that the database never had';
+
+CREATE FUNCTION dnsrepl.verify(server text, OUT zone @extschema@.dnsname, OUT name @extschema@.dnsname, OUT type @extschema@.rrtype, OUT ours text[], OUT theirs text[],
+	OUT extra boolean)
 	RETURNS SETOF record LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_verify' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.verify(text) IS 'fetches all zones from a DNS server and gives the RRsets that differ from what is served here; what it has not been told yet is left out';
+
+CREATE FUNCTION dnsrepl.server_preview(server text, OUT zone @extschema@.dnsname, OUT name @extschema@.dnsname, OUT type @extschema@.rrtype, OUT action text, OUT ours text[], OUT theirs text[])
+	RETURNS SETOF record LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_server_preview' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.server_preview(text) IS 'all that a DNS server would be told now, without telling it: add, replace, remove; and what stays (keep), or cannot be told (cannot)';

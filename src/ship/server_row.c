@@ -101,7 +101,7 @@ server_row(const char *name, MemoryContext context)
 	ServerRow  *s = NULL;
 
 	SPI_connect();
-	query("SELECT address, zones, dnsrepl.server_key(tsig_key), serial = 'ours', resyncs, pg_relation_size('dnsrepl.version_store') FROM dnsrepl.server WHERE name = $1", name);
+	query("SELECT address, zones, dnsrepl.server_key(tsig_key), serial = 'ours', resyncs, orders, pg_relation_size('dnsrepl.version_store') FROM dnsrepl.server WHERE name = $1", name);
 	if (SPI_processed == 1)
 	{
 		int			n;
@@ -111,13 +111,15 @@ server_row(const char *name, MemoryContext context)
 		bool		our_serial = strcmp(column_needed(0, 4), "t") == 0,
 					isnull;
 		int32		resyncs = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull));
-		int64		store = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 6, &isnull));
+		int32		orders = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 6, &isnull));
+		int64		store = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 7, &isnull));
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		s = palloc0(sizeof(ServerRow));
 		s->name = pstrdup(name);
 		s->address = pstrdup(address);
 		s->resyncs = resyncs;
+		s->orders = orders;
 		s->transfer_most = TRANSFER_LEAST + TRANSFER_TIMES * (uint64) store;
 		s->our_serial = our_serial;
 		for (int i = 0; i < n; i++)

@@ -14,6 +14,7 @@ typedef struct ServerRow
 	List	   *zones;			/* Patterns */
 	TsigKey    *key;			/* NULL: nothing is signed */
 	int32		resyncs;		/* how often a comparison of everything has been asked for */
+	int32		orders;			/* and how often something else has */
 	bool		our_serial;		/* the server takes the zone's serial here; else it counts by itself */
 	List	   *unmanaged;
 	uint64		transfer_most;	/* octets that one of its zones may have: transfers end somewhere */

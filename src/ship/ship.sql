@@ -56,11 +56,17 @@ COMMENT ON FUNCTION dnsrepl.link_status(text, boolean) IS 'one link''s row of dn
 
 CREATE VIEW dnsrepl.status AS
 	SELECT p.name, 'peer'::text AS kind, l.state, l.behind_units, l.behind_since, l.last_contact, l.last_error,
-		l.clock_skew, l.waiting_since
+		l.clock_skew, l.waiting_since, NULL::bigint AS extras
 	FROM dnsrepl.peer p CROSS JOIN LATERAL dnsrepl.link_status(p.name, p.paused) l
 	UNION ALL
-	SELECT s.name, 'server'::text, l.state, l.behind_units, l.behind_since, l.last_contact, l.last_error, NULL, NULL
+	SELECT s.name, 'server'::text, l.state, l.behind_units, l.behind_since, l.last_contact, CASE WHEN s.paused THEN l.last_error ELSE coalesce(l.last_error, w.waits) END, NULL, NULL,
+		(SELECT count(*) FROM dnsrepl.server_extra e WHERE e.server = s.name)
 	FROM dnsrepl.server s CROSS JOIN LATERAL dnsrepl.link_status(s.name, s.paused) l
+	LEFT JOIN LATERAL (
+		SELECT CASE WHEN count(*) FILTER (WHERE v.name IS NULL) = 0 THEN 'some of it was refused: see dnsrepl.problem'
+			ELSE (array_agg(format('zone %s waits since %s: %s', v.zone, date_trunc('second', v.since), v.problem) ORDER BY v.name IS NOT NULL, v.since))[1]
+				|| CASE WHEN count(*) > 1 THEN format(' (and %s more: see dnsrepl.problem)', count(*) - 1) ELSE '' END END AS waits
+		FROM dnsrepl.server_work v WHERE v.server = s.name AND v.problem IS NOT NULL HAVING count(*) > 0) w ON true
 	ORDER BY 2, 1;
 COMMENT ON VIEW dnsrepl.status IS 'the links of this node, a row for each';
 COMMENT ON COLUMN dnsrepl.status.name IS 'what the link is called here';
@@ -69,9 +75,10 @@ COMMENT ON COLUMN dnsrepl.status.state IS 'connecting, catching up, streaming, p
 COMMENT ON COLUMN dnsrepl.status.behind_units IS 'how many units this node holds that the other side lacks, as far as is known here; counted up to 1000000';
 COMMENT ON COLUMN dnsrepl.status.behind_since IS 'when the oldest of them was written';
 COMMENT ON COLUMN dnsrepl.status.last_contact IS 'when the other side was heard of last, since this server started';
-COMMENT ON COLUMN dnsrepl.status.last_error IS 'why the link is down, or what went wrong last';
+COMMENT ON COLUMN dnsrepl.status.last_error IS 'why the link is down, or what went wrong last; of a DNS server also which zone waits, since when and why';
 COMMENT ON COLUMN dnsrepl.status.waiting_since IS 'since when the peer has been at work on what it was sent last: a large merge takes its time; null: it is not';
 COMMENT ON COLUMN dnsrepl.status.clock_skew IS 'how far the other side''s clock is ahead of this node''s; null: not known';
+COMMENT ON COLUMN dnsrepl.status.extras IS 'of a DNS server: how many RRsets it had, when it was compared last, that this database never had: dnsrepl.server_extra';
 
 CREATE FUNCTION dnsrepl.wait_for_peers(timeout interval DEFAULT '10s') RETURNS boolean
 	LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wait_for_peers'

@@ -366,3 +366,9 @@ tsig_end(TsigExchange *x)
 	if (x->unsigned_since > 0)
 		answer_refuse("its last message is not signed");
 }
+
+bool
+tsig_verified(const TsigExchange *x)
+{
+	return !x->first;
+}

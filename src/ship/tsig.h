@@ -36,4 +36,7 @@ extern TsigExchange *tsig_sign(const TsigKey *key, StringInfo request);
 extern void tsig_take(TsigExchange *x, const uint8 *message, size_t len);
 extern void tsig_end(TsigExchange *x);
 
+/* Has one of them been signed, by the holder of the key? */
+extern bool tsig_verified(const TsigExchange *x);
+
 #endif

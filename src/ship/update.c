@@ -172,9 +172,8 @@ apex_ns(Writing *w, const UpdateSet *set, const UpdateSet *theirs)
 			record_put(w, TYPE_NS, CLASS_NONE, 0, theirs->rdata[i], theirs->len[i]);
 }
 
-/* Theirs with our fields, and our serial or else the next. */
-static void
-apex_soa(Writing *w, const UpdateSet *set, const UpdateSet *theirs, bool our_serial)
+uint8 *
+soa_told(const UpdateSet *set, const UpdateSet *theirs, bool our_serial)
 {
 	size_t		at = set->n == 1 ? soa_serial_at(set->rdata[0], set->len[0]) : 0;
 	size_t		theirs_at = theirs->n == 1 ? soa_serial_at(theirs->rdata[0], theirs->len[0]) : 0;
@@ -184,21 +183,30 @@ apex_soa(Writing *w, const UpdateSet *set, const UpdateSet *theirs, bool our_ser
 	uint8	   *rdata;
 
 	if (!at || !theirs_at)
-		return;
+		return NULL;
 	same = soa_same(set->rdata[0], set->len[0], theirs->rdata[0], theirs->len[0]) && set->ttl == theirs->ttl;
 	now = serial_get(theirs->rdata[0], theirs_at);
 	serial = serial_get(set->rdata[0], at);
 	if (!our_serial || !serial_ahead(serial, now))
 	{
 		if (same)
-			return;
+			return NULL;
 		serial = now + 1;
 	}
 	rdata = palloc(set->len[0]);
 	memcpy(rdata, set->rdata[0], set->len[0]);
 	serial = pg_hton32(serial);
 	memcpy(rdata + at, &serial, sizeof(serial));
-	record_put(w, TYPE_SOA, CLASS_IN, set->ttl, rdata, set->len[0]);
+	return rdata;
+}
+
+static void
+apex_soa(Writing *w, const UpdateSet *set, const UpdateSet *theirs, bool our_serial)
+{
+	uint8	   *rdata = soa_told(set, theirs, our_serial);
+
+	if (rdata)
+		record_put(w, TYPE_SOA, CLASS_IN, set->ttl, rdata, set->len[0]);
 }
 
 bool

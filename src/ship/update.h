@@ -59,6 +59,12 @@ extern bool update_add(StringInfo message, const uint8 *zone, size_t zone_len, c
 /* The octets of an SOA record's rdata before its serial. 0: it is none. */
 extern size_t soa_serial_at(const uint8 *rdata, size_t len);
 
+/*
+ * The SOA record that the server is told for this one, as it has that one: with our serial if that is wanted and ahead, else with the next.
+ * In the current context; NULL: none, it has what it should.
+ */
+extern uint8 *soa_told(const UpdateSet *ours, const UpdateSet *theirs, bool our_serial);
+
 /* Are two SOA records the same, serials apart? */
 extern bool soa_same(const uint8 *a, size_t alen, const uint8 *b, size_t blen);
 
