@@ -6,6 +6,9 @@
  * of members' vectors is only what this node covers too (store/peer_vector.h). Its age is that of its arrival here: by
  * dnsrepl.vector_log, what this node held when. Stamps say nothing of age: clocks are wrong.
  *
+ * A DNS server counts like a member, by what it has been told: what has gone from the store is somebody else's for whoever compares it
+ * with what the server has (ship/compare_server.c). One that has not been told anything for dnsrepl.evict_after is not waited for.
+ *
  * A version of an incarnation of its zone that lives no more is dead, and goes in the same way once the zone's own unit is
  * stable: then nobody can bring that incarnation back.
  *
@@ -80,6 +83,10 @@ collect_vector(bool long_ago, bool members)
 		v = vectors_meet(v, "SELECT p.vector FROM dnsrepl.roll r LEFT JOIN dnsrepl.peer_vector p USING (node)"
 						 " WHERE NOT r.evicted AND r.node <> (SELECT id FROM dnsrepl.node) AND $1 >= 0"
 						 " AND (p.node IS NOT NULL OR (SELECT count(*) FROM dnsrepl.roll) <= " CppAsString2(MAX_MEMBERS) ")", false);
+	if (v && members)
+		v = vectors_meet(v, "SELECT t.vector FROM dnsrepl.server s LEFT JOIN dnsrepl.server_state t ON t.server = s.name"
+						 " WHERE $1 >= 0 AND (coalesce(t.written, s.added) > now() - current_setting('dnsrepl.evict_after')::interval"
+						 " OR current_setting('dnsrepl.evict_after')::interval = '0')", false);
 	if (v)
 	{
 		MemoryContext old = MemoryContextSwitchTo(caller);
@@ -275,6 +282,16 @@ zone_walk(Collect *c)
 	MemoryContextDelete(c->scratch);
 }
 
+/* Is there a DNS server that has yet to be told of all of it? */
+static bool
+server_waits(const ZoneRef *zone)
+{
+	Oid			types[1] = {INT4OID};
+	Datum		values[1] = {Int32GetDatum(zone->number)};
+
+	return owner_execute("SELECT FROM dnsrepl.server_lacks($1) l WHERE l", 1, types, values) > 0;
+}
+
 int64
 collect_zone(Store *store, const ZoneRef *zone, const Vector *stable, Vector *collected, int64 most, bool *missed)
 {
@@ -285,7 +302,7 @@ collect_zone(Store *store, const ZoneRef *zone, const Vector *stable, Vector *co
 	zone_walk(&look);
 	if (look.n == 0)
 		return 0;
-	if (!zone_lock(&locked, false))
+	if ((!zone->table && server_waits(zone)) || !zone_lock(&locked, false))
 	{
 		*missed = true;
 		return 0;

@@ -46,7 +46,8 @@
 
 #define SERVER_RETRY_FIRST	200		/* ms */
 #define SERVER_RETRY_MOST	30000
-#define VECTOR_WRITTEN		10000	/* ms at the most, where nothing of what changes is for the server */
+#define VECTOR_WRITTEN		10000	/* ms at the most, where nothing of what changes is for the server; */
+#define VECTOR_RENEWED		86400000	/* where nothing changes at all: deletions are kept for who is told */
 #define MAX_SERVFAILS		3		/* of a zone, before it is found out which of its RRsets the server fails on */
 #define MAX_ZONE_LINES		10		/* of single zones in the log, in ZONE_LINES_IN ms */
 #define ZONE_LINES_IN		60000
@@ -514,7 +515,7 @@ server_session(Server *s)
 		TimestampTz due = TimestampTzPlusMilliseconds(s->heard, setting_keepalive);
 
 		worker_check();
-		if (!s->begun || s->acked != pg_atomic_read_u64(&s->slot->commits))
+		if (!s->begun || s->acked != pg_atomic_read_u64(&s->slot->commits) || TimestampDifferenceExceeds(s->written, GetCurrentTimestamp(), VECTOR_RENEWED))
 		{
 			pgstat_report_activity(STATE_RUNNING, "sending");
 			server_deliver(s);

@@ -222,6 +222,13 @@ CREATE FUNCTION dnsrepl.server_waiting(server text) RETURNS int[]
 $$;
 COMMENT ON FUNCTION dnsrepl.server_waiting(text) IS 'for the worker: the zones of which nothing is told, as they have yet to be compared; null: none';
 
+CREATE FUNCTION dnsrepl.server_lacks(zone_no int) RETURNS boolean
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT EXISTS (SELECT FROM dnsrepl.server_work w JOIN dnsrepl.zone z ON z.name OPERATOR(@extschema@.=) w.zone
+		WHERE z.no = zone_no AND (w.since > now() - current_setting('dnsrepl.evict_after')::interval OR current_setting('dnsrepl.evict_after')::interval = '0'))
+$$;
+COMMENT ON FUNCTION dnsrepl.server_lacks(int) IS 'is there a DNS server that has yet to be told of something in a zone, so that its deletions are kept?';
+
 CREATE FUNCTION dnsrepl.server_done(server text, zone @extschema@.dnsname, name @extschema@.dnsname, type int, extra boolean, OUT problem boolean)
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
