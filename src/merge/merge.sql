@@ -122,6 +122,7 @@ BEGIN
   DELETE FROM dnsrepl.stranger WHERE at < now() - interval '7 days';
   DELETE FROM dnsrepl.staging s USING (SELECT node FROM dnsrepl.staging GROUP BY node HAVING max(at) < now() - interval '1 hour') old
    WHERE s.node = old.node AND NOT EXISTS (SELECT FROM dnsrepl.stranger t WHERE t.node = s.node);
+  PERFORM dnsrepl.resolvers_look();	-- event triggers may have been off
   DELETE FROM dnsrepl.vector_log WHERE at > now();	-- the clock was ahead
   INSERT INTO dnsrepl.vector_log SELECT now(), dnsrepl.holdings()
    WHERE NOT EXISTS (SELECT FROM dnsrepl.vector_log l WHERE l.at > now() - greatest(retention / 30, interval '1 second'));

@@ -5,13 +5,15 @@
  *   - all of a zone, if its own row was written (it was made, deleted, made again);
  *   - all at and below a name at or above it that has or had a DNAME record: that hides what is there, or is hidden (store/rule.h);
  *   - all RRsets of a name that has or had a CNAME record;
- *   - everything, if a policy was.
+ * What a policy chooses changes without a new version: when it comes into force, which may be long after its own version has come, and when its
+ * function is another one. So behind the vector stands the number of the last of dnsrepl.policy_change: all is told of the zones of later ones.
  * A sort makes zones and names of them. Where deletions may have been collected that the vector lacks, it is not known what has
  * changed.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -26,6 +28,7 @@
 #include "store/policy.h"
 #include "store/progress.h"
 #include "store/relation.h"
+#include "store/schema.h"
 
 #define WHOLE	0				/* of an item: all of the zone; else a name */
 #define NAME	1
@@ -200,13 +203,39 @@ lacking(int32 zone, const uint8 *key, size_t key_len, Dot dot, TransactionId xmi
 		case TABLE_SERIAL:
 			soa_item_put(t, zone);
 			break;
-		case TABLE_POLICY:
-			t->all = true;
-			break;
 		default:
 			break;
 	}
-	return !t->all;
+	return true;
+}
+
+/* The zones in which policies may choose otherwise than after that change. Returns the last one. */
+static int64
+policies_put(Tell *t, int64 since)
+{
+	OwnerScope	scope = owner_enter();
+	Oid			types[1] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(since)};
+	int64		last = since;
+
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT no, everywhere, zone_no FROM dnsrepl.policy_changes($1)", 1, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read dnsrepl.policy_change");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		bool		isnull;
+		int32		zone;
+
+		last = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));	/* of the last row */
+		t->all |= DatumGetBool(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull));
+		zone = DatumGetInt32(SPI_getbinval(row, SPI_tuptable->tupdesc, 3, &isnull));
+		if (!isnull && t->sort)
+			item_put(t, zone, WHOLE, (const uint8 *) "", 0);
+	}
+	SPI_finish();
+	owner_leave(scope);
+	return last;
 }
 
 /* ---------- telling ---------- */
@@ -364,6 +393,7 @@ changes_tell(const uint8 *vector, size_t len, const ChangeSink *sink)
 	Changes		c = {0};
 	const Vector *ours;
 	Vector	   *base = NULL;
+	int64		policies = 0;
 	WireReader	r;
 
 	(void) holdings_push_snapshot();
@@ -378,24 +408,30 @@ changes_tell(const uint8 *vector, size_t len, const ChangeSink *sink)
 	initStringInfo(&t.name);
 	wire_reader_init(&r, vector, len);
 	if (vector)
+	{
 		base = vector_decode(&r);
-	if (vector && (!base || !wire_at_end(&r)))
+		policies = (int64) wire_get_varint(&r);
+	}
+	if (vector && (!base || policies < 0 || r.bad || !wire_at_end(&r)))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("this is not a vector"),
 						errhint("Pass what an earlier call has given, or NULL.")));
 	t.all = !base || !vector_covers_upto(base, ours, collected_read(t.snapshot));
 	if (!t.all)
-	{
 		t.sort = tuplesort_begin_datum(BYTEAOID, BYTEA_LESS, InvalidOid, false, work_mem, NULL, 0);
+	policies = policies_put(&t, policies);
+	if (!t.all)
+	{
 		version_lacking(t.store, t.snapshot, base, ours, lacking, &t);
-		if (!t.all)
-			items_tell(&t);
-		tuplesort_end(t.sort);
+		items_tell(&t);
 	}
+	if (t.sort)
+		tuplesort_end(t.sort);
 	if (t.all)
 		all_tell(&t);
 	c.flush = t.flush;
 	c.vector = makeStringInfo();
 	vector_encode(c.vector, ours);
+	wire_put_varint(c.vector, (uint64) policies);
 	store_close(t.store);
 	MemoryContextDelete(t.scratch);
 	MemoryContextDelete(t.group);

@@ -30,12 +30,12 @@ typedef struct ChangeSink
 
 typedef struct Changes
 {
-	StringInfo	vector;			/* what holds all this, encoded: for the next time. In the current context */
+	StringInfo	vector;			/* what holds all this, encoded, and the last policy change: for the next time. In the current context */
 	XLogRecPtr	flush;			/* to be flushed before anybody hears of it */
 } Changes;
 
 /*
- * Tells of what a vector (encoded; NULL: nothing) lacks, in a snapshot of its own, zone by zone in the order of their numbers.
+ * Tells of what a vector (as Changes has it; NULL: nothing) lacks, in a snapshot of its own, zone by zone in the order of their numbers.
  * Call it in a transaction.
  */
 extern Changes changes_tell(const uint8 *vector, size_t len, const ChangeSink *sink);

@@ -237,7 +237,7 @@ resolver_is_function(const char *resolver)
 	return resolver_kind(resolver) == RESOLVER_FUNCTION;
 }
 
-/* policy_changed(): every backend reads the policies again; the manager comes and projects what was parked */
+/* policy_changed(): every backend reads the policies again; the manager comes and projects what was parked; DNS servers are told */
 Datum
 dnsrepl_policy_changed(PG_FUNCTION_ARGS)
 {
@@ -245,5 +245,6 @@ dnsrepl_policy_changed(PG_FUNCTION_ARGS)
 	policies_known = false;
 	(void) clock_slot();
 	clock_units_parked();
+	clock_store_changed();
 	PG_RETURN_VOID();
 }

@@ -62,29 +62,64 @@ COMMENT ON FUNCTION dnsrepl.policy_check() IS 'trigger on dnsrepl.policy: is wha
 CREATE TRIGGER dnsrepl_policy_check BEFORE INSERT OR UPDATE ON dnsrepl.policy
   FOR EACH ROW EXECUTE FUNCTION dnsrepl.policy_check();
 
+-- What is served changes then without a new version, so that no vector tells of it. Their numbers have no gaps and become visible in their
+-- order: who writes one holds LOCK_POLICY until he has committed.
+CREATE TABLE dnsrepl.policy_change (
+  no       bigint PRIMARY KEY,
+  above    @extschema@.dnsname,
+  at       timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE dnsrepl.policy_change IS 'when what policies choose may have changed at this node: for dnsrepl.changes_since() and DNS servers, which go by the last that they have heard of';
+COMMENT ON COLUMN dnsrepl.policy_change.above IS 'in all zones at and below this name; null: in all';
+
+CREATE FUNCTION dnsrepl.policy_changes(since bigint, OUT no bigint, OUT everywhere boolean, OUT zone_no int) RETURNS SETOF record
+  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.no, c.above IS NULL, z.no
+    FROM dnsrepl.policy_change c LEFT JOIN dnsrepl.zone z ON z.name OPERATOR(@extschema@.<<=) c.above
+   WHERE c.no > since
+  UNION ALL
+  SELECT coalesce(max(c.no), 0), since > coalesce(max(c.no), 0) OR since + 1 < min(c.no), NULL FROM dnsrepl.policy_change c
+$$;
+COMMENT ON FUNCTION dnsrepl.policy_changes(bigint) IS 'for changes_since(): the policy changes after one, and the zones concerned (everywhere: all, or it is not known which); the last row has the last of all';
+
 CREATE FUNCTION dnsrepl.park_zones(above @extschema@.dnsname, reason text) RETURNS void
   LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  SELECT dnsrepl.policy_hold();
+  DELETE FROM dnsrepl.policy_change c WHERE c.no <= (SELECT max(l.no) FROM dnsrepl.policy_change l) - 1000;
+  INSERT INTO dnsrepl.policy_change (no, above) SELECT coalesce(max(c.no), 0) + 1, $1 FROM dnsrepl.policy_change c;
   INSERT INTO dnsrepl.parked AS q (zone, key, since, tries, error)
     SELECT z.no, '', now(), 0, reason FROM dnsrepl.zone z
      WHERE above IS NULL OR z.name OPERATOR(@extschema@.<<=) above
     ON CONFLICT (zone, key) DO UPDATE SET after = NULL, until = NULL, tries = q.tries + 1
 $$;
-COMMENT ON FUNCTION dnsrepl.park_zones(@extschema@.dnsname, text) IS 'has all zones at and below a name (null: all) projected again, in bounded steps, by the manager';
+COMMENT ON FUNCTION dnsrepl.park_zones(@extschema@.dnsname, text) IS 'what policies choose may have changed in all zones at and below a name (null: all): they are projected again, in bounded steps, by the manager, and told to those who go by changes_since()';
+
+CREATE TABLE dnsrepl.resolver_seen (
+  resolver    text PRIMARY KEY,
+  fingerprint text NOT NULL
+);
+COMMENT ON TABLE dnsrepl.resolver_seen IS 'the functions that policies name, as they were when it was last seen to it that all goes by them';
+
+-- By name, without reading what a policy says as an identifier: what comes from another node need not be one.
+CREATE FUNCTION dnsrepl.resolvers(OUT resolver text, OUT fingerprint text) RETURNS SETOF record
+  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT DISTINCT p.resolver, coalesce((SELECT string_agg(f.oid || ' ' || f.xmin, ', ' ORDER BY f.oid) FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
+           WHERE f.pronargs = 2 AND p.resolver IN (format('%I.%I', n.nspname, f.proname), format('%s.%s', n.nspname, f.proname))), '')
+    FROM dnsrepl.policy p WHERE p.resolver LIKE '%.%'
+$$;
+COMMENT ON FUNCTION dnsrepl.resolvers() IS 'the functions that policies name, as they are: the same text as long as nobody has made another one of that name';
 
 -- All zones that a policy was for, or is for, are looked at again, in bounded steps, by the manager.
 CREATE FUNCTION dnsrepl.policy_apply() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM dnsrepl.policy_hold();
   IF TG_OP <> 'INSERT' THEN
     PERFORM dnsrepl.park_zones(OLD.zone, 'a policy has changed');
   END IF;
   IF TG_OP <> 'DELETE' THEN
     PERFORM dnsrepl.park_zones(NEW.zone, 'a policy has changed');
   END IF;
-  IF TG_NAME = 'dnsrepl_policy_project' THEN	-- its version may have been here for a while, and DNS servers been told of it
-    UPDATE dnsrepl.server SET resyncs = resyncs + 1;
-  END IF;
+  INSERT INTO dnsrepl.resolver_seen (resolver, fingerprint) SELECT s.resolver, s.fingerprint FROM dnsrepl.resolvers() s ON CONFLICT DO NOTHING;
   PERFORM dnsrepl.policy_changed();
   RETURN NULL;
 END $$;
@@ -124,16 +159,51 @@ COMMENT ON FUNCTION dnsrepl.disallow_resolver(regprocedure) IS 'policies that na
 CREATE FUNCTION dnsrepl.allowance_apply() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM dnsrepl.policy_hold();
   PERFORM dnsrepl.park_zones(p.zone, 'a function has been allowed to choose, or no longer')
      FROM (SELECT DISTINCT p.zone FROM dnsrepl.policy p WHERE p.resolver LIKE '%.%') p;
-  UPDATE dnsrepl.server SET resyncs = resyncs + 1 WHERE EXISTS (SELECT FROM dnsrepl.policy p WHERE p.resolver LIKE '%.%');
   PERFORM dnsrepl.policy_changed();
   RETURN NULL;
 END $$;
 COMMENT ON FUNCTION dnsrepl.allowance_apply() IS 'trigger on dnsrepl.allowed_resolver: has the zones concerned projected again';
 CREATE CONSTRAINT TRIGGER dnsrepl_allowance_apply AFTER INSERT OR UPDATE OR DELETE ON dnsrepl.allowed_resolver
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dnsrepl.allowance_apply();
+
+-- A function that is made anew. Whoever does it may not have committed for long: so the zones concerned are parked at his commit.
+CREATE FUNCTION dnsrepl.resolver_apply() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  one record;
+BEGIN
+  FOR one IN SELECT DISTINCT p.zone FROM dnsrepl.policy p WHERE p.resolver = NEW.resolver LOOP
+    PERFORM dnsrepl.park_zones(one.zone, 'a resolver function has changed');
+  END LOOP;
+  PERFORM dnsrepl.policy_changed();
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION dnsrepl.resolver_apply() IS 'trigger on dnsrepl.resolver_seen: has the zones projected again whose policy names the function';
+CREATE CONSTRAINT TRIGGER dnsrepl_resolver_apply AFTER UPDATE ON dnsrepl.resolver_seen
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dnsrepl.resolver_apply();
+ALTER TABLE dnsrepl.resolver_seen ENABLE ALWAYS TRIGGER dnsrepl_resolver_apply;
+
+-- Who has made one anew and not committed is not waited for.
+CREATE FUNCTION dnsrepl.resolvers_look() RETURNS void
+  LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE dnsrepl.resolver_seen r SET fingerprint = s.fingerprint FROM dnsrepl.resolvers() s
+   WHERE s.resolver = r.resolver AND s.fingerprint <> r.fingerprint AND r.resolver IN (SELECT l.resolver FROM dnsrepl.resolver_seen l FOR UPDATE SKIP LOCKED)
+$$;
+COMMENT ON FUNCTION dnsrepl.resolvers_look() IS 'is a function that a policy names another one now, or gone?';
+
+CREATE FUNCTION dnsrepl.resolver_changed() RETURNS event_trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM dnsrepl.resolvers_look();
+END $$;
+COMMENT ON FUNCTION dnsrepl.resolver_changed() IS 'event trigger: perhaps a function that a policy names is another one now';
+CREATE EVENT TRIGGER dnsrepl_resolver_changed ON ddl_command_end
+  WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'DROP FUNCTION', 'DROP ROUTINE', 'DROP OWNED', 'ALTER SCHEMA', 'DROP SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION', 'DROP EXTENSION', 'GRANT', 'REVOKE')
+  EXECUTE FUNCTION dnsrepl.resolver_changed();
+ALTER EVENT TRIGGER dnsrepl_resolver_changed ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER dnsrepl_resolver_changed IS 'has the zones projected again whose policy names a function that has changed';
 
 CREATE TABLE dnsrepl.resolver_problem (
   zone     int4 NOT NULL,
