@@ -268,10 +268,11 @@ BEGIN
 	SELECT w.* INTO old FROM dnsrepl.server_work w
 	 WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND w.type = $4 AND w.extra = $5
 	   AND (w.name OPERATOR(@extschema@.=) $3 OR (w.name IS NULL AND $3 IS NULL)) LIMIT 1;
-	-- one that was not taken for what may have been the fault of the whole server has a second chance at once
+	-- A second chance at once, when all else has been done: for what may have been the fault of the whole server, and for an RRset (a name
+	-- server's address may have been told after the NS record that needs it).
 	UPDATE dnsrepl.server_work w
 	   SET problem = $6, tries = w.tries + 1, tried = now(), since = CASE WHEN w.problem IS NULL THEN now() ELSE w.since END,
-	       due = CASE WHEN $6 IS NOT NULL THEN now() + (0.5 + random() / 2) * least(interval '10 min', greatest(interval '1 s' * 2 ^ least(w.tries, 10), interval '4 ms' * took)) END
+	       due = CASE WHEN $6 IS NOT NULL AND (w.name IS NULL OR w.tries > 0) THEN now() + (0.5 + random() / 2) * least(interval '10 min', greatest(interval '1 s' * 2 ^ least(w.tries, 10), interval '4 ms' * took)) END
 	 WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND w.type = $4 AND w.extra = $5
 	   AND (w.name OPERATOR(@extschema@.=) $3 OR (w.name IS NULL AND $3 IS NULL));
 	RETURN $6 IS NOT NULL AND old.problem IS DISTINCT FROM $6;

@@ -95,19 +95,10 @@ $$;
 COMMENT ON FUNCTION dnsrepl.park_zones(@extschema@.dnsname, text) IS 'what policies choose may have changed in all zones at and below a name (null: all): they are projected again, in bounded steps, by the manager, and told to those who go by changes_since()';
 
 CREATE TABLE dnsrepl.resolver_seen (
-  resolver    text PRIMARY KEY,
-  fingerprint text NOT NULL
+  resolver text PRIMARY KEY,
+  problem  text NOT NULL
 );
-COMMENT ON TABLE dnsrepl.resolver_seen IS 'the functions that policies name, as they were when it was last seen to it that all goes by them';
-
--- By name, without reading what a policy says as an identifier: what comes from another node need not be one.
-CREATE FUNCTION dnsrepl.resolvers(OUT resolver text, OUT fingerprint text) RETURNS SETOF record
-  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT DISTINCT p.resolver, coalesce((SELECT string_agg(f.oid || ' ' || f.xmin, ', ' ORDER BY f.oid) FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
-           WHERE f.pronargs = 2 AND p.resolver IN (format('%I.%I', n.nspname, f.proname), format('%s.%s', n.nspname, f.proname))), '')
-    FROM dnsrepl.policy p WHERE p.resolver LIKE '%.%'
-$$;
-COMMENT ON FUNCTION dnsrepl.resolvers() IS 'the functions that policies name, as they are: the same text as long as nobody has made another one of that name';
+COMMENT ON TABLE dnsrepl.resolver_seen IS 'the functions that policies name, and why they could not choose at this node when that was last looked at; empty: they could';
 
 -- All zones that a policy was for, or is for, are looked at again, in bounded steps, by the manager.
 CREATE FUNCTION dnsrepl.policy_apply() RETURNS trigger
@@ -119,7 +110,8 @@ BEGIN
   IF TG_OP <> 'DELETE' THEN
     PERFORM dnsrepl.park_zones(NEW.zone, 'a policy has changed');
   END IF;
-  INSERT INTO dnsrepl.resolver_seen (resolver, fingerprint) SELECT s.resolver, s.fingerprint FROM dnsrepl.resolvers() s ON CONFLICT DO NOTHING;
+  INSERT INTO dnsrepl.resolver_seen (resolver, problem)
+    SELECT DISTINCT p.resolver, coalesce((dnsrepl.resolver_obstacle(p.resolver)).problem, '') FROM dnsrepl.policy p WHERE p.resolver LIKE '%.%' ON CONFLICT DO NOTHING;
   PERFORM dnsrepl.policy_changed();
   RETURN NULL;
 END $$;
@@ -168,7 +160,8 @@ COMMENT ON FUNCTION dnsrepl.allowance_apply() IS 'trigger on dnsrepl.allowed_res
 CREATE CONSTRAINT TRIGGER dnsrepl_allowance_apply AFTER INSERT OR UPDATE OR DELETE ON dnsrepl.allowed_resolver
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dnsrepl.allowance_apply();
 
--- A function that is made anew. Whoever does it may not have committed for long: so the zones concerned are parked at his commit.
+-- A function that may not choose any more, or may again, though nobody has said so: replaced, dropped, too slow. Whoever does it may not have
+-- committed for long: so the zones concerned are parked at his commit.
 CREATE FUNCTION dnsrepl.resolver_apply() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -188,19 +181,22 @@ ALTER TABLE dnsrepl.resolver_seen ENABLE ALWAYS TRIGGER dnsrepl_resolver_apply;
 -- Who has made one anew and not committed is not waited for.
 CREATE FUNCTION dnsrepl.resolvers_look() RETURNS void
   LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  UPDATE dnsrepl.resolver_seen r SET fingerprint = s.fingerprint FROM dnsrepl.resolvers() s
-   WHERE s.resolver = r.resolver AND s.fingerprint <> r.fingerprint AND r.resolver IN (SELECT l.resolver FROM dnsrepl.resolver_seen l FOR UPDATE SKIP LOCKED)
+  DELETE FROM dnsrepl.resolver_seen r WHERE r.resolver IN (SELECT l.resolver FROM dnsrepl.resolver_seen l
+    WHERE NOT EXISTS (SELECT FROM dnsrepl.policy p WHERE p.resolver = l.resolver) FOR UPDATE SKIP LOCKED);
+  UPDATE dnsrepl.resolver_seen r SET problem = coalesce((dnsrepl.resolver_obstacle(r.resolver)).problem, '')
+   WHERE r.problem <> coalesce((dnsrepl.resolver_obstacle(r.resolver)).problem, '')
+     AND r.resolver IN (SELECT l.resolver FROM dnsrepl.resolver_seen l FOR UPDATE SKIP LOCKED)
 $$;
-COMMENT ON FUNCTION dnsrepl.resolvers_look() IS 'is a function that a policy names another one now, or gone?';
+COMMENT ON FUNCTION dnsrepl.resolvers_look() IS 'can the functions that policies name still choose?';
 
 CREATE FUNCTION dnsrepl.resolver_changed() RETURNS event_trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM dnsrepl.resolvers_look();
 END $$;
-COMMENT ON FUNCTION dnsrepl.resolver_changed() IS 'event trigger: perhaps a function that a policy names is another one now';
+COMMENT ON FUNCTION dnsrepl.resolver_changed() IS 'event trigger: perhaps a function that a policy names may not choose any more';
 CREATE EVENT TRIGGER dnsrepl_resolver_changed ON ddl_command_end
-  WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'DROP FUNCTION', 'DROP ROUTINE', 'DROP OWNED', 'ALTER SCHEMA', 'DROP SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION', 'DROP EXTENSION', 'GRANT', 'REVOKE')
+  WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'DROP FUNCTION', 'DROP ROUTINE', 'DROP OWNED', 'ALTER SCHEMA', 'DROP SCHEMA', 'CREATE EXTENSION', 'ALTER EXTENSION', 'DROP EXTENSION')
   EXECUTE FUNCTION dnsrepl.resolver_changed();
 ALTER EVENT TRIGGER dnsrepl_resolver_changed ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER dnsrepl_resolver_changed IS 'has the zones projected again whose policy names a function that has changed';
