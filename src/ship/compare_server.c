@@ -86,12 +86,13 @@ fetch_bound(const Fetch *f)
 				 errmsg("the transfer of zone \"%s\" takes longer than %d minutes", name, TRANSFER_TIME / 60)));
 }
 
-/* Of one zone only: the others may be well. What else comes of it is not read. */
-static const char *
-message_refuse(DnsConn *conn)
+static void
+message_refuse(const Fetch *f)
 {
-	dns_close(conn);
-	return "the transfer is not well-formed";
+	char		name[NAME_TEXT_MAX];
+
+	(void) name_to_text(f->zone, f->zone_len, name);	/* no transaction need be open */
+	ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("the transfer of zone \"%s\" is not well-formed", name)));
 }
 
 const char *
@@ -118,12 +119,12 @@ zone_fetch(DnsConn *conn, uint64 most, const uint8 *zone, size_t zone_len, Spool
 			return psprintf("the server answers %s to a transfer", rcode_name(dns_rcode(a), other));
 		}
 		if (!message_open(&m, (uint8 *) a->data, (size_t) a->len))
-			return message_refuse(conn);
+			message_refuse(&f);
 		for (; (more = message_next(&m, &r)) > 0 && r.section == 1; records++)
 			if (f.soas < 2)
 				record_fetched(&f, &m, &r);
 		if (more < 0 || f.soas == 0 || records == 0)
-			return message_refuse(conn);
+			message_refuse(&f);
 		fetch_bound(&f);
 		first = false;
 	} while (f.soas < 2);

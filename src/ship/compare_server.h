@@ -12,7 +12,7 @@
 
 /*
  * Fetches a zone into a spool of this module's own kind; no transaction need be open. NULL, or why the server does not give it, in the
- * current context (what is no transfer closes the connection). Raises what dns_exchange() raises; 54000 beyond `most` octets, 08006 beyond an hour.
+ * current context. Raises what dns_exchange() raises; 54000 beyond `most` octets, 08006 beyond an hour.
  */
 extern const char *zone_fetch(DnsConn *conn, uint64 most, const uint8 *zone, size_t zone_len, Spool *out);
 

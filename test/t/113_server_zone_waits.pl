@@ -63,7 +63,6 @@ is($node->sql('SELECT zone, name, ours, theirs FROM dnsrepl.verify($$bind$$)'), 
 is($node->sql('SELECT last_error FROM dnsrepl.status'), '', 'no problem');
 is($node->sql('SELECT count(*) FROM dnsrepl.server_work'), 0, 'nothing is left to do');
 
-# ---------------------------------------------------------------- a transfer that is none
 unlike($node->log, qr/TRAP|terminated by signal/, 'nothing crashed');
 Dnsrepl::finish($line);
 $node->sql("SELECT dnsrepl.drop_server('bind')");
@@ -72,7 +71,7 @@ $node->sql("SELECT dnsrepl.drop_server('bind')");
 my $tacoma = Dnsrepl->new('tacoma', conf => "dnsrepl.keepalive = '1s'");
 $node->peer($tacoma);
 ok(Dnsrepl::same($node, $tacoma), 'a peer');
-$tacoma->sql(q(CREATE OR REPLACE FUNCTION dnsrepl.compare(holds bytea, total bigint, zones bytea) RETURNS bytea LANGUAGE plpgsql AS $$ BEGIN RAISE 'attempt % fails', nextval('attempt'); END $$; CREATE SEQUENCE attempt; GRANT ALL ON SEQUENCE attempt TO PUBLIC));
+$tacoma->sql(q(CREATE OR REPLACE FUNCTION dnsrepl.compare(session bigint, holds bytea, total bigint, zones bytea) RETURNS bytea LANGUAGE plpgsql AS $$ BEGIN RAISE 'attempt % fails', nextval('attempt'); END $$; CREATE SEQUENCE attempt; GRANT ALL ON SEQUENCE attempt TO PUBLIC));
 ok($tacoma->poll('SELECT last_value >= 6 FROM attempt', 't', 120), 'which fails each time that it compares, for a reason with another number in it');
 my $reports = lines(qr/link "tacoma" is (?:up|down)/);
 cmp_ok($reports, '>', 0, 'the log hears of it');
