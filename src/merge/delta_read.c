@@ -17,35 +17,8 @@
 
 /* ---------- the header ---------- */
 
-/* Once for each life, in each session. */
 static void
-ahead_log(const WireEntry *e, const char *name)
-{
-	static pg_uuid_t last;
-
-	if (!name || memcmp(&last, &e->origin, UUID_LEN) == 0)
-		return;
-	last = e->origin;
-	ereport(LOG,
-			(errmsg("dnsrepl: node \"%s\" claims writes of node \"%s\" that are ahead of this server's clock", name, e->node),
-			 errdetail("They are believed as far as their versions come.")));
-}
-
-/* What is believed of an entry. Of this node's own present life it has been checked; nobody learns of it from others. */
-static void
-header_believe(DeltaRead *d, const WireEntry *e, int32 origin, const pg_uuid_t *sender_life, const char *name)
-{
-	if (claim_in_time(e) || origin == clock_slot()->origin || (sender_life && memcmp(&e->origin, sender_life, UUID_LEN) == 0))
-		vector_add(d->believed, origin, e->head, e->ranges, e->nranges);
-	else
-	{
-		claim_add(d->ahead, d->beyond, origin, e);
-		ahead_log(e, name);
-	}
-}
-
-static void
-header_vector(DeltaRead *d, WireReader *r, const pg_uuid_t *sender_life, const char *name)
+header_vector(DeltaRead *d, WireReader *r, const char *name)
 {
 	WireEntry  *entries;
 
@@ -56,9 +29,6 @@ header_vector(DeltaRead *d, WireReader *r, const pg_uuid_t *sender_life, const c
 	d->vector_len = (size_t) (r->p - d->vector);
 	claims_check(entries, d->norigins, name);
 	d->theirs = vector_new();
-	d->believed = vector_new();
-	d->ahead = vector_new();
-	d->beyond = vector_new();
 	d->origins = palloc(sizeof(int32) * (size_t) (d->norigins + 1));
 	for (int i = 0; i < d->norigins; i++)
 	{
@@ -70,7 +40,6 @@ header_vector(DeltaRead *d, WireReader *r, const pg_uuid_t *sender_life, const c
 		if (vector_find(d->theirs, d->origins[i]))
 			peer_nonsense("An origin is twice in a vector.");
 		vector_add(d->theirs, d->origins[i], entries[i].head, entries[i].ranges, entries[i].nranges);
-		header_believe(d, &entries[i], d->origins[i], sender_life, name);
 	}
 }
 
@@ -112,7 +81,7 @@ header_collected(DeltaRead *d, WireReader *r)
 		int32		origin = origin_find(&entries[i].origin);
 
 		progress();
-		if (origin && (vector_covers(d->believed, origin, entries[i].head) || vector_covers(d->ahead, origin, entries[i].head)))
+		if (origin && vector_covers(d->theirs, origin, entries[i].head))
 			vector_add(d->collected, origin, entries[i].head, NULL, 0);
 	}
 }
@@ -132,7 +101,7 @@ delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid
 	(void) wire_get_string(r, NAMEDATALEN - 1, &len);
 	if (r->bad || memcmp(&node, sender, UUID_LEN) != 0 || (sender_life && memcmp(&life, sender_life, UUID_LEN) != 0))
 		peer_nonsense("A delta is not of the node that said hello.");
-	header_vector(d, r, sender_life, name);
+	header_vector(d, r, name);
 	based = header_base(r, mine, name);
 	header_collected(d, r);
 	/* it has some zones, not what may be new in others */
@@ -182,8 +151,6 @@ item_version(DeltaRead *d, WireReader *r, Version *v)
 	if (r->bad || v->dot.stamp <= 0 || !vector_covers(d->theirs, v->dot.origin, v->dot.stamp) || !image_decode(v->image, v->image_len, false, &image) ||
 		!pg_verifymbstr((const char *) image.head.user, (int) image.head.user_len, true))
 		peer_nonsense("A version cannot be read.");
-	if (v->dot.stamp > clock_limit() && v->dot.origin != clock_slot()->origin && !vector_covers(d->believed, v->dot.origin, v->dot.stamp))
-		claim_add_stamp(d->ahead, v->dot.origin, v->dot.stamp);
 }
 
 static void
@@ -191,7 +158,6 @@ item_unit(DeltaRead *d, WireReader *r, DeltaItem *item)
 {
 	uint64		n;
 
-	d->units = true;
 	item->key = wire_get_string(r, MAX_KEY_SIZE, &item->key_len);
 	if (!item->key || !key_well_formed(item->key, item->key_len))
 		peer_nonsense("The key of a unit cannot be read.");

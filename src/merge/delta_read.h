@@ -14,10 +14,6 @@
 typedef struct DeltaRead
 {
 	Vector	   *theirs;			/* what the sender holds: by this its versions and ours are merged */
-	Vector	   *believed;		/* as much of it as is believed (store/claim.h), and counts as held here after the merge */
-	Vector	   *ahead;			/* more of it, if the delta has units: of entries ahead of the clock */
-	Vector	   *beyond;			/* and the rest of these, which counts as long as it lies ahead */
-	bool		units;			/* it has */
 	Vector	   *collected;		/* how far it may have collected deletions */
 	uint8		flags;			/* DELTA_FULL and so on */
 	int32	   *origins;		/* local numbers by index in the header's vector */

@@ -199,7 +199,7 @@ dnsrepl_damage(PG_FUNCTION_ARGS)
 		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
 					  errdetail("This node sends nothing until it has taken the state of a peer.")));
 		private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
-		(void) owner_execute("UPDATE dnsrepl.vector SET head = 0, ranges = NULL, ahead = NULL", 0, NULL, NULL);
+		(void) owner_execute("UPDATE dnsrepl.vector SET head = 0, ranges = NULL", 0, NULL, NULL);
 		(void) owner_execute("UPDATE dnsrepl.origin SET closed = true WHERE own", 0, NULL, NULL);
 		(void) owner_execute("DELETE FROM dnsrepl.peer_vector", 0, NULL, NULL);	/* all that they cover was here */
 		clock_renew();

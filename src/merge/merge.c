@@ -56,7 +56,6 @@ PG_FUNCTION_INFO_V1(dnsrepl_flush);
 #define STRIPE_WAIT 10				/* ms that a merge waits for the authors of a stripe; they may wait for one another */
 #define STRIPES_WAIT 20				/* ms in all */
 #define OWN_ENTRIES 1000			/* that the vector may yet get by lives of this node */
-#define MAX_AHEAD 10000			/* ranges of an origin that is ahead of the clock */
 #define AUTHOR_IN_ZONE "a local transaction is editing the zone"
 #define PARKED_KEYS AT_ONCE(50, 2)	/* units of a zone that are parked one by one; more: the zone as a whole */
 
@@ -77,7 +76,6 @@ typedef struct Merge
 	DeltaRead	in;
 	Vector	   *mine,
 			   *my_collected;
-	const Vector *sure;			/* of mine: holdings_sure() */
 	NodeInfo	me;
 	const Guest *guest;
 	List	   *limits;			/* of what the sender may change: accept.h */
@@ -731,57 +729,26 @@ merge_may(Merge *m, const Guest *guest)
 	return true;
 }
 
-/* Of a life that is ahead of the clock each write is a range of its own: not for ever. */
-static void
-ahead_bound(const Merge *m, const Vector *now)
-{
-	for (int i = 0; i < m->in.ahead->n; i++)
-	{
-		const VectorEntry *e = vector_find(now, m->in.ahead->entries[i].origin);
-
-		if (e && e->nranges > MAX_AHEAD)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("too much was written at node \"%s\" ahead of this server's clock", origin_info(e->origin)->node),
-					 errhint("Set the clock right that is wrong.")));
-	}
-}
-
-/* Of this life the node knows better. */
-static void
-believe(Vector *now, const Vector *claims)
-{
-	for (int i = 0; i < claims->n; i++)
-	{
-		const VectorEntry *e = &claims->entries[i];
-
-		if (e->origin != clock_slot()->origin)
-			vector_add(now, e->origin, e->head, e->ranges, e->nranges);
-	}
-}
-
 /* The vectors follow, and what is known of the sender. */
 static Vector *
 merge_holdings(Merge *m, const Guest *guest)
 {
-	Vector	   *now = vector_copy(m->mine),
-			   *sure = vector_copy(m->sure);
+	Vector	   *now = vector_copy(m->mine);
 	KnownVector known = {.node = guest->node, .life = guest->life, .heard = GetCurrentTimestamp(), .vector = m->in.vector,
 	.vector_len = m->in.vector_len};
 
-	if (m->in.units)
-		vector_join(m->in.believed, m->in.ahead);
-	believe(sure, m->in.believed);
-	ahead_bound(m, sure);
+	for (int i = 0; i < m->in.theirs->n; i++)
+	{
+		const VectorEntry *e = &m->in.theirs->entries[i];
+
+		if (e->origin != clock_slot()->origin)	/* of this life nobody knows more, nor of what is in flight */
+			vector_add(now, e->origin, e->head, e->ranges, e->nranges);
+	}
 	if (m->me.damaged)
-		mend_store(sure);
-	vector_join(now, sure);
-	believe(now, m->in.beyond);
+		mend_store(now);
 	if (m->changed || !vector_covers_all(m->mine, now))
 		clock_store_changed();
-	holdings_write(sure, m->in.collected);
-	if (m->in.beyond->n)
-		holdings_write_ahead(m->in.beyond);
+	holdings_write(now, m->in.collected);
 	strlcpy(known.name, guest->name, NAMEDATALEN);
 	if (known_is_kept(&known, now))
 		peer_vector_write(&known);
@@ -818,7 +785,6 @@ merge_run(const Guest *guest, const Chunks *chunks)
 	while (!private_lock_within(LOCK_MERGE, 0, ExclusiveLock, PROGRESS_EVERY / 2))
 		progress();
 	m->mine = holdings_push_snapshot();
-	m->sure = holdings_sure();
 	if (!chunks_next(&first, &r))
 		peer_nonsense("A delta has no chunk.");
 	if (!merge_may(m, guest))
@@ -827,7 +793,7 @@ merge_run(const Guest *guest, const Chunks *chunks)
 		chunks_end_with_session(NULL);
 		return merge_refused(m, ANSWER_KEPT);
 	}
-	if (!delta_header(&m->in, &r, &guest->node, &guest->life, guest->name, holdings_claimed()))
+	if (!delta_header(&m->in, &r, &guest->node, &guest->life, guest->name, m->mine))
 		return merge_refused(m, ANSWER_REBASE);
 	m->my_collected = collected_read(GetActiveSnapshot());
 	merge_foresee(m);

@@ -3,10 +3,10 @@
  *
  * That life ends, with no stamp of it in flight, and another begins, of which nobody can have claimed anything. What the old one
  * has written under stamps that were claimed before is nowhere taken but here: so its versions of the last while are written anew,
- * in the new life, each with the same image in place of itself. The claim was made at most max_clock_skew ahead of the clock
- * (claim.c), and is shown with the next greeting of whoever has come to believe it, which takes a keepalive from node to node:
- * SKEWS and KEEPALIVES cover that over several nodes. What all members were seen to hold before that is left out. Whatever is older, or more than ANEW_MOST units, is left to the peers'
- * comparing (compare.c), which takes what differs for two writes that did not know each other.
+ * in the new life, each with the same image in place of itself. A claim is shown with the next message of whoever has come to
+ * believe it, which takes a keepalive from node to node: SKEWS and KEEPALIVES cover that over several nodes. What all members
+ * were seen to hold before that is left out. Whatever is older, or more than ANEW_MOST units, is left to the peers' comparing
+ * (compare.c), which takes what differs for two writes that did not know each other.
  *
  * A version that is written anew supersedes itself everywhere; one that somebody has edited meanwhile, unknown to this node, stands
  * beside that edit, as a conflict of two who did not know each other.

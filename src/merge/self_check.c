@@ -267,8 +267,7 @@ dnsrepl_check_zones(PG_FUNCTION_ARGS)
 		c.stable = vector_decode(&r);
 		c.collected = vector_new();
 	}
-	(void) holdings_push_snapshot();
-	c.held = vector_copy(holdings_sure());
+	c.held = holdings_push_snapshot();
 	c.store = store_open(true);
 	more = check_some(&c, PG_GETARG_INT64(1));
 	store_close(c.store);

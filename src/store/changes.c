@@ -391,13 +391,11 @@ changes_tell(const uint8 *vector, size_t len, const ChangeSink *sink)
 {
 	Tell		t = {.sink = sink};
 	Changes		c = {0};
-	const Vector *ours;
+	Vector	   *ours = holdings_push_snapshot();
 	Vector	   *base = NULL;
 	int64		policies = 0;
 	WireReader	r;
 
-	(void) holdings_push_snapshot();
-	ours = holdings_sure();		/* what is only said to be held may be written yet */
 	tables_refresh();
 	policies_refresh();
 	t.snapshot = GetActiveSnapshot();

@@ -210,7 +210,8 @@ slot_head(NodeSlot *slot)
 	return head;
 }
 
-int64
+/* Stamps from here on do not drag the clock along. */
+static int64
 clock_limit(void)
 {
 	return clock_now() + (((int64) setting_max_clock_skew * 1000) << STAMP_COUNTER_BITS);

@@ -124,9 +124,6 @@ extern int64 clock_draw(int32 origin, bool made_here, int64 *low);
  */
 extern void clock_mend(void);
 
-/* Stamps beyond are ahead of the clock by more than dnsrepl.max_clock_skew. */
-extern int64 clock_limit(void);
-
 /* Is that this node's present life, and a stamp that it has not drawn? */
 extern bool clock_never_drew(const pg_uuid_t *life, int64 stamp);
 

@@ -455,8 +455,7 @@ delta_cut(const DeltaFor *peer)
 	NodeInfo	me;
 
 	StartTransactionCommand();
-	(void) holdings_push_snapshot();
-	c.ours = vector_copy(holdings_sure());
+	c.ours = holdings_push_snapshot();
 	c.flush = holdings_lsn();
 	node_require(&me);
 	c.base = cut_base(peer);

@@ -45,7 +45,7 @@ enum
 };
 enum
 {
-	VECTOR_ORIGIN = 1, VECTOR_HEAD, VECTOR_RANGES, VECTOR_COLLECTED, VECTOR_AHEAD, VECTOR_NATTS = VECTOR_AHEAD
+	VECTOR_ORIGIN = 1, VECTOR_HEAD, VECTOR_RANGES, VECTOR_COLLECTED, VECTOR_NATTS = VECTOR_COLLECTED
 };
 
 /* The origin that this transaction has made, not yet known to others. */
@@ -207,39 +207,26 @@ origin_number(const pg_uuid_t *id, const char *node)
 
 /* ---------- the vector ---------- */
 
-static StampRange *
-ranges_from_array(Datum array, int *n)
-{
-	Datum	   *stamps;
-	StampRange *ranges;
-
-	deconstruct_array(DatumGetArrayTypeP(array), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &stamps, NULL, n);
-	*n /= 2;
-	ranges = palloc(sizeof(StampRange) * (size_t) (*n + 1));
-	for (int i = 0; i < *n; i++)
-		ranges[i] = (StampRange) {DatumGetInt64(stamps[2 * i]), DatumGetInt64(stamps[2 * i + 1])};
-	return ranges;
-}
-
-/* What lies ahead goes to `ahead` (NULL: is left out). */
 static void
-vector_from_tuple(Vector *v, Vector *ahead, HeapTuple tuple, TupleDesc desc)
+vector_from_tuple(Vector *v, HeapTuple tuple, TupleDesc desc)
 {
 	Datum		values[VECTOR_NATTS];
 	bool		nulls[VECTOR_NATTS];
+	Datum	   *stamps = NULL;
 	StampRange *ranges = NULL;
-	int32		origin;
 	int			n = 0;
 
 	heap_deform_tuple(tuple, desc, values, nulls);
-	origin = DatumGetInt32(values[VECTOR_ORIGIN - 1]);
 	if (!nulls[VECTOR_RANGES - 1])
-		ranges = ranges_from_array(values[VECTOR_RANGES - 1], &n);
-	vector_add(v, origin, DatumGetInt64(values[VECTOR_HEAD - 1]), ranges, n);
-	if (!ahead || nulls[VECTOR_AHEAD - 1])
-		return;
-	ranges = ranges_from_array(values[VECTOR_AHEAD - 1], &n);
-	vector_add(ahead, origin, 0, ranges, n);
+	{
+		deconstruct_array(DatumGetArrayTypeP(values[VECTOR_RANGES - 1]), INT8OID, 8, FLOAT8PASSBYVAL,
+						  TYPALIGN_DOUBLE, &stamps, NULL, &n);
+		n /= 2;
+		ranges = palloc(sizeof(StampRange) * (size_t) (n + 1));
+		for (int i = 0; i < n; i++)
+			ranges[i] = (StampRange) {DatumGetInt64(stamps[2 * i]), DatumGetInt64(stamps[2 * i + 1])};
+	}
+	vector_add(v, DatumGetInt32(values[VECTOR_ORIGIN - 1]), DatumGetInt64(values[VECTOR_HEAD - 1]), ranges, n);
 }
 
 Vector *
@@ -265,7 +252,7 @@ collected_read(Snapshot snapshot)
 }
 
 static Vector *
-vector_stored(Snapshot snapshot, Vector *ahead)
+vector_stored(Snapshot snapshot)
 {
 	Relation	rel = schema_table("vector", AccessShareLock, VECTOR_NATTS);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
@@ -277,7 +264,7 @@ vector_stored(Snapshot snapshot, Vector *ahead)
 	{
 		TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
 
-		vector_from_tuple(v, ahead, tuple, RelationGetDescr(rel));
+		vector_from_tuple(v, tuple, RelationGetDescr(rel));
 		if (TransactionIdIsNormal(xmin))
 			stored_lsn = Max(stored_lsn, TransactionIdGetCommitLSN(xmin));
 	}
@@ -346,28 +333,6 @@ vector_add_lives(Vector *v, Snapshot snapshot, int32 complete, const pg_uuid_t *
 	return closed;
 }
 
-/* Of the last holdings_push_snapshot(), in the context that it was called in. */
-static Vector *last_sure;
-static Vector *last_ahead;
-
-/* With what lies beyond a stamp of what was claimed ahead of the clock. */
-static Vector *
-vector_with_ahead(const Vector *sure, const Vector *ahead, int64 limit)
-{
-	Vector	   *v = vector_copy(sure);
-
-	for (int i = 0; i < ahead->n; i++)
-		for (int k = 0; k < ahead->entries[i].nranges; k++)
-		{
-			StampRange	r = ahead->entries[i].ranges[k];
-
-			r.first = Max(r.first, limit + 1);
-			if (r.first <= r.last)
-				vector_add(v, ahead->entries[i].origin, 0, &r, 1);
-		}
-	return v;
-}
-
 Vector *
 holdings_push_snapshot(void)
 {
@@ -385,24 +350,11 @@ holdings_push_snapshot(void)
 	LWLockRelease(slot->lock);
 	clock_holds(&head, &ranges, &nranges);	/* before the snapshot: see clock.c */
 	PushActiveSnapshot(GetLatestSnapshot());
-	last_ahead = vector_new();
-	v = last_sure = vector_stored(GetActiveSnapshot(), last_ahead);
+	v = vector_stored(GetActiveSnapshot());
 	if (origin)
 		vector_add(v, origin, head, ranges, nranges);
 	(void) vector_add_lives(v, GetActiveSnapshot(), origin && clock_rests(origin, head) ? origin : 0, &life, false);
-	return last_ahead->n ? vector_with_ahead(v, last_ahead, clock_limit()) : v;
-}
-
-const Vector *
-holdings_sure(void)
-{
-	return last_sure;
-}
-
-const Vector *
-holdings_claimed(void)
-{
-	return last_ahead->n ? vector_with_ahead(last_sure, last_ahead, 0) : last_sure;
+	return v;
 }
 
 static Datum
@@ -418,12 +370,9 @@ ranges_array(const VectorEntry *e)
 	return PointerGetDatum(construct_array(stamps, 2 * e->nranges, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-/*
- * A row of the table: with what is held if e is not NULL, how far deletions of it were collected (0: no news), and, if it is not
- * NULL, what was claimed ahead of the clock.
- */
+/* `collected` is how far the deletions of that origin have been collected: 0 for no news. */
 static void
-entry_write(Relation rel, int32 origin, const VectorEntry *e, int64 collected, const VectorEntry *ahead)
+entry_write(Relation rel, const VectorEntry *e, int64 collected)
 {
 	Datum		values[VECTOR_NATTS] = {0};
 	bool		nulls[VECTOR_NATTS] = {0};
@@ -433,27 +382,22 @@ entry_write(Relation rel, int32 origin, const VectorEntry *e, int64 collected, c
 				new;
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 
-	ScanKeyInit(&key, VECTOR_ORIGIN, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(origin));
+	values[VECTOR_ORIGIN - 1] = Int32GetDatum(e->origin);
+	values[VECTOR_HEAD - 1] = Int64GetDatum(e->head);
+	nulls[VECTOR_RANGES - 1] = e->nranges == 0;
+	if (e->nranges)
+		values[VECTOR_RANGES - 1] = ranges_array(e);
+
+	ScanKeyInit(&key, VECTOR_ORIGIN, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(e->origin));
 	scan = systable_beginscan(rel, schema_oid("vector_pkey"), true, snapshot, 1, &key);
 	old = systable_getnext(scan);
-	nulls[VECTOR_RANGES - 1] = nulls[VECTOR_AHEAD - 1] = true;
 	if (HeapTupleIsValid(old))
-		heap_deform_tuple(old, RelationGetDescr(rel), values, nulls);
-	values[VECTOR_ORIGIN - 1] = Int32GetDatum(origin);
-	values[VECTOR_COLLECTED - 1] = Int64GetDatum(Max(collected, DatumGetInt64(values[VECTOR_COLLECTED - 1])));
-	if (e)
 	{
-		values[VECTOR_HEAD - 1] = Int64GetDatum(e->head);
-		nulls[VECTOR_RANGES - 1] = e->nranges == 0;
-		if (e->nranges)
-			values[VECTOR_RANGES - 1] = ranges_array(e);
+		bool		isnull;
+
+		collected = Max(collected, DatumGetInt64(heap_getattr(old, VECTOR_COLLECTED, RelationGetDescr(rel), &isnull)));
 	}
-	if (ahead)
-	{
-		nulls[VECTOR_AHEAD - 1] = ahead->nranges == 0;
-		if (ahead->nranges)
-			values[VECTOR_AHEAD - 1] = ranges_array(ahead);
-	}
+	values[VECTOR_COLLECTED - 1] = Int64GetDatum(collected);
 	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	if (HeapTupleIsValid(old))
 		CatalogTupleUpdate(rel, &old->t_self, new);
@@ -475,7 +419,7 @@ holdings_write(const Vector *now, const Vector *collected)
 
 	private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	stored = vector_stored(snapshot, NULL);
+	stored = vector_stored(snapshot);
 	had = collected_read(snapshot);
 	joined = vector_copy(stored);
 	vector_join(joined, now);
@@ -486,31 +430,8 @@ holdings_write(const Vector *now, const Vector *collected)
 		int64		head = gone ? gone->head : 0;
 
 		if (!vector_covers_entry(stored, e) || (head > 0 && !vector_covers(had, e->origin, head)))
-			entry_write(rel, e->origin, e, head, NULL);
+			entry_write(rel, e, head);
 	}
-	UnregisterSnapshot(snapshot);
-	table_close(rel, NoLock);
-	CommandCounterIncrement();
-}
-
-/* What has come into time meanwhile, or is held now, goes. */
-void
-holdings_write_ahead(const Vector *claims)
-{
-	Relation	rel = table_open(schema_oid("vector"), RowExclusiveLock);
-	Snapshot	snapshot;
-	Vector	   *had = vector_new(),
-			   *none = vector_new(),
-			   *is;
-
-	private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	(void) vector_stored(snapshot, had);
-	is = vector_with_ahead(none, had, clock_limit());
-	vector_join(is, claims);
-	for (int i = 0; i < claims->n; i++)
-		if (!vector_covers_entry(had, &claims->entries[i]))
-			entry_write(rel, claims->entries[i].origin, NULL, 0, vector_find(is, claims->entries[i].origin));
 	UnregisterSnapshot(snapshot);
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
@@ -588,7 +509,7 @@ origin_make(NodeSlot *slot)
 
 	PushActiveSnapshot(snapshot);
 	node_require(&node);
-	now = vector_stored(GetActiveSnapshot(), NULL);
+	now = vector_stored(GetActiveSnapshot());
 	(void) vector_add_lives(now, GetActiveSnapshot(), 0, &life, true);
 	clock_open(now);
 	holdings_write(now, NULL);

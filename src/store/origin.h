@@ -52,13 +52,6 @@ extern int32 origin_find(const pg_uuid_t *id);
  */
 extern Vector *holdings_push_snapshot(void);
 
-/*
- * Of that: what this node claims when it sends something, without what it only has been told while it lay ahead of the clock
- * (store/claim.h); and with all that it was ever told so, though it may be in time by now. Valid as long as what was returned.
- */
-extern const Vector *holdings_sure(void);
-extern const Vector *holdings_claimed(void);
-
 /* The last commit of a merge that it claims: to be flushed before anybody is told. */
 extern XLogRecPtr holdings_lsn(void);
 
@@ -67,9 +60,6 @@ extern XLogRecPtr holdings_lsn(void);
  * there to tell that it was held. `collected` (or NULL): see below.
  */
 extern void holdings_write(const Vector *now, const Vector *collected);
-
-/* What was claimed ahead of the clock: ranges alone. After holdings_write(). */
-extern void holdings_write_ahead(const Vector *claims);
 
 /*
  * How far deletions, and what was dead of deleted zones, may have been collected, here or at a node whose delta was merged

@@ -41,14 +41,11 @@ CREATE TABLE dnsrepl.vector (
   origin int4 PRIMARY KEY,
   head   int8 NOT NULL,
   ranges int8[],
-  collected int8 NOT NULL DEFAULT 0,
-  ahead  int8[]
+  collected int8 NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE dnsrepl.vector IS 'what this node holds of each origin: every stamp up to head, and ranges (first, last, first, last ...) beyond it';
 
 COMMENT ON COLUMN dnsrepl.vector.collected IS 'deletions up to this stamp may have been collected, here or where this node has it from';
-
-COMMENT ON COLUMN dnsrepl.vector.ahead IS 'ranges that were claimed while they lay ahead of the clock: they count as held as long as they do, and are not passed on';
 
 CREATE TABLE dnsrepl.vector_log (
   at     timestamptz PRIMARY KEY,
