@@ -27,7 +27,7 @@ header_vector(DeltaRead *d, WireReader *r, const char *name)
 	if (!entries)
 		peer_nonsense("The vector of a delta cannot be read.");
 	d->vector_len = (size_t) (r->p - d->vector);
-	claims_check(entries, d->norigins, name);
+	claims_check_delta(entries, d->norigins, name);
 	d->theirs = vector_new();
 	d->origins = palloc(sizeof(int32) * (size_t) (d->norigins + 1));
 	for (int i = 0; i < d->norigins; i++)
@@ -52,7 +52,7 @@ header_base(WireReader *r, const Vector *mine, const char *name)
 
 	if (!entries)
 		peer_nonsense("The base of a delta cannot be read.");
-	claims_check(entries, n, name);
+	claims_check_delta(entries, n, name);
 	for (int i = 0; i < n; i++)
 	{
 		VectorEntry e = {.origin = origin_find(&entries[i].origin), .head = entries[i].head,

@@ -35,22 +35,38 @@ entry_last(const WireEntry *e)
 	return last;
 }
 
+static void
+claims_refuse(long wait)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the peer holds writes of this node's present life that it has not made"),
+			 wait ? errdetail("It has begun a new life for that a short while ago, and does so again in %ld s.", wait) :
+			 errdetail("It begins a new life.")));
+}
+
 void
 claims_check(const WireEntry *entries, int n, const char *by)
 {
 	for (int i = 0; i < n; i++)
+		if (clock_never_drew(&entries[i].origin, entry_last(&entries[i])))
+			claims_refuse(by ? clock_dispute(by) : 0);
+}
+
+void
+claims_check_delta(const WireEntry *entries, int n, const char *by)
+{
+	for (int i = 0; i < n; i++)
 	{
-		long		wait = 0;
+		long		wait;
 
 		if (!clock_never_drew(&entries[i].origin, entry_last(&entries[i])))
 			continue;
-		if (by)
-			wait = clock_dispute(by);
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the peer holds writes of this node's present life that it has not made"),
-				 wait ? errdetail("It has begun a new life for that a short while ago, and does so again in %ld s.", wait) :
-				 errdetail("It begins a new life.")));
+		if (!by || clock_slot()->origin == 0)	/* it has no number yet */
+			claims_check(&entries[i], 1, by);
+		wait = clock_dispute_later(by);
+		if (wait)
+			claims_refuse(wait);
 	}
 }
 

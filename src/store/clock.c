@@ -48,6 +48,7 @@ static bool links_changed = false;
 static bool stripe_held = false;
 static bool units_parked = false;
 static int32 origin_made = 0;
+static char dispute_by[NAMEDATALEN];	/* empty: nobody has */
 
 Size
 clock_shmem_size(void)
@@ -232,28 +233,49 @@ clock_never_drew(const pg_uuid_t *life, int64 stamp)
 
 #define DISPUTE_KEEPALIVES 12	/* two minutes, by default */
 
+/* In how many seconds, if it is too soon; the slot's lock is held. */
+static long
+dispute_wait(const NodeSlot *slot)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz due = TimestampTzPlusMilliseconds(slot->disputed_at, DISPUTE_KEEPALIVES * setting_keepalive);
+
+	return slot->disputed || !slot->disputed_at || due <= now ? 0 : (long) ((due - now) / USECS_PER_SEC) + 1;
+}
+
 long
 clock_dispute(const char *by)
 {
 	NodeSlot   *slot = clock_slot();
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz due;
+	long		wait;
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	due = slot->disputed_at ? TimestampTzPlusMilliseconds(slot->disputed_at, DISPUTE_KEEPALIVES * setting_keepalive) : 0;
-	if (now >= due && !slot->disputed)
+	wait = dispute_wait(slot);
+	if (wait == 0 && !slot->disputed)
 	{
 		slot->disputed = true;
-		slot->disputed_at = now;
+		slot->disputed_at = GetCurrentTimestamp();
 		strlcpy(slot->disputed_by, by, NAMEDATALEN);
 		slot->disputes++;
 	}
-	due = slot->disputed ? now : due;
 	LWLockRelease(slot->lock);
-	if (due > now)
-		return (long) ((due - now) / USECS_PER_SEC) + 1;
-	wake_all(slot, WAKE_MANAGER);
-	return 0;
+	if (wait == 0)
+		wake_all(slot, WAKE_MANAGER);
+	return wait;
+}
+
+long
+clock_dispute_later(const char *by)
+{
+	NodeSlot   *slot = clock_slot();
+	long		wait;
+
+	LWLockAcquire(slot->lock, LW_SHARED);
+	wait = dispute_wait(slot);
+	LWLockRelease(slot->lock);
+	if (wait == 0)
+		strlcpy(dispute_by, by, NAMEDATALEN);
+	return wait;
 }
 
 static bool
@@ -441,6 +463,9 @@ clock_xact_callback(XactEvent event, void *arg)
 		pg_atomic_fetch_add_u32(&slot->parked, 1);
 	if (slot && ((committed && (links_changed || units_parked)) || (stripe_held && pg_atomic_read_u32(&slot->parked) > 0)))
 		wake_all(slot, WAKE_MANAGER);
+	if (slot && committed && dispute_by[0])
+		(void) clock_dispute(dispute_by);
+	dispute_by[0] = '\0';
 	store_changed = links_changed = stripe_held = units_parked = false;
 	origin_made = 0;
 }

@@ -133,6 +133,9 @@ extern bool clock_never_drew(const pg_uuid_t *life, int64 stamp);
  */
 extern long clock_dispute(const char *by);
 
+/* The same when this transaction commits; returns likewise. */
+extern long clock_dispute_later(const char *by);
+
 /* Takes notice of a stamp from elsewhere; one too far ahead of the clock does not drag it along. */
 extern void clock_saw(int64 stamp);
 
