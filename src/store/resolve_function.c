@@ -88,8 +88,6 @@ function_call(const ResolveUnit *u, Oid function, Oid nobody, RowSet *rows)
 	FmgrInfo	info;
 	LOCAL_FCINFO(fcinfo, 2);
 	Datum		result;
-	Oid			user;
-	int			context;
 
 	user_code_settings_fixed();
 	fmgr_info(function, &info);
@@ -98,8 +96,7 @@ function_call(const ResolveUnit *u, Oid function, Oid nobody, RowSet *rows)
 	fcinfo->args[0].isnull = false;
 	fcinfo->args[1].value = JsonbPGetDatum(siblings_jsonb(u));
 	fcinfo->args[1].isnull = false;
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(nobody, context | SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE);
+	(void) restricted_enter(nobody);
 	choosing = function;
 	time_limit_begin(CHOICE_LIMIT, "a function that chooses between versions did not end when it was cancelled");
 	result = FunctionCallInvoke(fcinfo);

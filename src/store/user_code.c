@@ -1,5 +1,6 @@
 /*
- * user_code.c: see user_code.h. A setting stands here if the meaning of an expression or of a statement depends on it.
+ * user_code.c: see user_code.h. A setting stands here if the meaning of an expression or of a statement depends on it; the search path is
+ * that of schema.h.
  *
  * Whoever logs in as a role may ALTER ROLE it SET what he likes: so these are a client's too.
  */
@@ -10,7 +11,6 @@
 #include "utils/guc_tables.h"
 
 #include "compat.h"
-#include "store/schema.h"
 #include "store/user_code.h"
 
 static const struct
@@ -18,7 +18,6 @@ static const struct
 	const char *name;
 	const char *value;
 }			fixed[] = {
-	{"search_path", CODE_SEARCH_PATH},
 	{"TimeZone", "UTC"},
 	{"timezone_abbreviations", "Default"},
 	{"DateStyle", "ISO, MDY"},
@@ -72,7 +71,7 @@ setting_undo(const struct config_generic *setting)
 				 errmsg("setting \"%s\" may not be set in the session of a link", setting->name),
 				 errdetail("Code of this database that runs in a merge could ask for it."),
 				 errhint("Leave it out of the link's connection string, or RESET it for the link's role.")));
-	for (int i = 1; i < (int) lengthof(fixed); i++)	/* not the search path: who calls has set it */
+	for (int i = 0; i < (int) lengthof(fixed); i++)
 		if (strcmp(setting->name, fixed[i].name) == 0)
 			setting_fix(fixed[i].name, fixed[i].value);
 }

@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Dnsrepl;
+use Guest;
 use RawClient;
 use Test::More;
 
@@ -34,28 +35,19 @@ sub down
 }
 
 # ---------------------------------------------------------------- a client that says what a link says
-my @crc = map { my $c = $_; $c = $c & 1 ? 0x82F63B78 ^ ($c >> 1) : $c >> 1 for 1 .. 8; $c } 0 .. 255;
-
-sub seal
-{
-    my ($data) = @_;
-    my $sum = 0xFFFFFFFF;
-    $sum = $crc[ ($sum ^ $_) & 255 ] ^ ($sum >> 8) for unpack 'C*', $data;
-    return $data . pack 'N', $sum ^ 0xFFFFFFFF;
-}
-my ($id, $life) = ("\x33" x 16, "\x44" x 16);
-my $greeting = sub { my ($session) = @_; return unpack 'H*', pack('N Q>', 5, $session) . $id . $life . "\x05guest" . pack('Q> Q>', 1 << 49, 1) . "\0\0\0\0" };
-my $delta = unpack 'H*', seal('D' . $id . $life . "\x05guest" . "\0\0\0\0");    # it has nothing, and lacks nothing
+my $mallory = Guest->new('mallory');
+my $greeting = sub { my ($session) = @_; return Guest::octets($mallory->greeting(session => $session)) };
+my $delta = Guest::octets($mallory->delta);    # it has nothing, and lacks nothing
 
 sub guest { return RawClient->new(port => $tacoma->port, database => 'pdns', user => 'dnsrepl_link', @_) }
 
 sub hello
 {
     my ($c, $session) = @_;
-    my $answer = RawClient::value($c->query("SELECT dnsrepl.hello('UTF8', '\\x" . $greeting->($session // 0) . "')"));
+    my $answer = RawClient::value($c->query("SELECT dnsrepl.hello('UTF8', " . $greeting->($session // 0) . ')'));
     return unpack 'q>', pack 'H*', substr $answer, 2 + 8, 16;
 }
-sub merge { my ($session) = @_; return "dnsrepl.merge($session, '\\x$delta')" }
+sub merge { my ($session) = @_; return "dnsrepl.merge($session, $delta)" }
 sub refused
 {
     my ($c, $sql, $code, $message, $what) = @_;
@@ -69,7 +61,7 @@ is(substr(RawClient::value($guest->query('SELECT ' . merge($session))), 0, 4), '
 is(hello($guest, $session), $session, 'it keeps it');
 
 # ---------------------------------------------------------------- a transaction of its own
-my %call = (hello => "dnsrepl.hello('UTF8', '\\x" . $greeting->($session) . "')", merge => merge($session), chunk => "dnsrepl.merge($session, '\\x$delta', 1, 0)",
+my %call = (hello => "dnsrepl.hello('UTF8', " . $greeting->($session) . ')', merge => merge($session), chunk => "dnsrepl.merge($session, $delta, 1, 0)",
     merge_done => "dnsrepl.merge_done($session, 1, 1)", flush => "dnsrepl.flush($session)", compare => "dnsrepl.compare($session, '\\x00', 0, '')");
 for my $name (sort keys %call)
 {
@@ -147,7 +139,7 @@ ok(!RawClient::error($guest->query("SELECT dnsrepl.flush($session)")), 'a tempor
 $guest->query('CREATE TEMP TABLE audit_log (t text)');
 s/\(-?\d+, /($session, / for values %call;
 $call{flush} = "dnsrepl.flush($session)";
-$call{hello} = "dnsrepl.hello('UTF8', '\\x" . $greeting->(0) . "')";
+$call{hello} = "dnsrepl.hello('UTF8', " . $greeting->(0) . ')';
 refused($guest, "SELECT $call{$_}", '42501', qr/no temporary objects/, "$_: not with a temporary table") for sort keys %call;
 $guest->query('DROP TABLE audit_log');
 refused($guest, "SELECT $call{merge}", '42501', qr/no temporary objects/, 'nor after it');

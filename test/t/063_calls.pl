@@ -58,6 +58,9 @@ sub value
 # Those that are another session's business: what they wait for, or end, is not an error.
 my %left_out = map { $_ => 1 } qw(drop_node);
 
+# Those that are refused within a transaction block.
+my %of_a_link = map { ("dnsrepl.$_" => 1) } qw(hello merge merge_done flush compare);
+
 # Of each: how it is called. What an aggregate or a support function gets from the server cannot be said in SQL.
 sub functions
 {
@@ -103,7 +106,7 @@ sub call_some
     {
         my @call = @{ $function->[5] };
         $calls += @call;
-        $script .= "\\warn $function->[0]\n" . join '', map { "BEGIN;\n$_ \\g /dev/null\n$end;\n" } @call;
+        $script .= "\\warn $function->[0]\n" . join '', map { $of_a_link{ $function->[1] } ? "$_ \\g /dev/null\n" : "BEGIN;\n$_ \\g /dev/null\n$end;\n" } @call;
     }
     my ($out, $err, @bad) = ('', '');
     eval { $node->cluster->psql($node->db, $script, stdout => \$out, stderr => \$err, on_error_stop => 0, timeout => 600); 1 } or $err .= "server closed the connection: $@";
