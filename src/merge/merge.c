@@ -761,7 +761,7 @@ merge_foresee(Merge *m)
 {
 	Vector	   *now = vector_copy(m->mine);
 
-	vector_join(now, m->in.believed);
+	vector_join(now, m->in.theirs);
 	if (!vector_fits(now, OWN_ENTRIES) && !vector_covers_all(m->mine, now))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
