@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "dnsrepl.h"
 #include "merge/call.h"
+#include "store/table_code.h"
 #include "store/time_limit.h"
 #include "store/user_code.h"
 
@@ -65,7 +66,10 @@ call_begin(const char *name, bool user_code)
 	compat_disarm_transaction_timeout();
 	level = NewGUCNestLevel();
 	if (user_code)
+	{
 		user_code_settings_guarded();
+		table_code_in_call(true);
+	}
 	return level;
 }
 
@@ -73,6 +77,7 @@ void
 call_end(int level)
 {
 	AtEOXact_GUC(true, level);
+	table_code_in_call(false);
 	/* what is merged is flushed by flush(): nobody else waits for a disk, or a standby, while this transaction has its locks */
 	if (synchronous_commit != SYNCHRONOUS_COMMIT_OFF)
 		SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);

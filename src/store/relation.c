@@ -609,7 +609,7 @@ key_decode(TableDesc *t, const uint8 *key, size_t len, Datum *values, bool *null
 	if (t->code_in_values)
 	{
 		temporary_objects_refuse(t->owner);
-		scope = restricted_enter(t->owner);
+		scope = restricted_enter(table_code_role(t->owner));
 	}
 	wire_reader_init(&r, key, len);
 	(void) wire_get_u16(&r);
@@ -669,7 +669,7 @@ row_decode(TableDesc *t, const uint8 *data, size_t len, Datum *values, bool *nul
 	if (t->code_in_values)
 	{
 		temporary_objects_refuse(t->owner);
-		scope = restricted_enter(t->owner);
+		scope = restricted_enter(table_code_role(t->owner));
 	}
 	wire_reader_init(&r, data, len);
 	for (int c = 0; c < t->ncolumns; c++)

@@ -20,6 +20,7 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -144,6 +145,20 @@ schema_has_objects(Oid schema)
 	systable_endscan(scan);
 	table_close(depend, AccessShareLock);
 	return has;
+}
+
+static LocalTransactionId in_call = InvalidLocalTransactionId;
+
+void
+table_code_in_call(bool begins)
+{
+	in_call = begins ? MY_LXID : InvalidLocalTransactionId;
+}
+
+Oid
+table_code_role(Oid owner)
+{
+	return in_call == MY_LXID || has_privs_of_role(GetUserId(), owner) ? owner : GetUserId();
 }
 
 static Oid

@@ -20,6 +20,16 @@ extern void table_code_hint(void *arg);
  */
 extern void temporary_objects_refuse(Oid role);
 
+/*
+ * Whose rights such code runs with: its owner's, where this extension writes for a peer or for whoever has them anyway. At the commit of
+ * somebody else it is that author, as when he wrote his rows: what his session has compiled of the owner's functions may be bound to types
+ * and functions of his.
+ */
+extern Oid	table_code_role(Oid owner);
+
+/* A call of a link begins, and ends. */
+extern void table_code_in_call(bool begins);
+
 /* Before rows of a table are written as a replica does: the same, if that calls functions that are not PostgreSQL's. */
 extern void table_code_guard(Relation rel);
 

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_type.h"
@@ -181,6 +182,16 @@ rows_read(Reading *r, Relation rel, const int32 *zone)
 	zone_rows(t, rel, GetActiveSnapshot(), &at, row_read, r);
 }
 
+static Relation
+user_table_open(Oid relid)
+{
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+
+	if (!rel)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relid)));
+	return rel;
+}
+
 /* rows_of(tab regclass, columns text[], zone int): returns set of record */
 Datum
 dnsrepl_rows_of(PG_FUNCTION_ARGS)
@@ -192,7 +203,7 @@ dnsrepl_rows_of(PG_FUNCTION_ARGS)
 	r.out = result_set_begin(fcinfo, &r.desc);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		return (Datum) 0;
-	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	rel = user_table_open(PG_GETARG_OID(0));
 	if (rel->rd_rel->relkind != RELKIND_RELATION)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an ordinary table", RelationGetRelationName(rel))));
@@ -246,7 +257,7 @@ as_owner_context(void *arg)
 static uint64
 execute_on(Oid relid, const char *command, int n, Oid *types, Datum *values, const char *nulls)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
+	Relation	rel = user_table_open(relid);
 	AsOwner		a = {rel->rd_rel->relowner, pstrdup(RelationGetRelationName(rel))};
 	bool		as_owner = a.owner != GetUserId() && has_privs_of_role(GetUserId(), a.owner);
 	OwnerScope	scope = {0};

@@ -167,7 +167,7 @@ writer_open(TableDesc *t)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an ordinary table", t->name)));
 	table_code_guard(w->rel);
 	triggers_at_once(w->rel->trigdesc, false);
-	w->scope = restricted_enter(w->rel->rd_rel->relowner);
+	w->scope = restricted_enter(table_code_role(w->rel->rd_rel->relowner));
 	w->estate = compat_estate_create(w->rel, shipped_columns(t));
 	w->estate->es_output_cid = GetCurrentCommandId(true);
 	w->estate->es_snapshot = RegisterSnapshot(GetActiveSnapshot());

@@ -39,6 +39,7 @@
 #include "store/rejection.h"
 #include "store/schema.h"
 #include "store/soa.h"
+#include "store/table_code.h"
 #include "write/capture.h"
 #include "write/name_shown.h"
 #include "write/note.h"
@@ -867,6 +868,7 @@ capture_callback(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			table_code_in_call(false);	/* a call that failed may have left it so */
 			if (notes_any())
 				capture_within_timeout();
 			break;

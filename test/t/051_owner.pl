@@ -102,6 +102,14 @@ like(($seattle->try(records('old.example', 'temporary.old.example', 60), @as_pdn
 $_->sql('DROP TRIGGER keep ON records', @as_pdns) for $seattle, $tacoma;
 is(($seattle->try($temporary . records('old.example', 'temporary.old.example', 60), @as_editor))[2], '', 'where no code is called, temporary tables are nobody\'s business');
 ok(Dnsrepl::same($seattle, $tacoma), 'all goes on');
+# What his session has compiled of the owner's functions is bound to his names, whatever the search_path is later.
+$seattle->sql('CREATE FUNCTION whole(varchar) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ DECLARE s text := pg_catalog.lower($1); BEGIN RETURN pg_catalog.length(s) > 0; END $$;'
+      . 'ALTER TABLE records ADD CONSTRAINT whole CHECK (public.whole(content))', @as_pdns);
+$seattle->sql('CREATE FUNCTION evil.sure(pg_catalog.text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE LOG \'evil as %\', current_user; RETURN true; END $$;'
+      . 'CREATE DOMAIN evil.text AS pg_catalog.text CHECK (evil.sure(VALUE))', @as_editor);
+is(($seattle->try($evil . records('old.example', 'compiled.old.example', 60), @as_editor))[2], '', 'an owner\'s function that the author\'s session has compiled with a type of his');
+like($seattle->log, qr/evil as editor/, 'it calls code of the author\'s');
+$seattle->sql('ALTER TABLE records DROP CONSTRAINT whole', @as_pdns);
 unlike($_->log, qr/evil as (?!editor)/, $_->name . ': nothing of the editor\'s ran with other rights than his') for $seattle, $tacoma;
 
 # The same at a peer: what a merge writes is parked, with the reason.
