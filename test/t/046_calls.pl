@@ -127,6 +127,8 @@ my $number = hello($member);
 ok(!RawClient::error($member->query('SELECT ' . merge($number))), 'a member of the role');
 $member->query('SET ROLE peer_two');
 refused($member, 'SELECT ' . merge($number), '08P01', qr/begun with dnsrepl.hello/, 'is another guest as another role');
+my $unbound = 'DELETE FROM dnsrepl.peer_role';    # the node speaks through other roles too
+$tacoma->sql($unbound);
 my $root = guest(user => $ENV{USER});
 $number = hello($root);
 $root->query('SET SESSION AUTHORIZATION dnsrepl_link');
@@ -180,6 +182,7 @@ my $there = $seattle->conninfo_to($tacoma);
 $seattle->sql("SELECT dnsrepl.add_peer('tacoma', '$as_member options=''-c role=dnsrepl_link -c TimeZone=Asia/Tokyo -c standard_conforming_strings=off -c statement_timeout=1''')");
 arrives('a link with options of its own, which are kept');
 is($tacoma->sql('SELECT string_agg(DISTINCT said, \',\') FROM audit'), 'UTC on pg_catalog, pg_temp tacoma', 'and do not reach the triggers; what the database has does');
+$tacoma->sql($unbound);
 $seattle->sql("SELECT dnsrepl.add_peer('tacoma', '$there options=''-c app.who=admin''')");
 down(qr/"app.who" may not be set/, 'a setting of its own takes it down');
 $seattle->sql("SELECT dnsrepl.add_peer('tacoma', '$there')");
