@@ -239,7 +239,7 @@ BEGIN
 	) SELECT count(*) > 0 INTO server_done.problem FROM gone g WHERE g.name IS NULL AND g.problem IS NOT NULL;
 	IF $5 THEN
 		DELETE FROM dnsrepl.server_extra e
-		 WHERE e.server = $1 AND e.zone OPERATOR(@extschema@.=) $2 AND e.name OPERATOR(@extschema@.=) $3 AND e.type OPERATOR(@extschema@.=) @extschema@.rrtype($4);
+		 WHERE e.server = $1 AND e.zone OPERATOR(@extschema@.=) $2 AND e.name OPERATOR(@extschema@.=) $3 AND e.type OPERATOR(@extschema@.=) $4::@extschema@.rrtype;
 		-- what it was in the way of
 		UPDATE dnsrepl.server_work w SET due = NULL WHERE w.server = $1 AND w.zone OPERATOR(@extschema@.=) $2 AND w.name OPERATOR(@extschema@.=) $3;
 	END IF;
@@ -284,9 +284,9 @@ CREATE FUNCTION dnsrepl.server_extras(server text, zone @extschema@.dnsname, nam
 	LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 	DELETE FROM dnsrepl.server_extra e
 	 WHERE e.server = $1 AND e.zone OPERATOR(@extschema@.=) $2
-	   AND NOT EXISTS (SELECT FROM unnest($3, $4) u (name, type) WHERE u.name OPERATOR(@extschema@.=) e.name AND @extschema@.rrtype(u.type) OPERATOR(@extschema@.=) e.type);
+	   AND NOT EXISTS (SELECT FROM unnest($3, $4) u (name, type) WHERE u.name OPERATOR(@extschema@.=) e.name AND u.type::@extschema@.rrtype OPERATOR(@extschema@.=) e.type);
 	INSERT INTO dnsrepl.server_extra (server, zone, name, type)
-		SELECT $1, $2, u.name, @extschema@.rrtype(u.type) FROM unnest($3, $4) u (name, type) ON CONFLICT DO NOTHING
+		SELECT $1, $2, u.name, u.type::@extschema@.rrtype FROM unnest($3, $4) u (name, type) ON CONFLICT DO NOTHING
 $$;
 COMMENT ON FUNCTION dnsrepl.server_extras(text, @extschema@.dnsname, @extschema@.dnsname[], int[]) IS 'for the worker: what a comparison has found in a zone that the database never had';
 
