@@ -27,6 +27,7 @@
 #include "store/parked.h"
 #include "store/progress.h"
 #include "store/soa.h"
+#include "store/subxact.h"
 #include "store/writer.h"
 
 /*
@@ -364,50 +365,44 @@ batch_run(Projection *p, ProjectUnit *units, int n)
 	PopActiveSnapshot();
 }
 
+typedef struct Batch
+{
+	Projection *p;
+	ProjectUnit *units;
+	int			n;
+} Batch;
+
+static void
+batch_work(void *arg)
+{
+	const Batch *b = arg;
+
+	LockTimeout = ROW_WAIT;
+	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
+	projecting = true;
+	batch_run(b->p, b->units, b->n);
+}
+
 /* One batch in a subtransaction: NULL, or the error that undid it. */
 static char *
 batch_try(Projection *p, ProjectUnit *units, int n, bool *locked)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Batch		b = {p, units, n};
 	int			timeout = LockTimeout;
 	int			role = SessionReplicationRole;
-	char	   *volatile error = NULL;
+	ErrorData  *error;
 
 	store_settle(p->store);
-	BeginInternalSubTransaction(NULL);
-	LockTimeout = ROW_WAIT;
-	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
-	projecting = true;
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(context);
-		batch_run(p, units, n);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *e;
-
-		projecting = false;
-		LockTimeout = timeout;
-		SessionReplicationRole = role;
-		MemoryContextSwitchTo(context);
-		e = CopyErrorData();
-		if (error_is_ours(e->sqlerrcode))
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		error = writer_error(e);
-		*locked = e->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || e->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
-	}
-	PG_END_TRY();
+	error = subxact_try(batch_work, &b);
 	projecting = false;
 	LockTimeout = timeout;
 	SessionReplicationRole = role;
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return error;
+	if (!error)
+		return NULL;
+	if (error_is_ours(error->sqlerrcode))
+		ReThrowError(error);
+	*locked = error_is_lock(error->sqlerrcode);
+	return writer_error(error);
 }
 
 static bool

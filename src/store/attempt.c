@@ -3,48 +3,17 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "utils/resowner.h"
-
 #include "store/attempt.h"
-
-static bool
-error_is_of_data(int code)
-{
-	int			category = ERRCODE_TO_CATEGORY(code);
-
-	return category != ERRCODE_INSUFFICIENT_RESOURCES && category != ERRCODE_OPERATOR_INTERVENTION &&
-		category != ERRCODE_SYSTEM_ERROR;
-}
+#include "store/subxact.h"
 
 const char *
 attempt(void (*fn) (void *arg), void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	const char *volatile why = NULL;
+	ErrorData  *error = subxact_try(fn, arg);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(context);
-		fn(arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *e;
-
-		MemoryContextSwitchTo(context);
-		e = CopyErrorData();
-		if (!error_is_of_data(e->sqlerrcode))
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		why = e->message ? e->message : "unknown error";
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return why;
+	if (!error)
+		return NULL;
+	if (error_is_ours(error->sqlerrcode))
+		ReThrowError(error);
+	return error->message ? error->message : "unknown error";
 }

@@ -11,6 +11,7 @@
 
 #include "compat.h"
 #include "store/private_lock.h"
+#include "store/subxact.h"
 
 typedef struct HeldLock
 {
@@ -84,39 +85,36 @@ private_lock(LockClass cls, uint32 object, LOCKMODE mode, bool nowait)
 	return result != LOCKACQUIRE_NOT_AVAIL;
 }
 
+typedef struct Wait
+{
+	int			ms;
+	void		(*fn) (void *arg);
+	void	   *arg;
+} Wait;
+
+static void
+wait_run(void *arg)
+{
+	const Wait *w = arg;
+
+	LockTimeout = w->ms;
+	w->fn(w->arg);
+}
+
 bool
 wait_within(int ms, void (*fn) (void *arg), void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Wait		w = {ms, fn, arg};
 	int			timeout = LockTimeout;
-	volatile bool got = false;
+	ErrorData  *error = subxact_try(wait_run, &w);
 
-	BeginInternalSubTransaction(NULL);
-	LockTimeout = ms;
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(context);
-		fn(arg);
-		got = true;
-		LockTimeout = timeout;
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		int			code = geterrcode();
-
-		LockTimeout = timeout;
-		if (code != ERRCODE_LOCK_NOT_AVAILABLE && code != ERRCODE_T_R_DEADLOCK_DETECTED)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return got;
+	LockTimeout = timeout;
+	if (!error)
+		return true;
+	if (!error_is_lock(error->sqlerrcode))
+		ReThrowError(error);
+	FreeErrorData(error);
+	return false;
 }
 
 typedef struct WantedLock

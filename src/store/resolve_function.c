@@ -28,6 +28,7 @@
 #include "store/allowance.h"
 #include "store/resolver.h"
 #include "store/schema.h"
+#include "store/subxact.h"
 #include "store/time_limit.h"
 #include "store/unit_json.h"
 #include "store/user_code.h"
@@ -112,57 +113,45 @@ error_is_interrupt(const ErrorData *e)
 	return e->funcname && strcmp(e->funcname, "ProcessInterrupts") == 0;
 }
 
-static char *
-error_too_long(void)
+typedef struct Choice
 {
-	return psprintf("it has not ended within %d ms", CHOICE_LIMIT);
-}
+	const ResolveUnit *u;
+	Oid			function,
+				nobody;
+	RowSet	   *rows;
+	bool		timed_out;		/* which it may have caught */
+} Choice;
 
-/* In PG_CATCH: the error of the function. Another one goes on. */
-static char *
-function_error(MemoryContext context)
+static void
+choice_run(void *arg)
 {
-	bool		timed_out = time_limit_end();
-	ErrorData  *e;
+	Choice	   *c = arg;
 
-	choosing = InvalidOid;
-	MemoryContextSwitchTo(context);
-	e = CopyErrorData();
-	if (error_is_interrupt(e) && !timed_out)
-		PG_RE_THROW();
-	FlushErrorState();
-	if (error_is_interrupt(e))
-		return error_too_long();
-	return e->message ? e->message : pstrdup("unknown error");
-}
-
-/* The error of the function, or NULL. */
-static char *
-function_try(const ResolveUnit *u, Oid function, Oid nobody, RowSet *rows)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	char	   *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
 	XactReadOnly = true;		/* to the end of the subtransaction */
 	PG_TRY();
 	{
-		MemoryContextSwitchTo(context);
-		function_call(u, function, nobody, rows);
-		choosing = InvalidOid;
-		if (time_limit_end())	/* which it has caught */
-			error = error_too_long();
+		function_call(c->u, c->function, c->nobody, c->rows);
 	}
-	PG_CATCH();
+	PG_FINALLY();
 	{
-		error = function_error(context);
+		c->timed_out = time_limit_end();
+		choosing = InvalidOid;
 	}
 	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return error;
+}
+
+/* The error of the function, or NULL. */
+static const char *
+function_try(const ResolveUnit *u, Oid function, Oid nobody, RowSet *rows)
+{
+	Choice		c = {.u = u, .function = function, .nobody = nobody, .rows = rows};
+	ErrorData  *error = subxact_try_and_undo(choice_run, &c);
+
+	if (error && error_is_interrupt(error) && !c.timed_out)
+		ReThrowError(error);
+	if (c.timed_out && (!error || error_is_interrupt(error)))
+		return psprintf("it has not ended within %d ms", CHOICE_LIMIT);
+	return !error ? NULL : error->message ? error->message : "unknown error";
 }
 
 /* The session ends: because of the function? */
@@ -174,7 +163,7 @@ choice_exit(int code, Datum arg)
 }
 
 /* Why the latest is served, or NULL. */
-static char *
+static const char *
 function_choose(const ResolveUnit *u, const Policy *policy, RowSet *rows)
 {
 	static bool watching = false;
@@ -226,7 +215,7 @@ complain(const ResolveUnit *u, const Policy *policy, const char *error)
 bool
 serve_function(const ResolveUnit *u, const Policy *policy, Served *served)
 {
-	char	   *error;
+	const char *error;
 
 	if (!u->table)
 		return false;

@@ -468,15 +468,6 @@ writing_locals(void (*fn) (void *arg), void *arg)
 	CommandCounterIncrement();
 }
 
-bool
-error_is_ours(int code)
-{
-	int			category = ERRCODE_TO_CATEGORY(code);
-
-	return category == ERRCODE_INSUFFICIENT_RESOURCES || category == ERRCODE_OPERATOR_INTERVENTION ||
-		category == ERRCODE_SYSTEM_ERROR;
-}
-
 /* ---------- one row ---------- */
 
 typedef struct Overwrite

@@ -56,9 +56,6 @@ extern void writing_locals(void (*fn) (void *arg), void *arg);
 /* What to keep of an error: its message, and what the writer adds if something of the owner's was not found. */
 extern char *writer_error(const ErrorData *e);
 
-/* Is an error not about the data? Then the whole transaction fails, and is tried again by whoever sent it. */
-extern bool error_is_ours(int code);
-
 /*
  * Writes one row anew without waiting for anybody: false if somebody has it locked. No trigger of this extension takes note
  * of it, and none of the user's fires but those for replicas.

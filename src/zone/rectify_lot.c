@@ -20,7 +20,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "dns/name.h"
@@ -29,6 +28,7 @@
 #include "store/group.h"
 #include "store/parked.h"
 #include "store/progress.h"
+#include "store/subxact.h"
 #include "store/writer.h"
 #include "zone/rectify_lot.h"
 
@@ -591,6 +591,12 @@ lot_write(void *arg)
 	writer_close(w);
 }
 
+static void
+lot_work(void *arg)
+{
+	writing_locals(lot_write, arg);
+}
+
 /*
  * In a subtransaction: a trigger or a constraint of the user's that refuses what is derived must not stop what it is derived from.
  * NULL, or the error that undid it.
@@ -598,35 +604,15 @@ lot_write(void *arg)
 static const char *
 lot_try(RectifyLot *l)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	const char *volatile why = NULL;
+	ErrorData  *error = subxact_try(lot_work, l);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(context);
-		writing_locals(lot_write, l);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *e;
-
-		MemoryContextSwitchTo(context);
-		e = CopyErrorData();
-		if (error_is_ours(e->sqlerrcode))
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		for (int i = l->from; i < l->to; i++)
-			l->changes[i].done = false;
-		why = writer_error(e);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return why;
+	if (!error)
+		return NULL;
+	if (error_is_ours(error->sqlerrcode))
+		ReThrowError(error);
+	for (int i = l->from; i < l->to; i++)
+		l->changes[i].done = false;
+	return writer_error(error);
 }
 
 /* All at once; if that fails, in halves: so that what fails is alone in the end. */

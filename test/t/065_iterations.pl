@@ -66,6 +66,28 @@ for my $how ('cancel', 'terminate')
     eval { $session->quit };
 }
 
+# ---------------------------------------------------------------- a commit that is cancelled within what it undoes by itself
+# In a transaction of one statement; the session goes on with the next.
+my %within = (
+    'what is derived of a name' => 'BEFORE UPDATE ON records FOR EACH ROW WHEN (new.auth IS DISTINCT FROM old.auth)',
+    'the serial' => q{BEFORE UPDATE ON records FOR EACH ROW WHEN (new.type = 'SOA')});
+$seattle->sql("CREATE FUNCTION hangs() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_catalog.pg_sleep(60); RETURN new; END \$\$;"
+      . "INSERT INTO domains (name, type) VALUES ('cut.example', 'NATIVE');"
+      . join '', map { "INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, $_, 60 FROM domains WHERE name = 'cut.example';" }
+      "'cut.example', 'SOA', 'ns1.cut.example. hostmaster.cut.example. 1 2 3 4 5'", "'cut.example', 'NS', 'ns1.cut.example'", "'ns1.cut.example', 'A', '192.0.2.1'", "'a.b.cut.example', 'A', '192.0.2.1'");
+for my $what (sort keys %within)
+{
+    $seattle->sql("CREATE TRIGGER hangs $within{$what} EXECUTE FUNCTION hangs(); ALTER TABLE records ENABLE ALWAYS TRIGGER hangs");
+    my ($out, $err) = ('', '');
+    $seattle->cluster->psql('pdns', "SET client_min_messages = error; SET statement_timeout = '300ms';\n"
+          . "INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'b.cut.example', 'NS', 'ns1.cut.example', 60 FROM domains WHERE name = 'cut.example';\nSELECT 'alive';\n",
+        stdout => \$out, stderr => \$err, on_error_stop => 0, timeout => Dnsrepl::TIMEOUT);
+    like($err, qr/canceling statement due to statement timeout/, "$what: a commit is cancelled");
+    is($out, 'alive', 'and its session goes on');
+    is($seattle->sql("SELECT count(*) FROM records WHERE name = 'b.cut.example' AND type = 'NS'"), 0, 'without it');
+    $seattle->sql('DROP TRIGGER hangs ON records');
+}
+
 # ---------------------------------------------------------------- a merge whose names take long, one after the other
 $tacoma->sql(<<'END');
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_catalog.pg_sleep(0.03); RETURN new; END $$;
