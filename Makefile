@@ -194,7 +194,7 @@ lint: need-build+lint
 	cppcheck --quiet --std=c99 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 		--include=test/lib/cppcheck.h --suppress=unknownMacro -j$(JOBS) -Isrc \
 		-DUSE_ASSERT_CHECKING -DPG_VERSION_NUM=$(MAJORVERSION)0000 src
-	@for f in test/lib/Dnsrepl.pm $(wildcard test/t/*.pl); do \
+	@for f in $(wildcard test/lib/*.pm) $(wildcard test/t/*.pl); do \
 		perl -Itest/lib -I"`dirname $(PGXS)`/../test/perl" -c $$f 2>&1 | grep -v ' syntax OK$$' && exit 1; done; true
 	@for f in test/lib/deps.sh test/lib/layers.sh test/run .ci/run; do sh -n $$f || exit 1; done
 	@for f in test/lib/site.sh test/demo/demo.sh test/bench/*.sh; do bash -n $$f || exit 1; done

@@ -39,7 +39,7 @@
 #include "store/progress.h"
 #include "store/relation.h"
 #include "store/schema.h"
-#include "store/shape.h"
+#include "store/table_shape.h"
 #include "store/table_code.h"
 
 #define MAX_TABLES 256
@@ -86,7 +86,7 @@ type_has_code(Oid type)
 static void
 column_describe(ColumnDesc *c, TableDesc *t, Relation rel, const char *name)
 {
-	ShapeKind	kind = shape_kind(t->number, name);
+	ShapeKind	kind = table_shape_kind(t->number, name);
 	Oid			send,
 				recv,
 				in;
@@ -96,14 +96,14 @@ column_describe(ColumnDesc *c, TableDesc *t, Relation rel, const char *name)
 	namestrcpy(&c->attname, name);
 	c->name = kind == SHAPE_NAME;	/* keys are read by that, whatever the table is like */
 	if (!t->problem)
-		t->problem = shape_column_problem(rel, t->number, name);
+		t->problem = table_shape_column_problem(rel, t->number, name);
 	if (t->problem)
 		return;
 	c->att = get_attnum(t->relid, name);
 	get_atttypetypmodcoll(t->relid, c->att, &c->type, &c->typmod, &in);
 	c->domain = getBaseType(c->type) != c->type;
-	c->name |= shape_fits(SHAPE_NAME, c->type);
-	c->raw = shape_fits(SHAPE_TEXT, c->type);
+	c->name |= table_shape_fits(SHAPE_NAME, c->type);
+	c->raw = table_shape_fits(SHAPE_TEXT, c->type);
 	if (c->raw)
 	{
 		getTypeInputInfo(c->type, &in, &c->ioparam);
@@ -239,7 +239,7 @@ table_describe(Datum *values, bool *nulls)
 	t->zone = (ZoneKind) DatumGetChar(values[TAB_ZONE - 1]);
 	strlcpy(t->name, TextDatumGetCString(values[TAB_NAME - 1]), NAMEDATALEN);
 	t->inside = t->number == TABLE_RECORDS;
-	t->problem = shape_table_problem(rel, t->number);
+	t->problem = table_shape_problem(rel, t->number);
 	columns_describe(t, rel, values, nulls);
 	MemoryContextSwitchTo(old);
 	relation_close(rel, AccessShareLock);

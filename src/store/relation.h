@@ -74,7 +74,7 @@ typedef struct TablePath
 } TablePath;
 
 /*
- * With a problem (shape.h) its columns are known by name only, and nothing can be read or written: units of it are kept, and
+ * With a problem (table_shape.h) its columns are known by name only, and nothing can be read or written: units of it are kept, and
  * parked, as those of a table that is not here.
  */
 typedef struct TableDesc

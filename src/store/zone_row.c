@@ -335,27 +335,34 @@ zone_by_number_at(Snapshot snapshot, int32 number, ZoneRef *z)
 	return HeapTupleIsValid(tuple);
 }
 
+/* As it is now. */
+static bool
+zone_find(int32 number, ZoneRef *z)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	bool		found = zone_by_number_at(snapshot, number, z);
+
+	UnregisterSnapshot(snapshot);
+	return found;
+}
+
 ZoneRef
 zone_by_number(int32 number)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ZoneRef		z;
 
-	if (!zone_by_number_at(snapshot, number, &z))
+	if (!zone_find(number, &z))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("zone %d of a version is not known", number)));
-	UnregisterSnapshot(snapshot);
 	return z;
 }
 
 ZoneRef
 zone_argument(int32 number)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ZoneRef		z;
 
-	if (!zone_by_number_at(snapshot, number, &z))
+	if (!zone_find(number, &z))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no zone of the number %d", number)));
-	UnregisterSnapshot(snapshot);
 	return z;
 }
 

@@ -1,5 +1,5 @@
 /*
- * table_guard.c: the event trigger that refuses DDL which makes a replicated table one that cannot be replicated (store/shape.h).
+ * table_guard.c: the event trigger that refuses DDL which makes a replicated table one that cannot be replicated (store/table_shape.h).
  *
  * It looks before a command and after it: what was wrong before may stay so, or it could not be mended step by step. It waits for
  * nobody: a table that somebody else has locked is his to look at. Who has disabled the trigger is told when the table is used.
@@ -18,7 +18,7 @@
 
 #include "store/relation.h"
 #include "store/schema.h"
-#include "store/shape.h"
+#include "store/table_shape.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_table_guard);
 PG_FUNCTION_INFO_V1(dnsrepl_table_problem);
@@ -63,7 +63,7 @@ tables_look(void (*fn) (int16 number, const char *name, bool looked, const char 
 		bool		looked;
 
 		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
-		looked = shape_look(DatumGetObjectId(values[TAB_REL - 1]), DatumGetInt16(values[TAB_NUMBER - 1]), &problem);
+		looked = table_shape_look(DatumGetObjectId(values[TAB_REL - 1]), DatumGetInt16(values[TAB_NUMBER - 1]), &problem);
 		fn(DatumGetInt16(values[TAB_NUMBER - 1]), TextDatumGetCString(values[TAB_NAME - 1]), looked, problem);
 	}
 	table_endscan(scan);
@@ -97,7 +97,7 @@ dnsrepl_table_problem(PG_FUNCTION_ARGS)
 {
 	char	   *problem;
 
-	(void) shape_look(PG_GETARG_OID(1), (int16) PG_GETARG_INT32(0), &problem);
+	(void) table_shape_look(PG_GETARG_OID(1), (int16) PG_GETARG_INT32(0), &problem);
 	if (!problem)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(problem));

@@ -9,8 +9,7 @@ package Guest;
 use strict;
 use warnings;
 use Dnsrepl;
-
-my @crc = map { my $c = $_; $c = $c & 1 ? 0x82F63B78 ^ ($c >> 1) : $c >> 1 for 1 .. 8; $c } 0 .. 255;
+use LinkOctets qw(seal varint string vector zone unit name_stored octets session_of);
 
 # id, life: 32 hexadecimal digits;  clusters => node: it says that it is of that one's cluster
 sub new
@@ -19,25 +18,6 @@ sub new
     my $self = bless { name => $name, id => unpack('H*', pack 'A16', "$name-------------"), life => unpack('H*', pack 'A16', "$name=============="), clusters => [], %option }, $class;
     $self->{clusters} = [ split /\n/, $option{clusters}->sql("SELECT replace(unnest(clusters)::text, '-', '') FROM dnsrepl.node") ] if ref $option{clusters} ne 'ARRAY' && $option{clusters};
     return $self;
-}
-
-sub varint { my ($v) = @_; my $out = ''; while ($v >= 0x80) { $out .= chr($v & 0x7f | 0x80); $v >>= 7 } return $out . chr $v }
-sub string { my ($s) = @_; return varint(length $s) . $s }
-
-# Entries: [ origin, node's name, head, [ first, last ] ... ]
-sub vector
-{
-    my (@entry) = @_;
-    return varint(scalar @entry) . join '', map { my ($origin, $node, $head, @range) = @$_;
-        pack('H32', $origin) . string($node) . pack('Q>', $head) . varint(scalar @range) . join '', map { pack 'Q>2', @$_ } @range } @entry;
-}
-
-sub seal
-{
-    my ($data) = @_;
-    my $sum = 0xFFFFFFFF;
-    $sum = $crc[ ($sum ^ $_) & 255 ] ^ ($sum >> 8) for unpack 'C*', $data;
-    return $data . pack 'N', $sum ^ 0xFFFFFFFF;
 }
 
 # A stamp of now, each larger than the one before.
@@ -53,15 +33,6 @@ sub greeting
         . varint(scalar @{ $option{known} // [] }) . join '', map { my ($node, $life, $name, $at, $vector) = @$_; pack('H32 H32', $node, $life) . string($name) . pack('Q>', $at) . string($vector) } @{ $option{known} // [] };
 }
 
-sub zone { my ($name) = @_; return "\1" . string(join('', map { chr(length) . $_ } split(/\./, $name)) . "\0") . pack 'Q>2', 0, 0 }
-sub name_stored { my ($name) = @_; return join '', map { "$_\0" } reverse split /\./, $name }
-
-# Versions: [ index in the vector, stamp, image ]
-sub unit
-{
-    my ($key, @version) = @_;
-    return "\3" . string($key) . varint(scalar @version) . join '', map { varint($_->[0]) . pack('Q>', $_->[1]) . string($_->[2]) } @version;
-}
 sub record_key { my ($name, $type) = @_; return pack('n', 2) . name_stored($name) . "\0" . string(pack 'n', $type) }
 
 # vector, base, collected: entries;  flags;  items: octets;  raw: the vector's octets
@@ -72,10 +43,9 @@ sub delta
             . chr($option{flags} // 0) . vector(@{ $option{collected} // [] }) . ($option{items} // ''));
 }
 
-sub octets { return "'\\x" . unpack('H*', $_[0]) . "'" }
 sub hello { my ($self, %option) = @_; return "dnsrepl.hello('UTF8', " . octets($self->greeting(%option)) . ')' }
 # For psql: says hello, and keeps the number of the session, which the other calls name.
-sub begin { my ($self, %option) = @_; return "\\set session 0\nSELECT ('x' || encode(substr(" . $self->hello(%option) . ", 5, 8), 'hex'))::bit(64)::bigint AS session \\gset\n" }
+sub begin { my ($self, %option) = @_; return "\\set session 0\n" . session_of($self->hello(%option)) }
 sub merge { my ($self, $payload) = @_; return 'dnsrepl.merge(:session, ' . octets($payload) . ')' }
 sub chunk { my ($self, $payload, $delta, $seq) = @_; return 'dnsrepl.merge(:session, ' . octets($payload) . ", $delta, $seq)" }
 sub done { my ($self, $delta, $chunks) = @_; return "dnsrepl.merge_done(:session, $delta, $chunks)" }

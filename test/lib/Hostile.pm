@@ -7,37 +7,13 @@ package Hostile;
 use strict;
 use warnings;
 use Exporter 'import';
+use LinkOctets qw(seal varint string uuid vector zone table unit octets session_of);
 use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(stamp zone table unit record_key);
 
-my @crc = map { my $c = $_; $c = $c & 1 ? 0x82F63B78 ^ ($c >> 1) : $c >> 1 for 1 .. 8; $c } 0 .. 255;
-
-# CRC-32C, as PostgreSQL has it, behind what it is of.
-sub seal
-{
-    my ($data) = @_;
-    my $sum = 0xFFFFFFFF;
-    $sum = $crc[ ($sum ^ $_) & 255 ] ^ ($sum >> 8) for unpack 'C*', $data;
-    return $data . pack 'N', $sum ^ 0xFFFFFFFF;
-}
-
-sub varint { my ($n) = @_; my $out = ''; while ($n > 127) { $out .= chr($n & 127 | 128); $n >>= 7 } return $out . chr $n }
-sub string { my ($s) = @_; return varint(length $s) . $s }
-sub uuid { my ($hex) = @_; $hex =~ tr/-//d; return pack 'H*', $hex }
-
 # The stamp of a time so many seconds from now.
 sub stamp { my ($seconds) = @_; return int((time - 946684800 + $seconds) * 1e6) << 12 }
-
-# [ origin, name of its node, head, [ first, last ] ... ] ...
-sub vector
-{
-    my ($entries) = @_;
-    return varint(scalar @$entries) . join '', map {
-        my ($origin, $node, $head, @ranges) = @$_;
-        uuid($origin) . string($node) . pack('Q>', $head) . varint(scalar @ranges) . join '', map { pack 'Q>Q>', @$_ } @ranges
-    } @$entries;
-}
 
 # A node that is none. cluster_of => the node whose cluster it says that it is of;  id, life => hex
 sub new
@@ -55,9 +31,9 @@ sub greeting
     my ($self, %option) = @_;
     my $known = $option{known} // [];
     return pack('N Q>', 5, 0) . uuid($self->{id}) . uuid($self->{life}) . string($self->{name}) . pack('Q>', int((time - 946684800) * 1e6))
-      . pack('Q>', ($option{began} // 100) * 1_000_000) . chr(1) . varint(1) . uuid($self->{cluster}) . vector($option{vector} // []) . varint(scalar @$known)
+      . pack('Q>', ($option{began} // 100) * 1_000_000) . chr(1) . varint(1) . uuid($self->{cluster}) . vector(@{ $option{vector} // [] }) . varint(scalar @$known)
       . join '', map { my ($node, $life, $name, $entries) = @$_;
-        uuid($node) . uuid($life) . string($name) . pack('Q>', int((time - 946684800) * 1e6)) . string(vector($entries)) } @$known;
+        uuid($node) . uuid($life) . string($name) . pack('Q>', int((time - 946684800) * 1e6)) . string(vector(@$entries)) } @$known;
 }
 
 # vector, base, collected => entries;  flags;  items => octets of items. A list of lists of items is a delta of several chunks.
@@ -65,18 +41,11 @@ sub delta
 {
     my ($self, %option) = @_;
     my @chunk = ref(($option{items} // [])->[0]) ? map { join '', @$_ } @{ $option{items} } : join '', @{ $option{items} // [] };
-    my $header = 'D' . uuid($self->{id}) . uuid($self->{life}) . string($self->{name}) . vector($option{vector} // []) . vector($option{base} // [])
-      . chr($option{flags} // 0) . vector($option{collected} // []);
+    my $header = 'D' . uuid($self->{id}) . uuid($self->{life}) . string($self->{name}) . vector(@{ $option{vector} // [] }) . vector(@{ $option{base} // [] })
+      . chr($option{flags} // 0) . vector(@{ $option{collected} // [] });
     my @sealed = map { seal(($_ ? 'C' : $header) . $chunk[$_]) } 0 .. $#chunk;
     return @sealed > 1 ? \@sealed : $sealed[0];
 }
-
-sub wire { my ($name) = @_; return join('', map { chr(length) . $_ } split /\./, $name) . "\0" }
-sub zone { my ($name, $serial) = @_; return chr(1) . string(wire($name)) . pack 'Q>Q>', $serial // 0, 0 }
-sub table { my ($number) = @_; return chr(2) . pack 'n', $number }
-
-# [ index of the origin in the vector, stamp, image ] ...
-sub unit { my ($key, @version) = @_; return chr(3) . string($key) . varint(scalar @version) . join '', map { varint($_->[0]) . pack('Q>', $_->[1]) . string($_->[2]) } @version }
 
 # The key of an RRset as that database makes it.
 sub record_key
@@ -85,19 +54,17 @@ sub record_key
     return pack 'H*', $node->sql("SELECT encode(key, 'hex') FROM dnsrepl.stored_version WHERE substr(key, 1, 2) = '\\x0002' AND dnsrepl.key_columns(key) = jsonb_build_object('name', '$name', 'type', '$type') LIMIT 1");
 }
 
-sub hex_of { return unpack 'H*', $_[0] }
-
 # SQL by which it says hello, and then hands over deltas.
 sub script
 {
     my ($self, $greeting, @delta) = @_;
     my $n = 0;
-    return "SELECT ('x' || encode(substr(dnsrepl.hello('UTF8', '\\x" . hex_of($greeting) . "'), 5, 8), 'hex'))::bit(64)::bigint AS session \\gset\n" . join '', map {
+    return session_of("dnsrepl.hello('UTF8', " . octets($greeting) . ')') . join '', map {
         my $delta = $_;
         $n++;
         ref $delta
-          ? join('', map { "SELECT dnsrepl.merge(:session, '\\x" . hex_of($delta->[$_]) . "', $n, $_);\n" } 0 .. $#$delta) . "SELECT encode(dnsrepl.merge_done(:session, $n, " . scalar(@$delta) . "), 'hex');\n"
-          : "SELECT encode(dnsrepl.merge(:session, '\\x" . hex_of($delta) . "'), 'hex');\n"
+          ? join('', map { "SELECT dnsrepl.merge(:session, " . octets($delta->[$_]) . ", $n, $_);\n" } 0 .. $#$delta) . "SELECT encode(dnsrepl.merge_done(:session, $n, " . scalar(@$delta) . "), 'hex');\n"
+          : "SELECT encode(dnsrepl.merge(:session, " . octets($delta) . "), 'hex');\n"
     } @delta;
 }
 

@@ -4,41 +4,11 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Dnsrepl;
+use Resolver;
 use Test::More;
 
-my $conf = "dnsrepl.keepalive = '1s'\ndnsrepl.check_interval = 0";
-my ($seattle, $tacoma) = map { Dnsrepl->new($_, conf => $conf) } qw(seattle tacoma);
-my @node = ($seattle, $tacoma);
-$seattle->peer($tacoma);
-
-my $take = 'jsonb, jsonb';
-sub make { my ($name, $body, %o) = @_;
-    return "CREATE OR REPLACE FUNCTION $name(unit jsonb, siblings jsonb) RETURNS jsonb " . ($o{as} // 'IMMUTABLE') . " LANGUAGE plpgsql AS \$f\$ $body \$f\$;" }
-sub allow { return "SELECT dnsrepl.allow_resolver('$_[0]($take)');" }
-my $first = q(BEGIN RETURN siblings -> 0 -> 'rows'; END);
-
+my @node = my ($seattle, $tacoma) = resolver_nodes();
 sub look_again { $_->sql("BEGIN; SELECT dnsrepl.park_zones('$_[0]', 'look again'); SELECT dnsrepl.policy_changed(); COMMIT") for @node; return }
-
-# Two versions of a record in a zone of its own: the first is .1, the latest .2.
-my @zone;
-sub conflict
-{
-    my (@name) = @_;
-    $seattle->sql("INSERT INTO domains (name, type) VALUES ('$_', 'NATIVE')") for @name;
-    ok(Dnsrepl::same(@node), 'both are the same before');
-    $seattle->cut($tacoma);
-    $seattle->sql("INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'www.' || name, 'A', '192.0.2.1', 60 FROM domains WHERE name = '$_'") for @name;
-    $tacoma->sql("INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'www.' || name, 'A', '192.0.2.2', 60 FROM domains WHERE name = '$_'") for @name;
-    $seattle->heal($tacoma);
-    ok(Dnsrepl::same(@node), 'conflicts in ' . join ', ', @name);
-    return;
-}
-sub serves { my ($node, $zone, $n, $what) = @_; return ok($node->poll("SELECT content FROM records WHERE name = 'www.$zone'", "192.0.2.$n"), $node->name . ": $what") }
-sub policy { my ($node, $zone, $resolver) = @_;
-    return $node->try("INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('$zone', '$resolver') ON CONFLICT (scope) DO UPDATE SET resolver = excluded.resolver") }
-sub problem { my ($node, $zone, $text, $what) = @_;
-    return ok($node->poll("SELECT count(*) > 0 FROM dnsrepl.problem WHERE zone = '$zone' AND (error || ' / ' || advice) ~ \$t\$$text\$t\$"), $node->name . ": $what")
-        || diag($node->sql('SELECT zone, error, advice FROM dnsrepl.problem')) }
 
 # ---------------------------------------------------------------- what it may do, and what is left of it
 # What an IMMUTABLE function itself may not say in PL/pgSQL, one that it calls may: $say.

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use Dnsrepl;
+use LinkOctets qw(seal session_of);
 use Test::More;
 
 my $conf = "dnsrepl.keepalive = '500ms'\ndnsrepl.connect_timeout = '2s'\nrestart_after_crash = on";
@@ -160,7 +161,7 @@ my ($node_id, $node_life) = map { unpack 'H*', $_ } substr($delta, 1, 16), subst
 is($node_id, $own, 'of the node that sent it');
 ok($tacoma->poll("SELECT count(*) FROM records WHERE name <<= 'third.example'", 3), 'the node that is to be lied to has it too');
 my $clusters = $seattle->sql("SELECT lpad(to_hex(cardinality(clusters)), 2, '0') || string_agg(replace(c::text, '-', ''), '') FROM dnsrepl.node, unnest(clusters) c GROUP BY clusters");
-my $hello = "SELECT ('x' || encode(substr(dnsrepl.hello('UTF8', '\\x" . greeting($node_id, $node_life, 'seattle', $clusters) . "'), 5, 8), 'hex'))::bit(64)::bigint AS session \\gset\n";
+my $hello = session_of("dnsrepl.hello('UTF8', '\\x" . greeting($node_id, $node_life, 'seattle', $clusters) . "')");
 # As one call, so one transaction; a good one is undone.
 $tacoma->sql(q(CREATE FUNCTION play(calls text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE calls; RAISE 'good' USING ERRCODE = 'GOOD1'; END $$));
 sub calls { return "SELECT play(format('" . ($_[0] =~ s/'/''/gr) . "', :session));\n" }
@@ -200,15 +201,7 @@ $spoilt += play('with one bit turned', map { my $d = $delta; my $at = int rand 8
 $spoilt += play('random octets', map { join '', map { chr int rand 256 } 1 .. rand 400 } 1 .. 100);
 is($spoilt, 0, 'nothing of that is accepted');
 
-# What a mad peer would say: as above, with the checksum of what it says. (CRC-32C, as PostgreSQL has it)
-my @crc = map { my $c = $_; $c = $c & 1 ? 0x82F63B78 ^ ($c >> 1) : $c >> 1 for 1 .. 8; $c } 0 .. 255;
-sub seal
-{
-    my ($data) = @_;
-    my $sum = 0xFFFFFFFF;
-    $sum = $crc[ ($sum ^ $_) & 255 ] ^ ($sum >> 8) for unpack 'C*', $data;
-    return $data . pack 'N', $sum ^ 0xFFFFFFFF;
-}
+# What a mad peer would say: as above, with the checksum of what it says.
 my $body = substr $delta, 0, -4;
 is(unpack('H*', seal($body)), unpack('H*', $delta), 'the checksum is CRC-32C');
 

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use Dnsrepl;
+use LinkOctets qw(octets seal session_of);
 use Test::More;
 
 my $seed = $ENV{SEED} // 42;
@@ -12,16 +13,6 @@ my $node = Dnsrepl->new('tacoma', conf => "dnsrepl.keepalive = '500ms'\nrestart_
 $node->sql("INSERT INTO domains (name, type) VALUES ('here.example', 'NATIVE')");
 my $clusters = $node->sql("SELECT lpad(to_hex(cardinality(clusters)), 2, '0') || string_agg(replace(c::text, '-', ''), '') FROM dnsrepl.node, unnest(clusters) c GROUP BY clusters");
 
-# CRC-32C, as chunks end with it.
-my @crc = map { my $c = $_; $c = $c & 1 ? 0x82F63B78 ^ ($c >> 1) : $c >> 1 for 1 .. 8; $c } 0 .. 255;
-sub seal
-{
-    my ($data) = @_;
-    my $sum = 0xFFFFFFFF;
-    $sum = $crc[ ($sum ^ $_) & 255 ] ^ ($sum >> 8) for unpack 'C*', $data;
-    return unpack 'H*', $data . pack 'N', $sum ^ 0xFFFFFFFF;
-}
-
 # What a node of that name says at first, and deltas of it that have nothing but zones: doc/protocol.md.
 sub ids { my ($digit) = @_; my $life = 5 + $digit; return ($digit x 32, $life x 32) }
 sub hello
@@ -29,11 +20,11 @@ sub hello
     my ($digit, $its) = @_;
     my ($id, $life) = ids($digit);
     my $name = "peer$digit";
-    return "SELECT ('x' || encode(substr(dnsrepl.hello('UTF8', '\\x00000005" . '0' x 16 . "$id$life" . sprintf('%02x', length $name) . unpack('H*', $name) . '0002000000000000' . '0002000000000000' . '01' . ($its // $clusters) . "0000'), 5, 8), 'hex'))::bit(64)::bigint AS session \\gset\n";
+    return session_of("dnsrepl.hello('UTF8', '\\x00000005" . '0' x 16 . "$id$life" . sprintf('%02x', length $name) . unpack('H*', $name) . '0002000000000000' . '0002000000000000' . '01' . ($its // $clusters) . "0000')");
 }
 sub first { my ($digit) = @_; my ($id, $life) = ids($digit); return pack('a H32 H32 C a* C C C C', 'D', $id, $life, 5, "peer$digit", 0, 0, 0, 0) }
 sub zone { my ($name) = @_; my $wire = join '', map { pack 'C/a', $_ } split(/\./, $name), ''; return pack('C C/a Q> Q>', 1, $wire, 0, 0) }
-sub stage { my ($delta, $seq, $data) = @_; return "SELECT dnsrepl.merge(:session, '\\x" . seal($data) . "', $delta, $seq)" }
+sub stage { my ($delta, $seq, $data) = @_; return 'SELECT dnsrepl.merge(:session, ' . octets(seal($data)) . ", $delta, $seq)" }
 sub done { my ($delta, $n) = @_; return "SELECT encode(dnsrepl.merge_done(:session, $delta, $n), 'hex')" }
 
 sub link_session { return $node->cluster->background_psql('pdns', on_error_stop => 0, timeout => Dnsrepl::TIMEOUT, extra_params => [ '-U', 'dnsrepl_link' ]) }
@@ -89,7 +80,7 @@ is($node->sql($kept), 'peer2|2|2', 'in chunks');
 my $three = link_session();
 $three->query_safe(hello(2, $stranger));
 is($node->sql($kept), 'peer2|2|2', 'and stays when another session of that node begins');
-$three->query_safe("SELECT dnsrepl.merge(:session, '\\x" . seal(first(2)) . "')");
+$three->query_safe('SELECT dnsrepl.merge(:session, ' . octets(seal(first(2))) . ')');
 is($node->sql($kept), 'peer2|1|1', 'until it sends another one');
 is($node->sql('SELECT count(*) FROM dnsrepl.join_preview()'), 1, 'which can be looked at');
 
@@ -98,7 +89,7 @@ my @statement = ((map { my $d = $_; hello($d), hello($d) } 1, 3), hello(2, $stra
 push @statement, map { stage(int rand 3, int rand 3, $_) } map { my $d = $_; first($d), first($d) . zone('a.example') . zone('x.example') } 1 .. 3;
 push @statement, map { stage(int rand 3, 1 + int rand 2, 'C' . $_) } zone('b.example'), zone('y.example') . zone('z.example'), zone('z.example') . zone('a.example'), '', "\x03\xff";
 push @statement, map { done(int rand 3, int rand 4) } 1 .. 6;
-push @statement, map { "SELECT dnsrepl.merge(:session, '\\x" . seal($_) . "')" } first(1) . zone('k.example'), first(3), 'C', '';
+push @statement, map { 'SELECT dnsrepl.merge(:session, ' . octets(seal($_)) . ')' } first(1) . zone('k.example'), first(3), 'C', '';
 push @statement, 'SELECT dnsrepl.flush(:session)', "SELECT dnsrepl.compare(:session, '\\x00', 0, '')", "BEGIN", 'COMMIT', 'ROLLBACK';
 for my $round (1 .. $ENV{ROUNDS} // 2)
 {

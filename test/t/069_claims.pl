@@ -78,7 +78,7 @@ disputed('claimed a day ahead, two nodes away', $seattle, sub { $evil->tell($spo
 disputed('a range a day ahead, at its neighbour', $seattle, sub { $evil->tell($tacoma, 'dnsrepl_link', $evil->delta(vector => [ [ life($seattle), 'seattle', 0, [ stamp(120), stamp(86400) ] ] ])) });
 # Told to itself, in every way that there is; but it begins no life whenever somebody likes.
 sub keepalive { my ($ms) = @_; $seattle->sql($_) for "ALTER SYSTEM SET dnsrepl.keepalive = '${ms}ms'", 'SELECT pg_reload_conf()'; $seattle->poll("SELECT setting FROM pg_settings WHERE name = 'dnsrepl.keepalive'", $ms); return }
-sub speaks { return $seattle->sql("SELECT substr(encode(dnsrepl.hello('UTF8', '\\x" . Hostile::hex_of($evil->greeting) . "'), 'hex'), 57, 32)") }    # its present life
+sub speaks { return $seattle->sql("SELECT substr(encode(dnsrepl.hello('UTF8', " . LinkOctets::octets($evil->greeting) . "), 'hex'), 57, 32)") }    # its present life
 my $present = qr/55000: .*writes of this node's present life that it has not made/;
 $lives = speaks();
 ok(Dnsrepl::wait_until(sub { ($evil->tell($seattle, 'dnsrepl_link', $evil->delta(vector => [ [ $lives, 'seattle', stamp(90000) ] ])))[2] eq '' }), 'told to itself, when the last time is a while ago');

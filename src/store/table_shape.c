@@ -1,5 +1,5 @@
 /*
- * shape.c: see shape.h.
+ * table_shape.c: see table_shape.h.
  *
  * Tables belong to their users, who may alter them; a value that is taken for another type than it has is an address that is none.
  * So a description of a table (relation.c) is made only of columns that have been looked at here, and counts for as long as the
@@ -22,7 +22,7 @@
 #include "compat.h"
 #include "store/relation.h"
 #include "store/schema.h"
-#include "store/shape.h"
+#include "store/table_shape.h"
 
 /* Numbers as setup_tables() and setup() give them. */
 static const struct
@@ -51,7 +51,7 @@ static const struct
 };
 
 ShapeKind
-shape_kind(int16 table, const char *column)
+table_shape_kind(int16 table, const char *column)
 {
 	for (int i = 0; i < (int) lengthof(shapes); i++)
 		if (shapes[i].table == table && strcmp(shapes[i].column, column) == 0)
@@ -88,7 +88,7 @@ kind_type(ShapeKind kind)
 }
 
 bool
-shape_fits(ShapeKind kind, Oid type)
+table_shape_fits(ShapeKind kind, Oid type)
 {
 	Oid			base = getBaseType(type);
 
@@ -97,11 +97,11 @@ shape_fits(ShapeKind kind, Oid type)
 }
 
 char *
-shape_column_problem(Relation rel, int16 table, const char *column)
+table_shape_column_problem(Relation rel, int16 table, const char *column)
 {
 	HeapTuple	tuple = SearchSysCacheAttName(RelationGetRelid(rel), column);
 	Form_pg_attribute att;
-	ShapeKind	kind = shape_kind(table, column);
+	ShapeKind	kind = table_shape_kind(table, column);
 	char	   *problem = NULL;
 
 	if (!HeapTupleIsValid(tuple))
@@ -109,7 +109,7 @@ shape_column_problem(Relation rel, int16 table, const char *column)
 	att = (Form_pg_attribute) GETSTRUCT(tuple);
 	if (att->attnum <= 0)
 		problem = psprintf("It has no column \"%s\".", column);
-	else if (!shape_fits(kind, att->atttypid))
+	else if (!table_shape_fits(kind, att->atttypid))
 		problem = psprintf("Its column \"%s\" has type %s instead of %s.", column, format_type_be(att->atttypid),
 						   format_type_be(kind_type(kind)));
 	else if (att->attgenerated && !(table == TABLE_POLICY && strcmp(column, "scope") == 0))
@@ -135,7 +135,7 @@ id_is_key(Relation rel)
 }
 
 char *
-shape_table_problem(Relation rel, int16 table)
+table_shape_problem(Relation rel, int16 table)
 {
 	if (rel->rd_rel->relkind != RELKIND_RELATION)
 		return pstrdup("It is not an ordinary table.");
@@ -146,7 +146,7 @@ shape_table_problem(Relation rel, int16 table)
 		return pstrdup("It inherits, or is inherited from.");
 	for (int i = 0; i < (int) lengthof(shapes); i++)
 	{
-		char	   *problem = shapes[i].table == table ? shape_column_problem(rel, table, shapes[i].column) : NULL;
+		char	   *problem = shapes[i].table == table ? table_shape_column_problem(rel, table, shapes[i].column) : NULL;
 
 		if (problem)
 			return problem;
@@ -157,7 +157,7 @@ shape_table_problem(Relation rel, int16 table)
 }
 
 bool
-shape_look(Oid relid, int16 table, char **problem)
+table_shape_look(Oid relid, int16 table, char **problem)
 {
 	Relation	rel;
 
@@ -167,7 +167,7 @@ shape_look(Oid relid, int16 table, char **problem)
 	rel = try_relation_open(relid, NoLock);
 	if (rel)
 	{
-		*problem = shape_table_problem(rel, table);
+		*problem = table_shape_problem(rel, table);
 		relation_close(rel, NoLock);
 	}
 	UnlockRelationOid(relid, AccessShareLock);
