@@ -114,7 +114,7 @@ rule_is_for(const Datum *values, const bool *nulls, const Guest *guest, bool *ow
 List *
 accept_limits(const Guest *guest)
 {
-	Relation	rel = table_open(schema_oid("accept_rule"), AccessShareLock);
+	Relation	rel = schema_table("accept_rule", AccessShareLock, RULE_NATTS);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
 	List	   *limits = NIL;

@@ -170,4 +170,9 @@ is(write_as($portland[0], 'portland.example'), '', 'and no less');
 $portland[1]{name} = 'portland';
 like(write_as($portland[1], 'portland.example'), qr/42501/, 'another one that takes the name has no part in it');
 $seattle->sql("SELECT dnsrepl.drop_accept(peer) FROM dnsrepl.acceptance");
+
+# ---------------------------------------------------------------- the extension's own tables are read by the place of their columns
+$seattle->sql('ALTER TABLE dnsrepl.accept_rule ADD COLUMN more text; ALTER TABLE dnsrepl.accept_rule ADD COLUMN yet_more text');
+like(write_as($portland[0], 'portland.example'), qr/55000: .*accept_rule has other columns/, 'one that has been altered is not read');
+unlike($_->log, qr/PANIC|TRAP|terminated by signal/, $_->name . ' has not crashed') for $seattle, $tacoma;
 done_testing();
