@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/ipc.h"
+#include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -227,17 +228,23 @@ chunks_merged(const pg_uuid_t *node)
 static pg_uuid_t left;			/* whose chunks these are */
 static bool any_left = false;
 
-/* As temporary tables go: in a transaction of its own. A server that is stopped at once leaves it to the next hello(). */
+/*
+ * As temporary tables go: in a transaction of its own. It waits for nobody, since a process that exits cannot be ended any more: a table
+ * that somebody has locked, and a server that is stopped at once, leave it to the next hello().
+ */
 static void
 chunks_exit(int code, Datum arg)
 {
+	Oid			staging;
+
 	if (!any_left)
 		return;
 	any_left = false;
 	AbortOutOfAnyTransaction();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	if (OidIsValid(schema_find("staging")))
+	staging = schema_find("staging");
+	if (OidIsValid(staging) && ConditionalLockRelationOid(staging, RowExclusiveLock))
 		(void) staging_delete(&left, session_number());
 	PopActiveSnapshot();
 	CommitTransactionCommand();
