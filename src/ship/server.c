@@ -236,9 +236,9 @@ vector_keep(Server *s, const StringInfoData *vector)
 	s->vector_len = (size_t) vector->len;
 }
 
-/* Zones that have to be compared: new ones, such as are gone, and (nothing is known of the server) all. */
+/* Zones that have to be compared, at once, whatever made one wait before: new ones, such as are gone, and (nothing is known of the server) all. */
 static void
-whole_write(Server *s, bool all)
+whole_write(Server *s)
 {
 	SpoolKind	kind;
 
@@ -246,7 +246,7 @@ whole_write(Server *s, bool all)
 	while ((kind = spool_next(s->spool)) != SPOOL_END)
 		if (kind == SPOOL_WHOLE)
 		{
-			work_ask(s->name, &(Todo) {.zone = (uint8 *) s->spool->entry.data, .zone_len = (size_t) s->spool->entry.len}, all);
+			work_ask(s->name, &(Todo) {.zone = (uint8 *) s->spool->entry.data, .zone_len = (size_t) s->spool->entry.len}, true);
 			s->due = 0;
 		}
 }
@@ -274,7 +274,6 @@ static void
 server_deliver(Server *s)
 {
 	MemoryContext caller = MemoryContextSwitchTo(s->work);
-	bool		all;
 	Cut			c;
 	Changes		changes;
 	Feed		feed = feed_begin(s);
@@ -287,7 +286,6 @@ server_deliver(Server *s)
 	worker_begin();
 	if (!s->begun && vector_read(s->row, &s->slot->life, known))
 		vector_keep(s, known);
-	all = s->vector_len == 0;
 	c = cut_begin(s);
 	if (s->due != DT_NOEND)
 		c.waiting = work_waiting(s->name, &c.nwaiting);
@@ -306,7 +304,7 @@ server_deliver(Server *s)
 	{
 		worker_begin();
 		refusals_write(s, feed.refusals, 0);
-		whole_write(s, all);
+		whole_write(s);
 		cut_write(s, &c);
 		vector_write(s->row, &s->slot->life, s->vector, s->vector_len);
 		worker_commit();

@@ -63,6 +63,15 @@ is($node->sql('SELECT zone, name, ours, theirs FROM dnsrepl.verify($$bind$$)'), 
 is($node->sql('SELECT last_error FROM dnsrepl.status'), '', 'no problem');
 is($node->sql('SELECT count(*) FROM dnsrepl.server_work'), 0, 'nothing is left to do');
 
+# ---------------------------------------------------------------- deleted, which no UPDATE can do, and made again
+$node->sql("DELETE FROM domains WHERE name = '$well'");
+ok($node->poll("SELECT tries >= 2 FROM dnsrepl.server_work WHERE zone = '$well'", 't'), 'a zone that is deleted here waits, as the server still has it');
+like($node->sql(why($well)), qr/deleted here, and the server still has it/, 'for that reason');
+$node->sql("SELECT dnsrepl.import_zone('\@ 60 SOA a b 1 2 3 4 5\n\@ 60 NS ns1.example.net.\nagain 60 A 192.0.2.7\n', '$well')");
+is(told(), 't', 'it is made again: the server has been told');
+is($bind->dig("again.$well", 'A'), '192.0.2.7', 'when that is said, not when the deleted one would have been tried again');
+is($node->sql('SELECT zone, name, ours, theirs FROM dnsrepl.verify($$bind$$)'), '', 'it has all of it');
+
 unlike($node->log, qr/TRAP|terminated by signal/, 'nothing crashed');
 Dnsrepl::finish($line);
 $node->sql("SELECT dnsrepl.drop_server('bind')");
