@@ -95,7 +95,10 @@ for my $call ("* FROM dnsrepl.import_zone('$zone', 'example.org')", "* FROM dnsr
     "* FROM dnsrepl.check_store('tables')", "* FROM dnsrepl.check_store('store')", 'dnsrepl.keep_books()', 'dnsrepl.zones_enter()', "dnsrepl.note_table('records')", "dnsrepl.digest()", "dnsrepl.digest('example.org')",
     '* FROM dnsrepl.changes_since(NULL)', "dnsrepl.add_server('ns1', '192.0.2.53', '{*}', 'hmac-sha256:k:c2VjcmV0')", "dnsrepl.unmanaged('ns1', '*.dyn.example.org', '{A}')", "dnsrepl.managed('ns1', '*.dyn.example.org')",
     "* FROM dnsrepl.server_todo('ns1')", '* FROM dnsrepl.problem',
-    "dnsrepl.server_done('ns1', 'example.org', 'www.example.org', 1, false)", "dnsrepl.resync('ns1')", "dnsrepl.drop_server('ns1')", "dnsrepl.add_peer('tacoma', 'host=192.0.2.1 connect_timeout=1')", "dnsrepl.pause('tacoma')", '* FROM dnsrepl.status',
+    "dnsrepl.server_ask('ns1', 'example.org', 'www.example.org', 1, false, true)", "dnsrepl.server_fails('ns1', 'example.org', 'www.example.org', 1, false, 'it answers REFUSED', 7)",
+    "dnsrepl.server_waiting('ns1')", 'dnsrepl.server_lacks(no) FROM dnsrepl.zone', "dnsrepl.server_extras('ns1', 'example.org', '{old.example.org,older.example.org}', '{16,1}')",
+    "dnsrepl.remove_extra('ns1', 'example.org', 'old.example.org', 'TXT')", "dnsrepl.server_done('ns1', 'example.org', 'old.example.org', 16, true)",
+    "dnsrepl.server_done('ns1', 'example.org', 'www.example.org', 1, false)", "dnsrepl.accept('dnsrepl_link', '{*.example}', '{dns}')", '* FROM dnsrepl.acceptance', "dnsrepl.drop_accept('dnsrepl_link')", "dnsrepl.resync('ns1')", "dnsrepl.drop_server('ns1')", "dnsrepl.add_peer('tacoma', 'host=192.0.2.1 connect_timeout=1')", "dnsrepl.pause('tacoma')", '* FROM dnsrepl.status',
     "dnsrepl.differs_from('tacoma', '{1,2,3}')", "dnsrepl.drop_peer('tacoma')", '* FROM dnsrepl.version', '* FROM dnsrepl.stored_version', '* FROM dnsrepl.member', '* FROM dnsrepl.conflict', '* FROM dnsrepl.conflict_history', '* FROM dnsrepl.self_check',
     '* FROM dnsrepl.rejection', '* FROM dnsrepl.join_preview()', "dnsrepl.rename_node('other')", 'dnsrepl.project_parked()', "dnsrepl.park_zones('example.org', 'again')", '* FROM dnsrepl.links_to_dump()', "* FROM dnsrepl.adoption_report('public')")
 {
