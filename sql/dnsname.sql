@@ -124,6 +124,24 @@ EXPLAIN (COSTS OFF) SELECT count(*) FROM asked a JOIN host h ON h.name = a.name;
 SELECT count(*) FROM asked a JOIN host h ON h.name = a.name;
 SELECT count(*) FROM asked a JOIN host h ON h.name = a.name::varchar;
 RESET enable_nestloop; RESET enable_mergejoin; RESET enable_hashjoin;
+
+-- subqueries that give text: hashed, and made unique for a loop over an index
+SELECT (SELECT count(*) FROM host WHERE name NOT IN (SELECT a.name FROM asked a)) + (SELECT count(*) FROM host WHERE name IN (SELECT a.name FROM asked a) OR id < 0)
+       = (SELECT count(*) FROM host) AS both_halves;
+SELECT count(*) FROM host WHERE name NOT IN (VALUES ('H1.z1.example.org.'::text), ('h1.z1.example.org'), ('no name..'), ('no name..'));
+SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; SET enable_sort = off;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM host h WHERE name IN (SELECT upper(a.name) FROM asked a);
+SELECT count(*) FROM host h WHERE name IN (SELECT upper(a.name) FROM asked a);
+RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_seqscan; RESET enable_sort;
+SELECT 'A.example' OPERATOR(public.=@=) 'a.EXAMPLE.' AS name, 'no name..' OPERATOR(public.=@=) 'no name..' AS same, 'no name..' OPERATOR(public.=@=) 'no other..' AS other,
+       'mx' OPERATOR(public.=#=) 'TYPE15' AS type, 'no type' OPERATOR(public.=#=) 'A' AS not_a;
+
+-- every operator that hashes has an equality for the type on each of its sides, in the same family
+SELECT o.oid::regoperator FROM pg_operator o WHERE o.oprnamespace = 'public'::regnamespace AND o.oprcanhash AND NOT EXISTS (
+    SELECT FROM pg_amop m JOIN pg_am am ON am.oid = m.amopmethod AND am.amname = 'hash'
+      JOIN pg_amop l ON l.amopfamily = m.amopfamily AND (l.amoplefttype, l.amoprighttype) = (o.oprleft, o.oprleft)
+      JOIN pg_amop r ON r.amopfamily = m.amopfamily AND (r.amoplefttype, r.amoprighttype) = (o.oprright, o.oprright)
+     WHERE m.amopopr = o.oid);
 SELECT count(*), sum(n) FROM (SELECT parent(name), count(*) AS n FROM host GROUP BY 1) g;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM host WHERE name LIKE '%.z5.example.org';

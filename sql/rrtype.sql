@@ -45,6 +45,7 @@ SELECT count(*) FROM record WHERE type > 'bad'::text;
 RESET enable_seqscan; RESET enable_bitmapscan;
 SELECT count(*) FROM record WHERE type >= 'CAA';
 SELECT count(*) FROM record a JOIN record b USING (type) WHERE a.id < 100;
+SELECT count(*) > 0 AS some FROM record WHERE type NOT IN (SELECT unnest(ARRAY['a', 'TYPE1', 'aaaa', 'no type']));
 SELECT count(*) FROM (SELECT DISTINCT type FROM record) d;
 SELECT count(*) FROM (SELECT type FROM record GROUP BY type) d;
 COPY (SELECT 'ns'::rrtype, NULL::rrtype) TO STDOUT;

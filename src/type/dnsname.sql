@@ -273,6 +273,9 @@ COMMENT ON FUNCTION @extschema@.text_dnsname_cmp(text, @extschema@.dnsname) IS '
 CREATE FUNCTION @extschema@.dnsname_text_text_cmp(text, text) RETURNS integer
     AS 'MODULE_PATHNAME', 'dnsname_text_text_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.dnsname_text_text_cmp(text, text) IS 'less-equal-greater of two texts, read as dnsname';
+CREATE FUNCTION @extschema@.dnsname_text_text_eq(text, text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dnsname_text_text_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.dnsname_text_text_eq(text, text) IS 'implementation of =@= operator';
 CREATE FUNCTION @extschema@.dnsname_text_hash(text) RETURNS integer
     AS 'MODULE_PATHNAME', 'dnsname_text_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.dnsname_text_hash(text) IS 'hash of a text, read as dnsname';
@@ -353,8 +356,14 @@ CREATE OPERATOR @extschema@.>= (
 );
 COMMENT ON OPERATOR @extschema@.>= (text, @extschema@.dnsname) IS 'greater than or equal';
 
--- The functions for two texts serve arrays and hash tables of text; amvalidate() misses operators for them, which are
--- text's own and mean something else.
+-- The functions for two texts serve arrays and hash tables of text, =@= the hash table that `name NOT IN (SELECT ...)` makes.
+-- For two texts = is text's own, and means something else; so do <, <=, >= and >, which amvalidate() misses in the btree family.
+CREATE OPERATOR @extschema@.=@= (
+    FUNCTION = @extschema@.dnsname_text_text_eq, LEFTARG = text, RIGHTARG = text,
+    COMMUTATOR = OPERATOR(@extschema@.=@=),
+    RESTRICT = eqsel, JOIN = eqjoinsel, HASHES
+);
+COMMENT ON OPERATOR @extschema@.=@= (text, text) IS 'the same name, for two texts';
 ALTER OPERATOR FAMILY @extschema@.dnsname_ops USING btree ADD
     OPERATOR 1 @extschema@.< (@extschema@.dnsname, text),
     OPERATOR 2 @extschema@.<= (@extschema@.dnsname, text),
@@ -372,6 +381,7 @@ ALTER OPERATOR FAMILY @extschema@.dnsname_ops USING btree ADD
 ALTER OPERATOR FAMILY @extschema@.dnsname_ops USING hash ADD
     OPERATOR 1 @extschema@.= (@extschema@.dnsname, text),
     OPERATOR 1 @extschema@.= (text, @extschema@.dnsname),
+    OPERATOR 1 @extschema@.=@= (text, text),
     FUNCTION 1 (text, text) @extschema@.dnsname_text_hash(text),
     FUNCTION 2 (text, text) @extschema@.dnsname_text_hash_extended(text, bigint);
 

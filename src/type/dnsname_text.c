@@ -85,6 +85,7 @@ COMPARISONS(dnsname_text, 0)
 COMPARISONS(text_dnsname, 1)
 
 PG_FUNCTION_INFO_V1(dnsname_text_text_cmp);
+PG_FUNCTION_INFO_V1(dnsname_text_text_eq);
 PG_FUNCTION_INFO_V1(dnsname_text_hash);
 PG_FUNCTION_INFO_V1(dnsname_text_hash_extended);
 PG_FUNCTION_INFO_V1(dnsname_like);
@@ -111,6 +112,12 @@ dnsname_text_text_cmp(PG_FUNCTION_ARGS)
 		PG_RETURN_INT32(name_compare((const uint8 *) VARDATA_ANY(a), VARSIZE_ANY_EXHDR(a),
 									 (const uint8 *) VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b)));
 	PG_RETURN_INT32(x.len < 0 ? 1 : -1);
+}
+
+Datum
+dnsname_text_text_eq(PG_FUNCTION_ARGS)
+{
+	return BoolGetDatum(DatumGetInt32(dnsname_text_text_cmp(fcinfo)) == 0);
 }
 
 /* The octets to hash of a text: of the name that it is, so that it meets that name in a hash join. */

@@ -188,6 +188,9 @@ COMMENT ON FUNCTION @extschema@.text_rrtype_cmp(text, @extschema@.rrtype) IS 'le
 CREATE FUNCTION @extschema@.rrtype_text_text_cmp(text, text) RETURNS integer
     AS 'MODULE_PATHNAME', 'rrtype_text_text_cmp' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.rrtype_text_text_cmp(text, text) IS 'less-equal-greater of two texts, read as rrtype';
+CREATE FUNCTION @extschema@.rrtype_text_text_eq(text, text) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'rrtype_text_text_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.rrtype_text_text_eq(text, text) IS 'implementation of =#= operator';
 CREATE FUNCTION @extschema@.rrtype_text_hash(text) RETURNS integer
     AS 'MODULE_PATHNAME', 'rrtype_text_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.rrtype_text_hash(text) IS 'hash of a text, read as rrtype';
@@ -268,8 +271,14 @@ CREATE OPERATOR @extschema@.>= (
 );
 COMMENT ON OPERATOR @extschema@.>= (text, @extschema@.rrtype) IS 'greater than or equal';
 
--- The functions for two texts serve arrays and hash tables of text; amvalidate() misses operators for them, which are
--- text's own and mean something else.
+-- The functions for two texts serve arrays and hash tables of text, =#= the hash table that `type NOT IN (SELECT ...)` makes.
+-- For two texts = is text's own, and means something else; so do <, <=, >= and >, which amvalidate() misses in the btree family.
+CREATE OPERATOR @extschema@.=#= (
+    FUNCTION = @extschema@.rrtype_text_text_eq, LEFTARG = text, RIGHTARG = text,
+    COMMUTATOR = OPERATOR(@extschema@.=#=),
+    RESTRICT = eqsel, JOIN = eqjoinsel, HASHES
+);
+COMMENT ON OPERATOR @extschema@.=#= (text, text) IS 'the same type, for two texts';
 ALTER OPERATOR FAMILY @extschema@.rrtype_ops USING btree ADD
     OPERATOR 1 @extschema@.< (@extschema@.rrtype, text),
     OPERATOR 2 @extschema@.<= (@extschema@.rrtype, text),
@@ -287,6 +296,7 @@ ALTER OPERATOR FAMILY @extschema@.rrtype_ops USING btree ADD
 ALTER OPERATOR FAMILY @extschema@.rrtype_ops USING hash ADD
     OPERATOR 1 @extschema@.= (@extschema@.rrtype, text),
     OPERATOR 1 @extschema@.= (text, @extschema@.rrtype),
+    OPERATOR 1 @extschema@.=#= (text, text),
     FUNCTION 1 (text, text) @extschema@.rrtype_text_hash(text),
     FUNCTION 2 (text, text) @extschema@.rrtype_text_hash_extended(text, bigint);
 

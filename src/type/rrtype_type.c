@@ -33,6 +33,7 @@ PG_FUNCTION_INFO_V1(rrtype_hash_extended);
 PG_FUNCTION_INFO_V1(rrtype_larger);
 PG_FUNCTION_INFO_V1(rrtype_smaller);
 PG_FUNCTION_INFO_V1(rrtype_text_text_cmp);
+PG_FUNCTION_INFO_V1(rrtype_text_text_eq);
 PG_FUNCTION_INFO_V1(rrtype_text_hash);
 PG_FUNCTION_INFO_V1(rrtype_text_hash_extended);
 PG_FUNCTION_INFO_V1(rrtype_like);
@@ -186,6 +187,12 @@ rrtype_text_text_cmp(PG_FUNCTION_ARGS)
 	if (x != NO_TYPE || y != NO_TYPE)
 		PG_RETURN_INT32(x - y);
 	return DirectFunctionCall2Coll(bttextcmp, C_COLLATION_OID, PointerGetDatum(a), PointerGetDatum(b));
+}
+
+Datum
+rrtype_text_text_eq(PG_FUNCTION_ARGS)
+{
+	return BoolGetDatum(DatumGetInt32(rrtype_text_text_cmp(fcinfo)) == 0);
 }
 
 /* The hash of a text is that of the type that it is. */
