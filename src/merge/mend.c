@@ -187,17 +187,18 @@ dnsrepl_damage(PG_FUNCTION_ARGS)
 		PopActiveSnapshot();	/* somebody has mended it since */
 		PG_RETURN_VOID();
 	}
-	clock_count(COUNT_DAMAGED, 1);
 	if (owner_execute("SELECT FROM dnsrepl.roll r WHERE r.node <> (SELECT id FROM dnsrepl.node)", 0, NULL, NULL) == 0)
 	{
 		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
 					  errdetail("There is no other member to ask: it is taken for what it is.")));
+		clock_count(COUNT_DAMAGED, 1);
 		zone_sums_renew(&zone);
 	}
 	else if (owner_execute("UPDATE dnsrepl.node SET damaged = now() WHERE damaged IS NULL", 0, NULL, NULL) > 0)
 	{
 		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
 					  errdetail("This node sends nothing until it has taken the state of a peer.")));
+		clock_count(COUNT_DAMAGED, 1);
 		private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
 		(void) owner_execute("UPDATE dnsrepl.vector SET head = 0, ranges = NULL", 0, NULL, NULL);
 		(void) owner_execute("UPDATE dnsrepl.origin SET closed = true WHERE own", 0, NULL, NULL);

@@ -89,7 +89,10 @@ says_send(PeerConn *conn, const Says *s, size_t *len)
 	return answer;
 }
 
-/* Zones that differ for good, though both hold the same: none clears what was noted. */
+/*
+ * Zones that differ for good, though both hold the same: none clears what was noted. What is served otherwise by now than when it was compared
+ * is another matter: somebody may have changed the policy since, and it is not to be doubted at once for what was.
+ */
 static void
 differences_note(const char *name, const ZoneRef *zones, int n)
 {
@@ -97,12 +100,18 @@ differences_note(const char *name, const ZoneRef *zones, int n)
 	Oid			types[2] = {TEXTOID, INT4ARRAYOID};
 	Datum		values[2];
 	MemoryContext caller = CurrentMemoryContext;
+	int			still = 0;
 
-	for (int i = 0; i < n; i++)
-		numbers[i] = Int32GetDatum(zones[i].number);
 	worker_begin();
+	for (int i = 0; i < n; i++)
+	{
+		ZoneRef		now;
+
+		if (zone_by_number_at(GetActiveSnapshot(), zones[i].number, &now) && zone_sum(&now) == zone_sum(&zones[i]))
+			numbers[still++] = Int32GetDatum(zones[i].number);
+	}
 	values[0] = CStringGetTextDatum(name);
-	values[1] = PointerGetDatum(construct_array(numbers, n, INT4OID, 4, true, TYPALIGN_INT));
+	values[1] = PointerGetDatum(construct_array(numbers, still, INT4OID, 4, true, TYPALIGN_INT));
 	SPI_connect();
 	SPI_execute_with_args("SELECT dnsrepl.differs_from($1, $2)", 2, types, values, NULL, false, 0);
 	SPI_finish();

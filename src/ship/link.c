@@ -375,7 +375,7 @@ link_compare(Link *link)
 		if (link_send_delta(link))
 			link->compared = 0;	/* has it helped? */
 		else
-			link->different = 0;	/* it has not been tried */
+			link->different = PG_UINT64_MAX;	/* it has not been tried; what was noted before is cleared as at first */
 		delta = link->delta;
 		link->delta = NULL;
 		delta_free(delta);

@@ -180,6 +180,9 @@ sub poll
     return $found;
 }
 
+# Waits until there is no problem; says which, if there still is one.
+sub no_problem { return $_[0]->poll(q(SELECT string_agg(concat_ws(': ', zone, error), '; ') FROM dnsrepl.problem), '') }
+
 sub wait_for_peers
 {
     my ($self, $timeout) = @_;

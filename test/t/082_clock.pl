@@ -65,7 +65,7 @@ cmp_ok(abs written($seattle, $right), '<', 300, 'and so is what it writes');
 is($tacoma->sql('SELECT count(*) FROM dnsrepl.origin WHERE own'), $lives + 1, 'in a new life');
 edit($_) for @node;
 ok(Dnsrepl::same(@node), 'all is the same');
-ok($_->poll('SELECT count(*) FROM dnsrepl.problem', 0), $_->name . ': no problem is left') for @node;
+ok($_->no_problem, $_->name . ': no problem is left') for @node;
 is($_->sql('SELECT count(*) FROM records'), $n, $_->name . ': nothing is lost') for @node;
 is($_->sql('SELECT zone, tab, key, problem FROM dnsrepl.check_store()'), '', $_->name . ': the tables are what the store has') for @node;
 done_testing();

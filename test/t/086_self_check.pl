@@ -38,7 +38,7 @@ is($tacoma->sql('SELECT key->>$$name$$, problem, store->0->>$$content$$, tables-
     "n1.example.org|the tables are not what the store has|192.0.2.1|192.0.2.66\nn2.example.org|the tables are not what the store has|192.0.2.1|", 'check_store() says what differs');
 $tacoma->sql("SELECT count(*) FROM dnsrepl.check_store(repair => 'tables')");
 ok($tacoma->poll("SELECT count(*) FROM dnsrepl.check_store()", 0), 'the tables can be made to follow the store');
-ok($tacoma->poll("SELECT count(*) FROM dnsrepl.problem", 0), 'then it is no problem any more');
+ok($tacoma->no_problem, 'then it is no problem any more');
 ok(Dnsrepl::same($seattle, $tacoma), 'both serve the same');
 
 behind($tacoma, "UPDATE records SET content = '192.0.2.66' WHERE name = 'n1.example.org'; DELETE FROM records WHERE name = 'n2.example.org';"
@@ -54,13 +54,14 @@ $tacoma->cut($seattle);
 $tacoma->unpack_store;
 $tacoma->sql("UPDATE records SET content = '192.0.2.77' WHERE name = 'n5.other.example'");    # nobody else has this
 $tacoma->sql(q(DELETE FROM dnsrepl.version_store WHERE key IN (SELECT v.key FROM dnsrepl.version_store v WHERE dnsrepl.key_columns(v.key)->>'name' ~ '^n1?[1-4]\.other\.example$')));
-ok($tacoma->poll('SELECT damages FROM dnsrepl.self_check', 1), 'versions that were taken out of the store are missed');
+ok($tacoma->poll('SELECT damages > 0 FROM dnsrepl.self_check'), 'versions that were taken out of the store are missed');
 ok($tacoma->poll("SELECT count(*) FROM dnsrepl.problem WHERE error ~ 'store of this node was changed'", 1), 'which is a problem');
 like($tacoma->log, qr/store of zone "other.example" has been changed behind the extension's back/, 'and in the log');
 $seattle->sql("SELECT dnsrepl.pause('tacoma')");
 $tacoma->heal($seattle);
 ok($tacoma->poll("SELECT last_error ~ 'changed behind the extension.*sends nothing until it has taken the state of a peer' FROM dnsrepl.status"), 'it sends nothing');
 $seattle->sql("SELECT dnsrepl.resume('tacoma')");
+is(count($tacoma, 'damages'), 1, 'which is counted once, however often it looks');
 ok($tacoma->poll('SELECT damaged IS NULL FROM dnsrepl.node'), 'with a peer it is mended');
 ok(Dnsrepl::same($seattle, $tacoma), 'both serve the same');
 is($_->sql("SELECT count(*) FROM records WHERE name <<= 'other.example'"), 21, $_->name . ' has lost nothing by it') for $seattle, $tacoma;
@@ -122,7 +123,7 @@ ok(Dnsrepl::same($seattle, $tacoma), 'so that both are the same');
 $whoami->($_, "siblings->0->'rows'") for $seattle, $tacoma;
 $tacoma->sql('UPDATE dnsrepl.policy SET doubted = false');
 ok($_->poll("SELECT ttl || ' ' || content FROM records WHERE name = 'n6.example.org'", '70 192.0.2.1'), $_->name . ': it is trusted again when somebody says so') for $seattle, $tacoma;
-ok($_->poll('SELECT count(*) FROM dnsrepl.problem', 0), $_->name . ': then it is no problem any more') for $seattle, $tacoma;
+ok($_->no_problem, $_->name . ': then it is no problem any more') for $seattle, $tacoma;
 
 # ---------------------------------------------------------------- nobody to ask
 my $alone = Dnsrepl->new('alone', conf => $conf);
@@ -134,5 +135,5 @@ $alone->sql("ALTER TABLE domains DISABLE TRIGGER USER; INSERT INTO domains (name
 ok($alone->poll("SELECT error FROM dnsrepl.problem WHERE zone = 'hidden.example'", 'the store has nothing of it: 1 units'), 'a zone that came behind the triggers\' back is noticed');
 $alone->sql("SELECT count(*) FROM dnsrepl.check_store(repair => 'store')");
 is($alone->sql("SELECT string_agg(zone || ' ' || tab, ', ' ORDER BY zone) FROM dnsrepl.version"), 'hidden.example domains, example.org domains', 'and can be taken into the store');
-ok($alone->poll('SELECT count(*) FROM dnsrepl.problem', 0), 'then nothing is a problem');
+ok($alone->no_problem, 'then nothing is a problem');
 done_testing();
