@@ -133,6 +133,16 @@ sub ask
     return @{ $node->{eye}->selectall_arrayref($sql, undef, @value) };
 }
 
+# Somebody who looks at the marks of a node all the time.
+sub watch
+{
+    my ($node) = @_;
+    return if $node->{watch};
+    $node->{watch} = connect_to($node->cluster, $node->db);
+    $node->{watch}->do('CALL torture.watch()', { pg_async => 1 });
+    return;
+}
+
 # The server has begun anew: no session is left, and who held something holds it no more.
 sub forget_sessions
 {
@@ -140,7 +150,7 @@ sub forget_sessions
     my @old = delete $server->{torture_admin};
     for my $node (@node)
     {
-        push @old, delete $node->{eye}, @{ delete $node->{idle} // [] }, map { $_->{dbh} } grep { $_->{node} == $node } @{ $self->{held} };
+        push @old, delete $node->{watch}, delete $node->{eye}, @{ delete $node->{idle} // [] }, map { $_->{dbh} } grep { $_->{node} == $node } @{ $self->{held} };
         @{ $self->{held} } = grep { $_->{node} != $node } @{ $self->{held} };
     }
     eval { $_->disconnect } for grep { $_ } @old;
@@ -212,6 +222,7 @@ sub play
         {
             $self->{step} = $step;
             $self->reseed($step);
+            watch($_) for @{ $self->{node} };
             Property::Steps::take($self);
             $oracle->look;
         }
@@ -276,6 +287,8 @@ sub clean
     for my $node (@{ $self->{node} })
     {
         $node->dns_stop;
+        eval { $node->{watch}->pg_cancel; $node->{watch}->disconnect } if $node->{watch};
+        $node->{watch} = undef;
         for my $dbh ($node->{eye}, @{ $node->{idle} }, map { $_->{dbh} } grep { $_->{node} == $node } @{ $self->{held} }) { $dbh->disconnect if $dbh }
         $node->{eye} = undef;
         $node->{idle} = [];

@@ -4,6 +4,7 @@
 # before his eyes and which he made, so that `write` has, for each version that was ever committed anywhere, its node, its
 # unit, its rows, and the versions that its author saw. That is the model's `children`, on real databases.
 #
+# All the time, on every node: the marks (torture.mark()) are those of one transaction, and never of an earlier one than before.
 # At each commit: the version is what the tables had; what the author saw of units he left alone is what the store says he saw.
 # After each step, on every node: a zone's serial does not go back and rises with its content; what is served breaks no
 # rule; siblings that differ are an open conflict. A secondary that transfers from random nodes is kept as well.
@@ -156,6 +157,8 @@ sub look
         {
             my ($kind, $zone, $x, $y, $z) = @$_;
             if ($kind eq 'zone') { $now{$zone} = { serial => $x // 0, soa => $y, content => $z } }
+            elsif ($kind eq 'rule' && $x eq 'whole' && $game->{fell}) { next }    # the node that makes the marks may have forgotten some
+            elsif ($kind eq 'rule' && $x eq 'whole') { die "$node->{name}: half a transaction, or one before the one before it, was served: $z ($y)\n" }
             elsif ($kind eq 'rule' && $x eq 'one-ttl' && $self->mixed($zone, $y, $z)) { $game->{count}{mixed_ttl}++ }
             elsif ($kind eq 'rule') { die "$node->{name}: zone $zone breaks the rule $x: $y $z\n" . $self->around($node, $zone, $x eq "dname-alone" ? $z : $y) }
             else { $self->siblings($node, $zone, $x, $y, $z) }

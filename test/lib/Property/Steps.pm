@@ -75,6 +75,9 @@ my @step = (
     [ 6, all_at_once => \&burst ],
     [ 8, hold => \&hold ],
     [ 14, release => sub { my ($game) = @_; my $x = rand; release($game, int($x * @{ $game->{held} })) if @{ $game->{held} } } ],
+    [ 12, mark => \&mark ],
+    [ 4, hold_mark => \&hold_mark ],
+    [ 3, lock => \&hold_lock ],
     [ 10, pause => \&pause ],
     [ 10, resume => \&resume ],
     [ 8, api => \&api ],
@@ -212,6 +215,49 @@ sub hold
     $game->tell($node->{name}, 'holds', $done ? '' : "refused ($state)", @sql);
     if ($done) { push @{ $game->{held} }, { node => $node, dbh => $dbh, end => $end } }
     else { Property::give_back($node, $dbh) }
+    return;
+}
+
+# One who only holds a zone, or locks rows or a table, at a node where the marks come to.
+sub hold_sql
+{
+    my ($game, @sql) = @_;
+    my $node = some_node($game);
+    return if @{ $game->{held} } >= 3;
+    my $dbh = Property::session($node);
+    my ($done, $state) = try($dbh, 'BEGIN', @sql);
+    $game->tell($node->{name}, 'holds', $done ? '' : "refused ($state)", @sql);
+    if ($done) { push @{ $game->{held} }, { node => $node, dbh => $dbh, end => 'ROLLBACK' } }
+    else { Property::give_back($node, $dbh) }
+    return;
+}
+
+sub hold_mark
+{
+    my ($game) = @_;
+    my $z = one_of('m0.example', 'm1.example', 'm2.example');
+    return hold_sql($game, one_of("INSERT INTO comments (domain_id, name, type, modified_at, comment) SELECT torture.id('$z'), '$z', 'A', 1, 'held' WHERE torture.id('$z') IS NOT NULL",
+        "SELECT FROM records WHERE name::text = 'mark1.$z' FOR UPDATE", "SELECT FROM domains WHERE name::text = '$z' FOR UPDATE"));
+}
+
+sub hold_lock
+{
+    my ($game) = @_;
+    my %w = words($game);
+    return hold_sql($game, one_of('LOCK TABLE records IN SHARE MODE', 'LOCK TABLE domains IN SHARE MODE', 'LOCK TABLE comments IN SHARE MODE',
+        "SELECT FROM records WHERE domain_id = torture.id('$w{z}') FOR UPDATE"));
+}
+
+sub mark
+{
+    my ($game) = @_;
+    my $anew = chance(0.15) ? 'true' : 'false';
+    my $node = $game->{node}[0];
+    my $dbh = Property::session($node);
+    my ($done, $state) = try($dbh, "SELECT torture.mark($anew)");
+    Property::give_back($node, $dbh);
+    $game->tell($node->{name}, 'marks', $anew, $done ? '' : "refused ($state)");
+    $game->{oracle}->taken($node);
     return;
 }
 

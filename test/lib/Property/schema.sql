@@ -78,6 +78,11 @@ CREATE FUNCTION torture.take() RETURNS TABLE (scope text, held text[], rows text
     FROM gone g ORDER BY g.no
 $$;
 
+-- Marks: a number at several names of several zones, which nobody writes but one node, and always all of them in one transaction. A
+-- reader on each node looks at them all the time: whoever sees two numbers, or fewer marks, or a number that goes back, has been served
+-- half a transaction, or one before the one before it.
+CREATE TABLE torture.wrong (at timestamptz DEFAULT clock_timestamp(), what text);
+
 -- After each step: serials and contents of zones, rules that what is served breaks, siblings.
 CREATE FUNCTION torture.look() RETURNS TABLE (kind text, zone text, a text, b text, c text) LANGUAGE sql STABLE AS $$
   WITH served AS MATERIALIZED (
@@ -113,6 +118,8 @@ CREATE FUNCTION torture.look() RETURNS TABLE (kind text, zone text, a text, b te
     JOIN dnsrepl.version_store o ON o.zone = p.zone AND o.ctid <> p.ctid AND (o.key BETWEEN l.first AND p.key
          OR substr(o.key, 1, 2) = '\x0002' AND substr(o.key, 1, greatest(length(o.key) - 3, 0)) IN (substr(p.key, 1, greatest(length(p.key) - 3, 0)), substr(l.first, 1, greatest(length(l.first) - 3, 0))))
    WHERE p.more IS NOT NULL
+  UNION ALL
+  SELECT 'rule', '', 'whole', w.at::text, w.what FROM torture.wrong w
   UNION ALL
   SELECT 'siblings', v.scope, v.unit, string_agg(v.stamp || ' ' || v.origin || ' ' || v.seen::int, ','),
          (EXISTS (SELECT FROM dnsrepl.conflict_open o WHERE o.zone = v.no AND o.key = v.key)
@@ -187,6 +194,37 @@ CREATE FUNCTION torture.policy(p_zone text, p_tab text, p_type text, p_resolver 
   INSERT INTO dnsrepl.policy (zone, tab, type, resolver, options) VALUES (p_zone, p_tab, p_type, p_resolver, p_options)
     ON CONFLICT (scope) DO UPDATE SET resolver = excluded.resolver, options = excluded.options
 $$;
+
+CREATE FUNCTION torture.mark(anew boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  next bigint := 1 + coalesce((SELECT max(trim(both '"' FROM content)::bigint) FROM records WHERE type = 'TXT' AND name::text ~ '^mark'), 0);
+BEGIN
+  IF anew THEN DELETE FROM domains WHERE name = 'm2.example'; END IF;
+  FOR z IN 0 .. 2 LOOP
+    PERFORM torture.make(format('m%s.example', z), 'mark', 1);
+    FOR n IN 0 .. 3 LOOP PERFORM torture.put(format('m%s.example', z), format('mark%s.m%s.example', n, z), 'TXT', 'mark', 0, 300); END LOOP;
+    INSERT INTO records (domain_id, name, type, content, ttl, prio)
+      SELECT torture.id(format('m%s.example', z)), format('mark%s.m%s.example', n, z), 'TXT', format('"%s"', next), 300, 0 FROM generate_series(0, 3) n;
+  END LOOP;
+END $$;
+
+CREATE PROCEDURE torture.watch() LANGUAGE plpgsql AS $$
+DECLARE
+  m record;
+  last bigint := 0;
+BEGIN
+  LOOP
+    SELECT count(*) AS n, min(i) AS first, max(i) AS last INTO m
+      FROM (SELECT trim(both '"' FROM content)::bigint AS i FROM records WHERE type = 'TXT' AND name::text ~ '^mark') r;
+    COMMIT;
+    IF m.n NOT IN (0, 12) OR m.n = 0 AND last > 0 OR m.first <> m.last OR m.last < last THEN
+      INSERT INTO torture.wrong (what) VALUES (format('%s marks, from %s to %s, after %s', m.n, m.first, m.last, last));
+    END IF;
+    last := greatest(last, m.last);
+    COMMIT;
+    PERFORM pg_sleep(0.003);
+  END LOOP;
+END $$;
 
 CREATE FUNCTION torture.triggers() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
