@@ -3,10 +3,14 @@
  *
  * In one transaction: the lock that lets one merge run at a time; this node's vector, and with it whether the delta was
  * cut for what this node holds (else: answer REBASE); stripes of its zones, as far as authors leave them; the zones'
- * rows, in zone_order as capture takes them; then for each unit merge_rule.c, and what is served of the result is
- * projected. Zones whose stripe an author holds are stored unseen and parked. At the end this node's vector moves to
- * the join of both. Its commit shows at once, and is flushed by flush(), which the peer calls next: only then does the peer
- * count on it. (call_end() has made the session's commits asynchronous.)
+ * rows, in zone_order as capture takes them; then, in a subtransaction, for each unit merge_rule.c, and what is served of the result is
+ * projected. At the end this node's vector moves to the join of both. Its commit shows at once, and is flushed by flush(), which the
+ * peer calls next: only then does the peer count on it. (call_end() has made the session's commits asynchronous.)
+ *
+ * A zone is projected if its stripe is free and nothing of it waits already; else it WAITS (store/parked.h): what comes is stored unseen.
+ * So nothing is overtaken. With it wait the zones that a transaction of the delta has changed along with it (ties.h), and those that they
+ * wait with already. If the projection runs into a lock, all of it is undone, that zone waits too, and it begins again: so nothing is shown
+ * in part.
  *
  * Nothing in the payload is trusted: impossible octets are 08P01, and the transaction is gone, nothing else.
  */
@@ -29,7 +33,8 @@
 #include "merge/greet.h"
 #include "merge/join.h"
 #include "merge/mend.h"
-#include "merge/zone_work.h"
+#include "merge/merge_zones.h"
+#include "merge/project.h"
 #include "store/clock.h"
 #include "store/codec.h"
 #include "store/conflict.h"
@@ -43,7 +48,7 @@
 #include "store/private_lock.h"
 #include "store/progress.h"
 #include "store/relation.h"
-#include "store/stripe.h"
+#include "store/shown.h"
 #include "store/unit_json.h"
 #include "store/version.h"
 #include "store/zone_sum.h"
@@ -53,188 +58,11 @@ PG_FUNCTION_INFO_V1(dnsrepl_merge_chunk);
 PG_FUNCTION_INFO_V1(dnsrepl_merge_done);
 PG_FUNCTION_INFO_V1(dnsrepl_flush);
 
-#define STRIPE_WAIT 10				/* ms that a merge waits for the authors of a stripe; they may wait for one another */
-#define STRIPES_WAIT 20				/* ms in all */
 #define OWN_ENTRIES 1000			/* that the vector may yet get by lives of this node */
-#define AUTHOR_IN_ZONE "a local transaction is editing the zone"
-#define PARKED_KEYS AT_ONCE(50, 2)	/* units of a zone that are parked one by one; more: the zone as a whole */
+#define PASS_TRIES 3				/* passes over a delta that find locks in one zone after another; then all zones wait */
+#define PARKED_KEYS AT_ONCE(1000, 2)	/* units of a zone that are parked one by one; more: the zone as a whole */
 
-typedef struct MergeZone
-{
-	ZoneRef		ref;
-	ZoneWork	work;
-	uint64		serial,			/* what the peer says of the zone */
-				served;
-	bool		free;			/* its stripe is ours */
-	bool		absent;			/* a delta that has all: units may be here that are not in it */
-	int			unseen;			/* if not: how many units were stored without being projected */
-} MergeZone;
-
-typedef struct Merge
-{
-	Store	   *store;
-	DeltaRead	in;
-	Vector	   *mine,
-			   *my_collected;
-	NodeInfo	me;
-	const Guest *guest;
-	List	   *limits;			/* of what the sender may change: accept.h */
-	JoinMode	joining;			/* this node joins the sender's cluster */
-	int			nzones,
-				cap_zones;
-	MergeZone  *zones;				/* in zone_order */
-	Snapshot	before;
-	Work	   *work;
-	int			zone;				/* index of the zone being read, -1 at first */
-	StringInfoData last_key;
-	MemoryContext group_context;	/* the group being read, and its versions */
-	UnitGroup  *group,				/* NULL: none */
-			   *group_before;
-	bool		group_changed;
-	MemoryContext absent_context;
-	bool		changed;
-	int			repaired;			/* DELTA_REPAIR: units that have changed */
-} Merge;
-
-static bool
-chunk_next(Chunks *chunks, WireReader *r)
-{
-	progress();
-	return delta_chunk(chunks, r);
-}
-
-/* ---------- first pass: zones and their locks ---------- */
-
-static MergeZone *
-zones_room(Merge *m)
-{
-	if (m->nzones == m->cap_zones)
-	{
-		m->cap_zones = m->cap_zones ? m->cap_zones * 2 : 16;
-		m->zones = m->zones ? repalloc_huge(m->zones, sizeof(MergeZone) * (size_t) m->cap_zones)
-			: palloc(sizeof(MergeZone) * (size_t) m->cap_zones);
-	}
-	progress();
-	memset(&m->zones[m->nzones], 0, sizeof(MergeZone));
-	return &m->zones[m->nzones++];
-}
-
-static void
-zones_add(Merge *m, const DeltaItem *item)
-{
-	static const uint8 serial_key[] = {TABLE_SERIAL >> 8, TABLE_SERIAL & 0xff};
-	const ZoneRef *z = &item->zone;
-	MergeZone  *new;
-
-	if (m->nzones)
-	{
-		int			order = zone_order(&m->zones[m->nzones - 1].ref, z);
-
-		if (order > 0)
-			peer_nonsense("The zones of a delta are not in order.");
-		if (order == 0)
-			return;				/* goes on in the next chunk */
-	}
-	if (m->nzones == MAX_ZONES)
-		peer_nonsense("A delta has too many zones.");
-	new = zones_room(m);
-	new->ref = *z;
-	new->serial = accept_unit(m->limits, z, serial_key, sizeof(serial_key)) ? item->serial : 0;
-	new->served = item->served;
-	new->ref.name = palloc(z->name_len + 1);
-	if (z->name_len)
-		memcpy(new->ref.name, z->name, z->name_len);
-}
-
-static void
-zones_collect(Merge *m, Chunks chunks)
-{
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl chunk", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(scratch);
-	WireReader	r;
-
-	while (chunk_next(&chunks, &r))
-	{
-		DeltaItem		item;
-
-		while (delta_item(&m->in, &r, &item))
-			if (progress(), item.kind != ITEM_UNIT)
-			{
-				MemoryContextSwitchTo(old);
-				zones_add(m, &item);
-				MemoryContextSwitchTo(scratch);
-			}
-		MemoryContextReset(scratch);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
-}
-
-static int
-merge_zone_order(const void *a, const void *b)
-{
-	return zone_order(&((const MergeZone *) a)->ref, &((const MergeZone *) b)->ref);
-}
-
-/* A delta that has all: zones of this node that are not in it count too. */
-static void
-zones_add_local(Merge *m)
-{
-	int			n,
-				sent = m->nzones;
-	ZoneRef    *local = zone_all(&n);
-
-	for (int i = 0; i < n; i++)
-	{
-		MergeZone	key = {.ref = local[i]};
-
-		if (!sent || !bsearch(&key, m->zones, (size_t) sent, sizeof(MergeZone), merge_zone_order))
-			zones_room(m)->ref = local[i];
-	}
-	qsort(m->zones, (size_t) m->nzones, sizeof(MergeZone), merge_zone_order);
-}
-
-static void
-zone_wait(void *arg)
-{
-	(void) zone_lock(arg, true);
-}
-
-/* A capture that commits slowly may have it for long. */
-static void
-zone_take(ZoneRef *z)
-{
-	if (zone_lock(z, false))
-		return;
-	while (!wait_within(PROGRESS_EVERY / 2, zone_wait, z))
-		progress();
-}
-
-static void
-zones_lock(Merge *m)
-{
-	bool		wanted[STRIPES] = {0},
-				got[STRIPES] = {0};
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), STRIPES_WAIT);
-
-	for (int i = 0; i < m->nzones; i++)
-		wanted[stripe_of(&m->zones[i].ref)] = true;
-	for (uint32 s = 0; s < STRIPES; s++)
-		if (wanted[s])
-		{
-			long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
-
-			got[s] = stripe_exclude(s, Min((int) Max(left, 0), STRIPE_WAIT));
-		}
-	for (int i = 0; i < m->nzones; i++)
-	{
-		progress();
-		m->zones[i].free = got[stripe_of(&m->zones[i].ref)];
-		zone_take(&m->zones[i].ref);
-	}
-}
-
-/* ---------- second pass: units ---------- */
+/* ---------- units ---------- */
 
 /*
  * A version that is taken, in place of one that is gone if there is one (not NULL). In the context of its group: the chunk it
@@ -270,7 +98,7 @@ versions_gone(const Version *v, int n)
 
 /* With what is here a unit would have more than any peer takes. */
 static void
-unit_refuse(const MergeZone *z, const GroupUnit *u)
+unit_too_large(const MergeZone *z, const GroupUnit *u)
 {
 	StringInfoData key;
 	TableDesc  *t = key_table(u->key, u->key_len);
@@ -337,6 +165,8 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 				version_delete(m->store, z->ref.number, u->key, u->key_len, gone);
 			gone = &set.v[i];
 			changed = true;
+			if (!z->free && gone->seen && key_number(u->key, u->key_len) != TABLE_SERIAL)
+				shown_keep(&z->ref, u->key, u->key_len, gone);
 		}
 	for (int i = 0; i < item->nversions; i++)
 		if (take[i])
@@ -348,7 +178,7 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 	if (gone)
 		version_delete(m->store, z->ref.number, u->key, u->key_len, gone);
 	if (changed && !versions_fit(&u->set))
-		unit_refuse(z, u);
+		unit_too_large(z, u);
 	m->repaired += changed && (m->in.flags & DELTA_REPAIR);
 	if (m->joining && changed && set.n > 0)
 		join_unit(m->store, &z->ref, &z->work.now, m->joining, m->in.theirs, u);
@@ -418,6 +248,12 @@ group_finish(Merge *m)
 	MemoryContextReset(m->group_context);
 }
 
+static void
+unit_wait_for(const MergeZone *z, const uint8 *key, size_t key_len)
+{
+	unit_wait(&z->ref, key, key_len, z->together, zone_reason(z));
+}
+
 /*
  * A serial waits as the SOA record that is to show it. Of a unit of which nothing is left only its key tells, so it is not
  * parked with its zone.
@@ -430,11 +266,11 @@ unit_park_for(MergeZone *z, const DeltaItem *item, bool nothing)
 	initStringInfo(&soa);
 	record_key(&soa, z->ref.name, z->ref.name_len, TYPE_SOA);
 	if (key_number(item->key, item->key_len) == TABLE_SERIAL)
-		unit_park(&z->ref, (uint8 *) soa.data, (size_t) soa.len, AUTHOR_IN_ZONE);
+		unit_wait_for(z, (uint8 *) soa.data, (size_t) soa.len);
 	else if (nothing || ++z->unseen <= PARKED_KEYS)
-		unit_park(&z->ref, item->key, item->key_len, AUTHOR_IN_ZONE);
+		unit_wait_for(z, item->key, item->key_len);
 	else if (z->unseen == PARKED_KEYS + 1)
-		unit_park(&z->ref, NULL, 0, AUTHOR_IN_ZONE);
+		unit_wait_for(z, NULL, 0);
 }
 
 static void
@@ -609,7 +445,7 @@ units_merge(Merge *m, Chunks chunks)
 	m->work = work_begin(m->store, m->before);
 	MemoryContextSwitchTo(scratch);
 	m->zone = -1;
-	while (chunk_next(&chunks, &r))
+	while (merge_chunk_next(&chunks, &r))
 	{
 		DeltaItem		item;
 
@@ -675,32 +511,58 @@ made_zones_look_again(Merge *m, uint64 policies)
 		return;
 	for (int i = 0; i < m->nzones; i++)
 		if (m->zones[i].ref.made && !m->zones[i].ref.table)
-			unit_park(&m->zones[i].ref, NULL, 0, "a policy has changed");
+			unit_queue(&m->zones[i].ref, NULL, 0, "a policy has changed");
 }
 
+/* All units of the delta are stored, and projected where their zones are free. */
+static void
+pass_run(void *arg)
+{
+	Merge	   *m = arg;
+	MemoryContext old = CurrentMemoryContext;
+
+	m->pass = AllocSetContextCreate(old, "dnsrepl pass", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(m->pass);
+	m->zone = -1;
+	m->group = m->group_before = NULL;
+	m->changed = false;
+	m->repaired = 0;
+	resetStringInfo(&m->last_key);
+	for (int i = 0; i < m->nzones; i++)
+		m->zones[i].unseen = 0;
+	projection_zone = 0;
+	projection_refusals = 0;
+	m->store = store_open(true);
+	units_merge(m, *m->chunks);
+	store_close(m->store);
+	MemoryContextSwitchTo(old);
+}
+
+/* Whoever reads sees all that is shown of the delta at once: a pass that runs into a lock is undone, and begun again without those zones. */
 static void
 merge_units(Merge *m, const Chunks *chunks)
 {
 	uint64		policies = policies_generation();
+	ErrorData  *error;
 
-	zones_collect(m, *chunks);
-	if ((m->in.flags & DELTA_FULL) || m->me.damaged)
-		zones_add_local(m);
+	m->chunks = chunks;
+	zones_collect(m);
 	PopActiveSnapshot();
 	zones_lock(m);
-	if (m->joining)
-		for (int i = 0; i < m->nzones; i++)
-			if (!m->zones[i].free)
-				ereport(ERROR,
-						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						 errmsg("this node can join when no local transaction is editing a zone"),
-						 errhint("It will be tried again.")));
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	m->before = GetActiveSnapshot();
-	m->store = store_open(true);
-	units_merge(m, *chunks);
-	store_close(m->store);
+	zones_look(m);
+	zones_settle(m);
+	for (int tries = 1; (error = projection_try(pass_run, m)) != NULL; tries++)
+	{
+		MemoryContextDelete(m->pass);
+		if (!zones_blocked(m, tries >= PASS_TRIES))
+			ReThrowError(error);
+		zones_settle(m);
+	}
+	MemoryContextDelete(m->pass);
+	zones_waited(m);
 	made_zones_look_again(m, policies);
 }
 

@@ -1,11 +1,11 @@
 /*
  * project.c: see project.h.
  *
- * Units are projected in batches, each in a subtransaction; a batch that fails is halved until the unit that fails is
- * alone: that one is parked (dnsrepl.parked), everything else goes on. The rows of a unit are compared as octets;
+ * Units are projected in batches, each in a subtransaction; a batch that the tables refuse is halved until the unit that is refused
+ * is alone: that one is parked (dnsrepl.parked, REFUSED), everything else goes on. The rows of a unit are compared as octets;
  * equal rows stay as they are, others are changed in place as far as there are as many, so that ids and what is local
- * to a node last. A batch that ran into the lock of a local transaction is not halved further than to one zone: the
- * zone is parked as a whole, and comes when the lock has gone.
+ * to a node last. Rows and tables are waited for no longer than PROJECTION_WAIT: an author who waits for this transaction must not
+ * find himself in a deadlock with it.
  */
 #include "postgres.h"
 
@@ -24,17 +24,16 @@
 #include "dnsrepl.h"
 #include "merge/project.h"
 #include "store/group.h"
+#include "store/own.h"
 #include "store/parked.h"
 #include "store/progress.h"
+#include "store/shown.h"
 #include "store/soa.h"
 #include "store/subxact.h"
 #include "store/writer.h"
 
-/*
- * How long (ms) a batch waits for what it cannot ask for without waiting: a table, a unique key. An author who waits for
- * this transaction must not find himself in a deadlock with it: rows are not waited for at all.
- */
-#define ROW_WAIT 5
+int32		projection_zone = 0;
+int			projection_refusals = 0;
 
 typedef struct Projection
 {
@@ -355,6 +354,7 @@ batch_run(Projection *p, ProjectUnit *units, int n)
 	for (int i = 0; i < n; i++)
 	{
 		MemoryContextSwitchTo(p->scratch);
+		projection_zone = units[i].zone->number;
 		unit_project(p, &units[i]);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(p->scratch);
@@ -377,15 +377,15 @@ batch_work(void *arg)
 {
 	const Batch *b = arg;
 
-	LockTimeout = ROW_WAIT;
+	LockTimeout = PROJECTION_WAIT;
 	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
 	projecting = true;
 	batch_run(b->p, b->units, b->n);
 }
 
-/* One batch in a subtransaction: NULL, or the error that undid it. */
+/* One batch in a subtransaction: NULL, or why it was refused, which undid it. */
 static char *
-batch_try(Projection *p, ProjectUnit *units, int n, bool *locked)
+batch_try(Projection *p, ProjectUnit *units, int n)
 {
 	Batch		b = {p, units, n};
 	int			timeout = LockTimeout;
@@ -399,10 +399,24 @@ batch_try(Projection *p, ProjectUnit *units, int n, bool *locked)
 	SessionReplicationRole = role;
 	if (!error)
 		return NULL;
-	if (error_is_ours(error->sqlerrcode))
+	if (error_is_ours(error->sqlerrcode) || error_is_concurrency(error->sqlerrcode))
 		ReThrowError(error);
-	*locked = error_is_lock(error->sqlerrcode);
 	return writer_error(error);
+}
+
+ErrorData *
+projection_try(void (*fn) (void *arg), void *arg)
+{
+	bool		drawn = own_dot_drawn();
+	ErrorData  *error = subxact_try(fn, arg);
+
+	if (!error)
+		return NULL;
+	if (!drawn)
+		own_dot_forget();
+	if (!error_is_concurrency(error->sqlerrcode))
+		ReThrowError(error);
+	return error;
 }
 
 static bool
@@ -414,7 +428,19 @@ was_seen(const VersionSet *before, Dot dot)
 	return false;
 }
 
-/* What this transaction has brought of a unit was not projected: no author has seen it. False: the store has nothing of it. */
+static bool
+is_there(const VersionSet *set, Dot dot)
+{
+	for (int i = 0; i < set->n; i++)
+		if (set->v[i].dot.origin == dot.origin && set->v[i].dot.stamp == dot.stamp)
+			return true;
+	return false;
+}
+
+/*
+ * What this transaction has brought of a unit was not projected: no author has seen it. What it has replaced he sees still. False:
+ * the store has nothing of the unit.
+ */
 static bool
 unit_unsee(Store *store, Snapshot before, const ProjectUnit *u)
 {
@@ -427,6 +453,9 @@ unit_unsee(Store *store, Snapshot before, const ProjectUnit *u)
 	for (int i = 0; i < set.n; i++)
 		if (set.v[i].seen && !was_seen(&had, set.v[i].dot))
 			version_mark(store, u->zone->number, u->key, u->key_len, &set.v[i], false);
+	for (int i = 0; i < had.n; i++)
+		if (had.v[i].seen && !is_there(&set, had.v[i].dot))
+			shown_keep(u->zone, u->key, u->key_len, &had.v[i]);
 	PopActiveSnapshot();
 	return set.n > 0;
 }
@@ -474,11 +503,11 @@ unit_shown(Store *store, const ProjectUnit *u)
 
 /* Each by itself, or their zone as a whole: then those by themselves of which nothing is left but the key. */
 static void
-units_park(Store *store, Snapshot before, const ProjectUnit *units, int n, const char *error, bool whole)
+units_refused(Store *store, Snapshot before, const ProjectUnit *units, int n, const char *error, bool whole, bool tried)
 {
 	for (int i = 0; i < n; i++)
 		if (progress(), !unit_unsee(store, before, &units[i]) && whole)
-			unit_park(units[i].zone, units[i].key, units[i].key_len, error);
+			unit_refuse(units[i].zone, units[i].key, units[i].key_len, error, tried);
 	for (int i = 0; i < n; i++)
 	{
 		Live		live = live_shown(units[i].zone);
@@ -489,9 +518,9 @@ units_park(Store *store, Snapshot before, const ProjectUnit *units, int n, const
 			store_tally(store, units[i].zone->number)->waits = true;
 	}
 	if (whole)
-		unit_park(units->zone, NULL, 0, error);
+		unit_refuse(units->zone, NULL, 0, error, tried);
 	for (int i = 0; i < n && !whole; i++)
-		unit_park(units[i].zone, units[i].key, units[i].key_len, error);
+		unit_refuse(units[i].zone, units[i].key, units[i].key_len, error, tried);
 }
 
 /* Where to cut a batch in two: near the middle, not between units that are bound; 0: nowhere. */
@@ -512,26 +541,29 @@ void
 project_units(Store *store, Snapshot before, ProjectUnit *units, int n)
 {
 	Projection	p = {.store = store};
+	bool		tried = projection_refusals < MAX_REFUSALS;
 	char	   *error;
-	bool		locked = false;
 	int			middle;
 
 	if (n == 0)
 		return;
-	error = batch_try(&p, units, n, &locked);
+	error = batch_try(&p, units, n);
 	if (!error)
 	{
 		units_tally(store, units, n);
 		return;
 	}
 	middle = batch_middle(units, n);
-	if (units[0].zone == units[n - 1].zone && (locked || zone_waits(&p, units)))
-		units_park(store, before, units, n, error, true);
-	else if (middle > 0)
+	if (units[0].zone == units[n - 1].zone && zone_waits(&p, units))
+		units_refused(store, before, units, n, error, true, true);
+	else if (middle > 0 && tried)
 	{
 		project_units(store, before, units, middle);
 		project_units(store, before, units + middle, n - middle);
 	}
 	else
-		units_park(store, before, units, n, error, false);
+	{
+		projection_refusals++;
+		units_refused(store, before, units, n, error, false, tried);
+	}
 }

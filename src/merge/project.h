@@ -4,6 +4,7 @@
 #ifndef DNSREPL_PROJECT_H
 #define DNSREPL_PROJECT_H
 
+#include "dnsrepl.h"
 #include "store/relation.h"
 #include "store/version.h"
 
@@ -25,10 +26,27 @@ typedef struct ProjectUnit
 	const Live *live;			/* of the domains unit: the incarnations that its row stands for */
 } ProjectUnit;
 
+/* How long (ms) a projection waits for a lock: below deadlock_timeout. */
+#define PROJECTION_WAIT 5
+
+/* How many units may be refused in one transaction, each at the cost of some subtransactions; the rest keeps its turn. */
+#define MAX_REFUSALS AT_ONCE(32, 2)
+extern int	projection_refusals;
+
+/* The number of the zone of the unit that is projected, or was last: where a lock error has come from. 0: not known. */
+extern int32 projection_zone;
+
 /*
  * Makes the serving rows of each unit what they are to be: only rows that differ are touched. The caller holds the
- * zones' stripes and rows. What cannot be projected is parked, and its versions count as unseen from then on.
+ * zones' stripes and rows. What the table refuses is parked as such, and its versions count as unseen from then on; projection_refusals
+ * counts it. A lock that is not free is an error (error_is_concurrency()): the caller has to undo all that is to be shown at once.
  */
 extern void project_units(Store *store, Snapshot before, ProjectUnit *units, int n);
+
+/*
+ * Runs fn, which projects what is to be shown at once, in a subtransaction: NULL, or the lock error that undid all of it. A stamp that fn
+ * has drawn is given back then. Other errors pass.
+ */
+extern ErrorData *projection_try(void (*fn) (void *arg), void *arg);
 
 #endif

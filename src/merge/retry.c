@@ -1,9 +1,13 @@
 /*
- * retry.c: dnsrepl.project_parked(): what could not be projected when it came is tried again.
+ * retry.c: dnsrepl.project_parked(): what could not be projected when it came is tried again (store/parked.h has the states).
  *
  * Called by the manager: soon after a merge, when an author's transaction that stood in the way has ended, and after a
- * growing while. Locks as a merge does: stripe, then the zone's row. It does not wait for a stripe at first: authors who
- * queue behind it may be those that its holder waits for. What is parked for more than a second waits a little.
+ * growing while. One call is one transaction and one turn: some sets of zones that wait together, or some zones of which something is
+ * queued or refused; the next call goes on after them, and round. Each set is projected as one, in a subtransaction: all
+ * of it, or, if a lock is not free, nothing; then it is tried again after a pause that grows with what it has cost. Only a zone that is
+ * queued goes in steps: nothing of it waits, and each step leaves it whole.
+ *
+ * Locks as a merge does: stripes, then the zones' rows, in zone_order (parked_set.c).
  */
 #include "postgres.h"
 
@@ -14,8 +18,11 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "dnsrepl.h"
+#include "merge/parked_set.h"
+#include "merge/project.h"
 #include "merge/zone_work.h"
 #include "store/clock.h"
 #include "store/origin.h"
@@ -23,274 +30,315 @@
 #include "store/policy.h"
 #include "store/relation.h"
 #include "store/schema.h"
-#include "store/stripe.h"
+#include "store/shown.h"
 #include "store/version_row.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_project_parked);
 
-#define STRIPE_WAIT 100			/* ms; below deadlock_timeout */
-#define PARKED_AT_ONCE AT_ONCE(1000, 3)	/* rows of dnsrepl.parked */
+#define QUEUE_STEP AT_ONCE(5000, 3) /* groups of a queued zone in one turn */
+#define BLOCKED_FIRST 50		/* ms until a set that ran into a lock is tried again, */
+#define BLOCKED_MOST 60000
+#define BLOCKED_COST 4			/* or so many times as long as the attempt took */
+#define MAX_BLOCKED 64			/* sets of which that is remembered */
 
-typedef struct ParkedUnit
+/* ---------- whose turn it is ---------- */
+
+static struct
 {
-	int32		zone;
-	bytea	   *key;			/* empty: all units of the zone */
-	bool		patient;		/* has waited long: authors are made to wait for it */
-	int32		tries;
-	bytea	   *after,			/* of a zone as a whole: where to go on, and where it has been looked at all round; empty: at its end */
-			   *until;
-	bool		goes_on;		/* there is more of it */
-} ParkedUnit;
+	bool		queue;			/* zones of which something is queued or refused; else sets that wait */
+	int32		after;			/* the last set's, or zone's, number */
+} turn;
 
-static ParkedUnit *
-parked_read(int *n)
+typedef struct Blocked
 {
-	OwnerScope	scope = owner_enter();
-	MemoryContext caller = CurrentMemoryContext;
-	ParkedUnit *units;
+	int32		number;			/* of a set, or -zone; 0: free */
+	int			delay;			/* ms */
+	TimestampTz due;
+} Blocked;
 
-	SPI_connect();
-	/* what fails for good does not keep the rest from its turn, nor do zones that are being edited keep others */
-	SPI_execute("SELECT zone, key, since < now() - interval '1 second', tries, coalesce(after, ''), coalesce(until, '')"
-				" FROM (SELECT *, row_number() OVER (PARTITION BY zone ORDER BY tries, since) AS turn FROM dnsrepl.parked"
-				"       WHERE EXISTS (SELECT FROM dnsrepl.zone z WHERE z.no = zone)"
-				"       ORDER BY turn, tries, since LIMIT " CppAsString2(PARKED_AT_ONCE) ") p ORDER BY zone, key", true, 0);
-	*n = (int) SPI_processed;
-	units = MemoryContextAllocZero(caller, sizeof(ParkedUnit) * (size_t) (*n + 1));
-	for (int i = 0; i < *n; i++)
+static Blocked blocked[MAX_BLOCKED];
+
+static int32
+set_name(const ParkedSet *s)
+{
+	return s->number ? s->number : -s->zones[0].ref.number;
+}
+
+static Blocked *
+blocked_find(int32 name)
+{
+	for (int i = 0; i < MAX_BLOCKED; i++)
+		if (blocked[i].number == name)
+			return &blocked[i];
+	return NULL;
+}
+
+/* The one that is due first gives way. */
+static void
+blocked_note(int32 name, TimestampTz began)
+{
+	Blocked    *b = blocked_find(name);
+	TimestampTz now = GetCurrentTimestamp();
+	long		took = TimestampDifferenceMilliseconds(began, now);
+
+	if (!b)
 	{
-		bool		isnull;
-		MemoryContext old = MemoryContextSwitchTo(caller);
-
-		units[i].zone = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		units[i].key = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
-		units[i].after = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 5, &isnull));
-		units[i].until = DatumGetByteaPCopy(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 6, &isnull));
-		MemoryContextSwitchTo(old);
-		units[i].patient = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull));
-		units[i].tries = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &isnull));
+		b = &blocked[0];
+		for (int i = 1; i < MAX_BLOCKED && b->number; i++)
+			if (blocked[i].number == 0 || blocked[i].due < b->due)
+				b = &blocked[i];
+		*b = (Blocked) {.number = name};
 	}
-	SPI_finish();
-	owner_leave(scope);
-	return units;
+	b->delay = (int) Min(BLOCKED_MOST, Max(Max(BLOCKED_FIRST, b->delay * 2), took * BLOCKED_COST));
+	b->due = TimestampTzPlusMilliseconds(now, b->delay);
 }
 
-/* It is done, unless it has been parked again. */
-static void
-parked_delete(const ParkedUnit *u)
+static bool
+blocked_still(int32 name)
 {
-	Oid			types[4] = {INT4OID, BYTEAOID, INT4OID, BYTEAOID};
-	Datum		values[4] = {Int32GetDatum(u->zone), PointerGetDatum(u->key), Int32GetDatum(u->tries), PointerGetDatum(u->after)};
+	const Blocked *b = blocked_find(name);
 
-	parked_execute("DELETE FROM dnsrepl.parked WHERE zone = $1 AND key = $2 AND tries = $3 AND coalesce(after, '') = $4", 4, types, values);
+	if (!b || b->due <= GetCurrentTimestamp())
+		return false;
+	parked_turn.due = Min(parked_turn.due, b->due);
+	return true;
+}
+
+static void
+blocked_forget(int32 name)
+{
+	Blocked    *b = blocked_find(name);
+
+	if (b)
+		b->number = 0;
 }
 
 /*
- * The rest of a large zone is for the next time, soon. If it has been parked again since it was read (by a merge; by what was locked in
- * this step; because of a policy), what this step has looked at is looked at again: once round, from here to here.
+ * Which of the sets are to be projected in this turn: as many as are free, until there is enough to do. One that has waited long may
+ * make authors wait, if nothing is held yet. Where the next turn goes on.
  */
 static void
-parked_go_on(const ParkedUnit *u, const uint8 *last, size_t len)
+sets_claim(ParkedSet *sets, int n)
 {
-	Oid			types[4] = {INT4OID, BYTEAOID, INT4OID, BYTEAOID};
-	Datum		values[4] = {Int32GetDatum(u->zone), PointerGetDatum(varlena_make(last, len)), Int32GetDatum(u->tries), PointerGetDatum(u->after)};
+	int			rows = 0,
+				waits = -1,
+				npatient = 0;
 
-	parked_execute("UPDATE dnsrepl.parked"
-				   " SET until = CASE WHEN tries = $3 AND coalesce(after, '') = $4 THEN until ELSE $2 END, after = $2, tries = 0"
-				   " WHERE zone = $1 AND key = ''", 4, types, values);
+	for (int i = 0; i < n; i++)
+		if (sets[i].patient && random() % ++npatient == 0)
+			waits = i;
+	if (waits >= 0 && !blocked_still(set_name(&sets[waits])))
+	{
+		sets[waits].claimed = set_claim(&sets[waits], true);
+		rows = sets[waits].claimed ? sets[waits].nrows : 0;
+	}
+	for (int i = 0; i < n && (i == 0 || rows < ROWS_AT_ONCE); i++)
+	{
+		turn.after = sets[i].number ? sets[i].number : sets[i].zones[0].ref.number;
+		if (i == waits || blocked_still(set_name(&sets[i])) || !set_claim(&sets[i], false))
+			continue;
+		sets[i].claimed = true;
+		rows += sets[i].nrows;
+	}
+	sets_claim_rows(sets, n);
 }
 
-#define RETRY_GROUPS AT_ONCE(5000, 3)		/* of a zone that is parked as a whole, in one transaction */
+/* ---------- projecting ---------- */
 
-/*
- * All of a zone, or as much of it as one transaction takes; one with DNAMEs at once, since one name depends on another. What was parked
- * again on the way does not begin it anew: a zone that is always edited somewhere would never come to its end.
- */
-static void
-retry_zone(Work *w, ZoneWork *z, ParkedUnit *u)
+static bool
+row_is_zone(const ParkedRow *r)
 {
-	const uint8 *after = (const uint8 *) VARDATA_ANY(u->after),
-			   *until = (const uint8 *) VARDATA_ANY(u->until);
-	size_t		after_len = VARSIZE_ANY_EXHDR(u->after),
-				until_len = VARSIZE_ANY_EXHDR(u->until);
-	bool		once_more = until_len > 0 && key_compare(after, after_len, until, until_len) >= 0;
+	return VARSIZE_ANY_EXHDR(r->key) == 0;
+}
+
+/* The rest of a large zone is for the next turn; unless it has been queued again since, then all of it is. */
+static void
+row_go_on(const ParkedZone *z, const ParkedRow *r, const StringInfoData *last)
+{
+	Oid			types[4] = {INT4OID, BYTEAOID, INT4OID, BYTEAOID};
+	Datum		values[4] = {Int32GetDatum(z->ref.number), PointerGetDatum(varlena_make(last->data, (size_t) last->len)),
+	Int32GetDatum(r->tries), PointerGetDatum(r->after)};
+
+	(void) parked_execute("UPDATE dnsrepl.parked SET after = $2 WHERE zone = $1 AND key = '' AND tries = $3 AND coalesce(after, '') = $4",
+						  4, types, values);
+}
+
+/* All of a zone, or as much of it as a step takes; one with DNAMEs at once, since one name depends on another. */
+static void
+zone_retry(Work *w, ZoneWork *work, ParkedZone *z, ParkedRow *r, bool at_once)
+{
 	StringInfoData last;
 
 	initStringInfo(&last);
-	z->whole = true;
-	if (work_prefix(w, z, (const uint8 *) "", 0, after, after_len, z->ref->state.dnames > 0 ? 0 : RETRY_GROUPS, &last))
-		u->goes_on = until_len == 0 || once_more || key_compare((uint8 *) last.data, (size_t) last.len, until, until_len) < 0;
+	work->whole = true;
+	r->goes_on = work_prefix(w, work, (const uint8 *) "", 0, (const uint8 *) VARDATA_ANY(r->after), VARSIZE_ANY_EXHDR(r->after),
+							 at_once || z->ref.state.dnames > 0 ? 0 : QUEUE_STEP, &last);
+	if (r->goes_on)
+		row_go_on(z, r, &last);
 	else
-	{
-		u->goes_on = once_more;
-		resetStringInfo(&last);
-	}
-	if (u->goes_on)
-	{
-		parked_go_on(u, (uint8 *) last.data, (size_t) last.len);
-		parked_came_on |= until_len == 0;
-	}
-	else
-		z->count_anew = true;
+		work->count_anew = true;
 }
 
 /*
  * A zone that has got other incarnations is looked at as a whole and at once, by work_zone_end(): or it would go on showing
- * what was in it before. Of one of which nothing is shown yet, and all is parked, there is time for steps.
+ * what was in it before. Of one of which nothing is shown yet, and all is parked, the walk by its rows does.
  */
+static void
+zone_rows_retry(Work *w, ZoneWork *work, ParkedZone *z, bool at_once)
+{
+	work->walk = work->walk && z->n > 0 && (work->was.n > 0 || !row_is_zone(&z->rows[0]));
+	for (int i = 0; i < z->n; i++)
+	{
+		const uint8 *key = (const uint8 *) VARDATA_ANY(z->rows[i].key);
+		size_t		len = VARSIZE_ANY_EXHDR(z->rows[i].key);
+
+		if (work->walk && len > 0)
+			work_absent(w, work, key, len);
+		else if (!work->walk && len > 0)
+			work_unit(w, work, key, len);
+		else if (!work->walk)
+			zone_retry(w, work, z, &z->rows[i], at_once);
+	}
+}
+
+/* What the rows say has been done; those that were refused have been parked anew. */
 static bool
-retry_at_once(const ZoneWork *z, const ParkedUnit *first)
+set_projected(ParkedSet *s, const bool *shown)
 {
-	return z->walk && (z->was.n > 0 || VARSIZE_ANY_EXHDR(first->key) > 0);
+	bool		any = false;
+
+	for (int i = 0; i < s->n; i++)
+	{
+		ParkedZone *z = &s->zones[i];
+
+		for (int k = 0; k < z->n; k++)
+			any |= z->rows[k].goes_on || unit_projected(z->ref.number, z->rows[k].key, z->rows[k].tries, z->rows[k].after);
+		if (shown[i])
+			shown_forget(&z->ref);
+	}
+	return any;
 }
 
-/* A unit that fails again is parked again by project_units(). */
+/* All of a set; a lock that is not free is an error that undoes it. */
 static void
-retry_parked(Work *w, ZoneWork *z, ParkedUnit *u)
+set_project(void *arg)
 {
-	size_t		len = VARSIZE_ANY_EXHDR(u->key);
-	const uint8 *key = (const uint8 *) VARDATA_ANY(u->key);
+	ParkedSet  *s = arg;
+	Store	   *store = store_open(true);
+	Work	   *work = work_begin(store, GetActiveSnapshot());
+	ZoneWork   *done = palloc0(sizeof(ZoneWork) * (size_t) s->n);
+	bool	   *shown = palloc0(sizeof(bool) * (size_t) s->n);
 
-	if (len)
-		work_unit(w, z, key, len);
+	for (int i = 0; i < s->n; i++)
+	{
+		work_zone(work, &done[i], &s->zones[i].ref);
+		done[i].late = true;
+		shown[i] = shown_any(GetActiveSnapshot(), &s->zones[i].ref);
+		zone_rows_retry(work, &done[i], &s->zones[i], s->number > 0);
+		work_zone_end(work, &done[i]);
+	}
+	work_end(work);
+	parked_turn.came_on |= set_projected(s, shown);
+	store_close(store);
+}
+
+/* It goes on waiting, for what is said now. */
+static void
+set_blocked(const ParkedSet *s)
+{
+	Oid			types[3] = {INT4ARRAYOID, INT4OID, TEXTOID};
+	Datum		values[3] = {set_numbers(s), Int32GetDatum(projection_zone), CStringGetTextDatum(PARKED_LOCKED)};
+
+	(void) parked_execute("WITH p AS (SELECT zone, key FROM dnsrepl.parked WHERE zone = ANY ($1) AND zone = $2 AND state <> 'refused'"
+						  "  AND error <> $3 FOR UPDATE SKIP LOCKED)"
+						  " UPDATE dnsrepl.parked q SET error = $3 FROM p WHERE q.zone = p.zone AND q.key = p.key", 3, types, values);
+}
+
+static void
+set_retry(ParkedSet *s)
+{
+	TimestampTz began = GetCurrentTimestamp();
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl parked set", ALLOCSET_DEFAULT_SIZES),
+				old = MemoryContextSwitchTo(context);
+	bool		came_on = parked_turn.came_on;
+
+	projection_zone = 0;
+	if (!projection_try(set_project, s))
+		blocked_forget(set_name(s));
 	else
-		retry_zone(w, z, u);
+	{
+		parked_turn.came_on = came_on;
+		blocked_note(set_name(s), began);
+		(void) blocked_still(set_name(s));
+		set_blocked(s);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	CommandCounterIncrement();
 }
 
-static void
-retry_units(Work *w, ZoneWork *z, ParkedUnit *units, int n)
+/* The next sets, or zones; false: there is none. */
+static bool
+turn_take(void)
 {
-	z->walk = retry_at_once(z, units);
+	int			n;
+	ParkedSet  *sets = sets_next(turn.queue, turn.after, &n);
+
+	if (n == 0)
+		return false;
+	sets_claim(sets, n);
 	for (int i = 0; i < n; i++)
-		if (!z->walk)
-			retry_parked(w, z, &units[i]);
-		else if (VARSIZE_ANY_EXHDR(units[i].key) > 0)
-			work_absent(w, z, (const uint8 *) VARDATA_ANY(units[i].key), VARSIZE_ANY_EXHDR(units[i].key));
+	{
+		if (!sets[i].claimed)
+			continue;
+		PushActiveSnapshot(GetLatestSnapshot());
+		if (set_read(&sets[i], Max(MAX_REFUSALS - projection_refusals, 0)))
+			set_retry(&sets[i]);
+		else
+			parked_turn.came_on = true; /* it has: others did it */
+		PopActiveSnapshot();
+	}
+	return true;
 }
 
+/* How many rows are left, and when the next that was refused is due. */
 static int64
 parked_count(void)
 {
 	OwnerScope	scope = owner_enter();
 	int64		n;
+	TimestampTz due;
 	bool		isnull;
 
 	SPI_connect();
-	SPI_execute("SELECT count(*) FROM dnsrepl.parked", false, 1);	/* with a new snapshot */
+	SPI_execute("SELECT count(*), min(" REFUSED_DUE ") FILTER (WHERE state = 'refused') FROM dnsrepl.parked p", false, 1);	/* with a new snapshot */
 	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	due = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	if (!isnull)
+		parked_turn.due = Min(parked_turn.due, due);
 	SPI_finish();
 	owner_leave(scope);
 	return n;
 }
 
-/* The parked units of one zone, as a whole first, else its row, and whether it is ours to project. */
-typedef struct ParkedZone
-{
-	ZoneRef		ref;
-	ParkedUnit *units;
-	int			n;
-	bool		patient;
-	bool		free;
-} ParkedZone;
-
-static int
-parked_order(const void *a, const void *b)
-{
-	return zone_order(&((const ParkedZone *) a)->ref, &((const ParkedZone *) b)->ref);
-}
-
-/* Units come sorted by the zone's number; zones go in zone_order, in which they are locked. */
-static ParkedZone *
-parked_zones(ParkedUnit *units, int n, int *nzones)
-{
-	ParkedZone *zones = palloc0(sizeof(ParkedZone) * (size_t) (n + 1));
-	ParkedZone *z = NULL;
-
-	*nzones = 0;
-	for (int i = 0; i < n; i++)
-	{
-		if (!z || units[i].zone != z->ref.number)
-		{
-			z = &zones[(*nzones)++];
-			z->ref = zone_by_number(units[i].zone);
-			z->units = &units[i];
-		}
-		z->n++;
-		z->patient |= units[i].patient;
-	}
-	qsort(zones, (size_t) *nzones, sizeof(ParkedZone), parked_order);
-	return zones;
-}
-
-/*
- * Stripes, then zone rows. Only for the first stripe, of any zone, this waits: while it holds another, it could be waiting
- * for an author who waits for that.
- */
-static void
-zones_claim(ParkedZone *zones, int n)
-{
-	int			first = (int) (random() % n);
-
-	for (int i = 0; i < n; i++)
-	{
-		ParkedZone *z = &zones[(first + i) % n];
-
-		z->free = stripe_exclude(stripe_of(&z->ref), i == 0 && z->patient ? STRIPE_WAIT : 0);
-	}
-	for (int i = 0; i < n; i++)
-		if (zones[i].free)
-			(void) zone_lock(&zones[i].ref, true);
-}
-
-static void
-retry_all(ParkedUnit *units, int n)
-{
-	int			nzones;
-	ParkedZone *zones;
-	Store	   *store;
-	Work	   *work;
-	ZoneWork   *done;
-
-	if (n == 0)
-		return;
-	zones = parked_zones(units, n, &nzones);
-	zones_claim(zones, nzones);
-	PushActiveSnapshot(GetLatestSnapshot());
-	store = store_open(true);
-	work = work_begin(store, GetActiveSnapshot());
-	done = palloc0(sizeof(ZoneWork) * (size_t) nzones);
-	for (int i = 0; i < nzones; i++)
-		if (zones[i].free)
-		{
-			work_zone(work, &done[i], &zones[i].ref);
-			done[i].late = true;
-			retry_units(work, &done[i], zones[i].units, zones[i].n);
-			work_zone_end(work, &done[i]);
-		}
-	work_end(work);
-	for (int i = 0; i < nzones; i++)
-		for (int k = 0; zones[i].free && k < zones[i].n; k++)
-			if (!zones[i].units[k].goes_on)
-				parked_delete(&zones[i].units[k]);
-	store_close(store);
-	PopActiveSnapshot();
-	CommandCounterIncrement();
-}
-
-/* project_parked() returns bigint: how many are parked still */
+/* project_parked() returns bigint: takes one turn; how many rows are left */
 Datum
 dnsrepl_project_parked(PG_FUNCTION_ARGS)
 {
-	int			n;
-	ParkedUnit *units;
 	int64		left;
 
 	tables_refresh();
 	policies_refresh();
 	/* before the look: what is parked after it raises it again */
 	pg_atomic_write_u32(&clock_slot()->parked, 0);
-	units = parked_read(&n);
-	retry_all(units, n);
+	parked_turn = (ParkedTurn) {.due = DT_NOEND};
+	projection_refusals = 0;
+	for (int i = 0; i < 2 && !parked_turn.round_over && !turn_take(); i++)
+	{
+		parked_turn.round_over = turn.queue;
+		turn.queue = !turn.queue;
+		turn.after = 0;
+	}
 	lives_close();				/* here only because the manager calls this first of all; last, as its locks are last */
 	left = parked_count();
 	if (left)

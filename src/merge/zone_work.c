@@ -9,6 +9,7 @@
 
 #include "access/xact.h"
 #include "common/hashfn.h"
+#include "storage/proc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -636,10 +637,30 @@ work_zone_end(Work *w, ZoneWork *z)
 	MemoryContextSwitchTo(old);
 }
 
+/* It does not wait for tables either. */
+static void
+rectify(Work *w)
+{
+	int			timeout = LockTimeout;
+
+	PG_TRY();
+	{
+		LockTimeout = PROJECTION_WAIT;
+		rectify_gives_way = true;
+		rectify_end(w->rectify, w->store);
+	}
+	PG_FINALLY();
+	{
+		LockTimeout = timeout;
+		rectify_gives_way = false;
+	}
+	PG_END_TRY();
+}
+
 void
 work_end(Work *w)
 {
 	work_flush(w);
-	rectify_end(w->rectify, w->store);
+	rectify(w);
 	MemoryContextDelete(w->batch);
 }

@@ -232,10 +232,9 @@ BEGIN
         PERFORM dnsrepl.setup_triggers(t.rel);
     END LOOP;
     -- Nobody has edited: the new tables follow the store, not the store the tables.
-    INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error)
-        SELECT DISTINCT v.zone, v.key, now(), 0, 'the table was made anew' FROM dnsrepl.stored_version v
-         WHERE dnsrepl.unit_table(v.key) IN (SELECT b.no FROM dnsrepl.tab b WHERE b.name = ANY (made))
-        ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET tries = p.tries + 1;
+    PERFORM dnsrepl.queue_units(array_agg(u.zone), array_agg(u.key), 'the table was made anew')
+       FROM (SELECT DISTINCT v.zone, v.key FROM dnsrepl.stored_version v
+              WHERE dnsrepl.unit_table(v.key) IN (SELECT b.no FROM dnsrepl.tab b WHERE b.name = ANY (made))) u;
     PERFORM dnsrepl.policy_changed();  -- wakes whoever projects
     RETURN made;
 END $$;

@@ -33,6 +33,7 @@
 
 #define PARKED_RETRY_FIRST	1000	/* ms */
 #define PARKED_RETRY_MOST	60000
+#define PARKED_TURNS		20		/* without a look at the links */
 #define PARKED_PAUSE_FIRST	20		/* ms between two attempts at the least, */
 #define PARKED_PAUSE_MOST	2000	/* more while they are of no use */
 #define LIFE_STEPS_AT_ONCE	100
@@ -228,6 +229,7 @@ static Duty duty_parked;
 static Duty duty_life;
 static Backoff parked_pause;	/* woken for every stripe that becomes free: not more often than this */
 static int64 parked_left = -1;	/* by the last attempt; -1: there was none */
+static TimestampTz parked_due = DT_NOEND;	/* when something of it is to be tried again */
 
 static void
 links_look(MemoryContext work)
@@ -251,12 +253,20 @@ static void
 parked_look(MemoryContext work)
 {
 	int64		before = parked_left;
-	int64		left;
+	int64		left = 1;
+	bool		came_on = false;
 
 	parked_left = -1;			/* not known, if this fails */
-	parked_came_on = false;
-	left = parked_project();
-	if (left == 0 || left != before || parked_came_on)
+	parked_due = DT_NOEND;
+	parked_turn.round_over = false;
+	for (int i = 0; i < PARKED_TURNS && left > 0 && !parked_turn.round_over; i++)
+	{
+		left = parked_project();
+		came_on |= parked_turn.came_on;
+		parked_due = Min(parked_due, parked_turn.due);
+		CHECK_FOR_INTERRUPTS();
+	}
+	if (left == 0 || left != before || came_on)
 		backoff_init(&parked_pause, PARKED_PAUSE_FIRST, PARKED_PAUSE_MOST);
 	parked_left = left;
 	if (left > 0)
@@ -352,6 +362,8 @@ manager_look(MemoryContext work)
 			due = Min(due, parked_pause.due);
 		if (duty_parked.backoff.delay)
 			due = Min(due, duty_parked.backoff.due);
+		if (parked_left != 0)
+			due = Min(due, Max(parked_due, parked_pause.due));
 	}
 	return due;
 }

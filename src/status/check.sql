@@ -30,8 +30,7 @@ BEGIN
     IF repair IS NOT NULL AND d.key = '' THEN
       PERFORM dnsrepl.renew_sums(d.zone_no);
     ELSIF repair = 'tables' THEN
-      INSERT INTO dnsrepl.parked AS p (zone, key, since, tries, error) VALUES (d.zone_no, d.key, now(), 0, 'the tables are made to follow the store')
-        ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET tries = p.tries + 1;
+      PERFORM dnsrepl.queue_units(ARRAY[d.zone_no], ARRAY[d.key], 'the tables are made to follow the store');
     ELSIF repair = 'store' THEN
       PERFORM dnsrepl.note_unit(d.zone_no, d.key);
     END IF;

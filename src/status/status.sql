@@ -102,10 +102,12 @@ COMMENT ON FUNCTION dnsrepl.join_preview(text) IS 'what dnsrepl.join(on_join) wo
 
 CREATE VIEW dnsrepl.problem AS
   SELECT coalesce(t.name, 'all tables') AS tab, z.name AS zone,
-         CASE WHEN length(p.key) > 0 THEN dnsrepl.key_columns(p.key) END AS key,
+         -- a zone waits as a whole; and what it waits for may be a lock on the table without which no key can be told
+         CASE WHEN length(p.key) > 0 AND p.state <> 'waiting' THEN dnsrepl.key_columns(p.key) END AS key,
          p.error, p.since, p.tries,
-         CASE WHEN length(p.key) > 0 THEN 'what came from other nodes is kept and tried again; remove what stands in its way'
-              ELSE 'what came from other nodes is projected when the local transaction has ended' END AS advice
+         CASE p.state WHEN 'waiting' THEN 'what came from other nodes is kept, and shown as one when nothing is in its way: end the local transaction that is'
+                      WHEN 'queued' THEN 'it is looked at anew by itself, when no local transaction is in the way'
+                      ELSE 'what came from other nodes is kept and tried again; remove what stands in its way' END AS advice
     FROM dnsrepl.parked p
     JOIN dnsrepl.zone z ON z.no = p.zone
     LEFT JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(p.key)

@@ -441,6 +441,14 @@ stamp_leave(NodeSlot *slot, bool committed)
 	my_stamp = 0;
 }
 
+void
+clock_undraw(void)
+{
+	origin_made = 0;
+	if (my_slot && my_stamp)
+		stamp_leave(my_slot, false);
+}
+
 /* First the stamp leaves, then the commit is counted, then the workers are woken: see wait_for_peers(). */
 static void
 clock_xact_callback(XactEvent event, void *arg)

@@ -153,6 +153,9 @@ extern void clock_store_changed(void);
 /* This transaction has drawn its life's origin: when it commits, the number is known to all. */
 extern void clock_origin_made(int32 origin);
 
+/* What this transaction has drawn, and made, has been rolled back, and it goes on: see own_dot_forget(). */
+extern void clock_undraw(void);
+
 /* This transaction changes the links: at its commit the manager is woken. */
 extern void clock_links_changed(void);
 

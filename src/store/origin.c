@@ -568,6 +568,12 @@ origin_current(void)
 	return slot->origin ? slot->origin : origin_make(slot);
 }
 
+void
+origin_forget(void)
+{
+	made_here = 0;
+}
+
 bool
 origin_made_here(void)
 {

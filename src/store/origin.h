@@ -33,6 +33,9 @@ extern void origin_make_wanted(void);
 /* Has this transaction made it? */
 extern bool origin_made_here(void);
 
+/* It has been rolled back. */
+extern void origin_forget(void);
+
 /* Writes what this node's lives that are over have left, so that it need not be read from their versions each time. */
 extern void lives_close(void);
 

@@ -39,6 +39,16 @@ own_dot_drawn(void)
 	return my_dot.stamp != 0;
 }
 
+void
+own_dot_forget(void)
+{
+	if (!my_dot.stamp)
+		return;
+	my_dot = (Dot) {0, 0};
+	clock_undraw();
+	origin_forget();
+}
+
 /* Own stamps beyond `low` that the new version hides: after a crash the vector is read from what is there. */
 static void
 over_add(Version *new, const Version *old)

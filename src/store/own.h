@@ -12,6 +12,9 @@ extern Dot	own_dot(void);
 /* Has it been drawn? */
 extern bool own_dot_drawn(void);
 
+/* All that was written with it has been rolled back: the next call of own_dot() draws another. */
+extern void own_dot_forget(void);
+
 /*
  * Writes a version of this life in place of those of `set` for which `over` is true (NULL: of all that are seen).
  * It counts as seen. Returns it; the image is the caller's.

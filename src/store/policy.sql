@@ -87,10 +87,8 @@ CREATE FUNCTION dnsrepl.park_zones(above @extschema@.dnsname, reason text) RETUR
   SELECT dnsrepl.policy_hold();
   DELETE FROM dnsrepl.policy_change c WHERE c.no <= (SELECT max(l.no) FROM dnsrepl.policy_change l) - 1000;
   INSERT INTO dnsrepl.policy_change (no, above) SELECT coalesce(max(c.no), 0) + 1, $1 FROM dnsrepl.policy_change c;
-  INSERT INTO dnsrepl.parked AS q (zone, key, since, tries, error)
-    SELECT z.no, '', now(), 0, reason FROM dnsrepl.zone z
-     WHERE above IS NULL OR z.name OPERATOR(@extschema@.<<=) above
-    ON CONFLICT (zone, key) DO UPDATE SET after = NULL, until = NULL, tries = q.tries + 1
+  SELECT dnsrepl.queue_units(array_agg(z.no), array_agg(''::bytea), reason) FROM dnsrepl.zone z
+   WHERE above IS NULL OR z.name OPERATOR(@extschema@.<<=) above
 $$;
 COMMENT ON FUNCTION dnsrepl.park_zones(@extschema@.dnsname, text) IS 'what policies choose may have changed in all zones at and below a name (null: all): they are projected again, in bounded steps, by the manager, and told to those who go by changes_since()';
 

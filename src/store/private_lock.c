@@ -85,6 +85,40 @@ private_lock(LockClass cls, uint32 object, LOCKMODE mode, bool nowait)
 	return result != LOCKACQUIRE_NOT_AVAIL;
 }
 
+static HeldLock *
+held_find(LockClass cls, uint32 object, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) cls, object, (uint16) cls);
+	for (int i = 0; i < nheld && held_by == MY_LXID; i++)
+		if (held[i].mode == mode && memcmp(&held[i].tag, &tag, sizeof(LOCKTAG)) == 0)
+			return &held[i];
+	return NULL;
+}
+
+bool
+private_lock_held(LockClass cls, uint32 object, LOCKMODE mode)
+{
+	return held_find(cls, object, mode) != NULL;
+}
+
+void
+private_unlock(LockClass cls, uint32 object, LOCKMODE mode)
+{
+	HeldLock   *h = held_find(cls, object, mode);
+	ResourceOwner old = CurrentResourceOwner;
+	LOCKTAG		tag;
+
+	if (!h)
+		return;
+	tag = h->tag;
+	*h = held[--nheld];
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	LockRelease(&tag, mode, false);
+	CurrentResourceOwner = old;
+}
+
 typedef struct Wait
 {
 	int			ms;

@@ -1,6 +1,6 @@
 /*
- * private_lock.h: locks of this extension in the server's lock manager, as advisory locks of the database. All are held
- * until the top transaction ends, or is prepared: then it has written nothing that is replicated.
+ * private_lock.h: locks of this extension in the server's lock manager, as advisory locks of the database. They are held
+ * until the top transaction ends, unless it gives one back, or is prepared: then it has written nothing that is replicated.
  */
 #ifndef DNSREPL_PRIVATE_LOCK_H
 #define DNSREPL_PRIVATE_LOCK_H
@@ -22,6 +22,12 @@ typedef enum LockClass
 
 /* Waits as long as it takes; or with nowait is false if it is not to be had now. */
 extern bool private_lock(LockClass cls, uint32 object, LOCKMODE mode, bool nowait);
+
+/* Does this transaction hold it? */
+extern bool private_lock_held(LockClass cls, uint32 object, LOCKMODE mode);
+
+/* Gives it back before the transaction ends. */
+extern void private_unlock(LockClass cls, uint32 object, LOCKMODE mode);
 
 /* Runs fn, which waits for locks, in a subtransaction: false if they were not to be had within so many milliseconds. */
 extern bool wait_within(int ms, void (*fn) (void *arg), void *arg);

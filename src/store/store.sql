@@ -133,16 +133,42 @@ COMMENT ON TABLE dnsrepl.tab IS 'the replicated tables: how a row tells its zone
 CREATE TABLE dnsrepl.parked (
   zone  int4 NOT NULL,
   key   bytea NOT NULL,
-  since timestamptz NOT NULL,
+  state text NOT NULL CHECK (state IN ('waiting', 'queued', 'refused')),
+  together int4 CHECK ((together IS NULL) = (state <> 'waiting')),
+  since timestamptz NOT NULL DEFAULT now(),
+  tried timestamptz NOT NULL DEFAULT now(),
   tries int4 NOT NULL,
   error text NOT NULL,
   after bytea,
-  until bytea,
   PRIMARY KEY (zone, key)
 );
-COMMENT ON COLUMN dnsrepl.parked.after IS 'a zone as a whole: how far it has been looked at';
-COMMENT ON COLUMN dnsrepl.parked.until IS 'a zone that was parked again when it had been looked at so far: from its end it goes on at its beginning, until here';
-COMMENT ON TABLE dnsrepl.parked IS 'units whose versions are in the store and not yet in the serving tables; dnsrepl.problem shows them';
+CREATE INDEX parked_together ON dnsrepl.parked (together) WHERE state = 'waiting';
+COMMENT ON TABLE dnsrepl.parked IS 'units whose versions are in the store and not yet in the serving tables; dnsrepl.problem shows them. Written by src/store/parked.c and dnsrepl.queue_units()';
+COMMENT ON COLUMN dnsrepl.parked.key IS 'of the unit; empty: all units of the zone';
+COMMENT ON COLUMN dnsrepl.parked.state IS 'waiting: for a local transaction, the zone with all that comes for it. queued: to be looked at anew. refused: by a constraint or a trigger of the table';
+COMMENT ON COLUMN dnsrepl.parked.together IS 'waiting: zones with the same number are projected as one, as a transaction was in both';
+COMMENT ON COLUMN dnsrepl.parked.tried IS 'when it was parked, or refused, last';
+COMMENT ON COLUMN dnsrepl.parked.after IS 'queued, a zone as a whole: how far it has been looked at';
+
+CREATE FUNCTION dnsrepl.queue_units(zones int[], keys bytea[], reason text) RETURNS void
+  LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO dnsrepl.parked AS p (zone, key, state, tries, error)
+    SELECT u.zone, u.key, 'queued', 0, reason FROM unnest(zones, keys) u (zone, key)
+    ON CONFLICT (zone, key) DO UPDATE SET tries = p.tries + 1, after = NULL,
+       state = CASE p.state WHEN 'waiting' THEN 'waiting' ELSE 'queued' END, error = CASE p.state WHEN 'waiting' THEN p.error ELSE excluded.error END
+$$;
+COMMENT ON FUNCTION dnsrepl.queue_units(int[], bytea[], text) IS 'has units (an empty key: a zone) projected anew by the manager; who calls it wakes that by dnsrepl.policy_changed()';
+
+CREATE TABLE dnsrepl.shown (
+  zone   int4 NOT NULL,
+  key    bytea NOT NULL,
+  origin int4 NOT NULL,
+  stamp  int8 NOT NULL,
+  image  bytea NOT NULL,
+  PRIMARY KEY (zone, key, origin, stamp)
+);
+ALTER TABLE dnsrepl.shown ALTER key SET STORAGE PLAIN;
+COMMENT ON TABLE dnsrepl.shown IS 'versions that authors here may have before their eyes, though versions that wait have replaced them in the store; of this node alone';
 
 CREATE TABLE dnsrepl.check_problem (
   zone    int4 NOT NULL,

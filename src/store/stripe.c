@@ -26,6 +26,18 @@ stripe_share(const ZoneRef *z)
 }
 
 bool
+stripe_excluded(uint32 stripe)
+{
+	return private_lock_held(LOCK_STRIPE, stripe, ExclusiveLock);
+}
+
+void
+stripe_release(uint32 stripe)
+{
+	private_unlock(LOCK_STRIPE, stripe, ExclusiveLock);
+}
+
+bool
 stripe_exclude(uint32 stripe, int wait_ms)
 {
 	return private_lock_within(LOCK_STRIPE, stripe, ExclusiveLock, wait_ms);

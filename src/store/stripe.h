@@ -18,4 +18,10 @@ extern void stripe_share(const ZoneRef *zone);
 /* For projection: false if it is not to be had within the time (ms). Runs a subtransaction if it has to wait. */
 extern bool stripe_exclude(uint32 stripe, int wait_ms);
 
+/* Does this transaction hold it so? */
+extern bool stripe_excluded(uint32 stripe);
+
+/* Before the transaction has done anything by it. */
+extern void stripe_release(uint32 stripe);
+
 #endif

@@ -63,3 +63,9 @@ error_is_lock(int code)
 {
 	return code == ERRCODE_LOCK_NOT_AVAILABLE || code == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
+
+bool
+error_is_concurrency(int code)
+{
+	return error_is_lock(code) || code == ERRCODE_T_R_SERIALIZATION_FAILURE;
+}

@@ -25,4 +25,7 @@ extern bool error_is_ours(int sqlerrcode);
 /* Is it one by which somebody else's lock is told? */
 extern bool error_is_lock(int sqlerrcode);
 
+/* The same, or by which somebody else's change is: what it undid goes when he has ended. */
+extern bool error_is_concurrency(int sqlerrcode);
+
 #endif

@@ -38,6 +38,7 @@
 #include "store/progress.h"
 #include "store/rejection.h"
 #include "store/schema.h"
+#include "store/shown.h"
 #include "store/soa.h"
 #include "store/table_code.h"
 #include "write/capture.h"
@@ -211,11 +212,24 @@ deletion_flags(const GroupUnit *u, const RowSet *rows, RowSet *kept)
 	return kept->n > 0 ? IMAGE_GONE : 0;
 }
 
-/* What the resolver in force wants to know of an edit: it supersedes what was seen. */
+/* Do the tables show versions of the zone that are not in the store any more, as what has replaced them waits? */
+static bool
+zone_shows_more(Capture *c)
+{
+	ZoneTouch  *z = c->zone;
+
+	if (!z->shown_known)
+		z->shown = !z->ref.made && shown_any(GetActiveSnapshot(), &z->ref);
+	z->shown_known = true;
+	return z->shown;
+}
+
+/* What the resolver in force wants to know of an edit: it supersedes what was seen, whatever has become of that in the store. */
 static void
 unit_carry(Capture *c, TableDesc *t, const GroupUnit *u, ImageParts *p)
 {
-	VersionSet	seen = {.v = palloc(sizeof(Version) * (size_t) (u->set.n + 1))};
+	VersionSet	seen = {.v = palloc(sizeof(Version) * (size_t) (u->set.n + MAX_SHOWN + 1))},
+				more = {.v = seen.v + u->set.n};
 	ResolveUnit r = {.zone = &c->zone->ref, .table = t, .key = u->key, .key_len = u->key_len, .set = &seen};
 
 	if (!policy_for(r.zone, t, r.key, r.key_len))
@@ -223,6 +237,11 @@ unit_carry(Capture *c, TableDesc *t, const GroupUnit *u, ImageParts *p)
 	for (int i = 0; i < u->set.n; i++)
 		if (u->set.v[i].seen && version_lives(&c->zone->live, u->key, u->key_len, &u->set.v[i]))
 			seen.v[seen.n++] = u->set.v[i];
+	if (zone_shows_more(c))
+		shown_add(GetActiveSnapshot(), &c->zone->ref, u->key, u->key_len, &more);
+	for (int i = 0; i < more.n; i++)
+		if (version_lives(&c->zone->live, u->key, u->key_len, &more.v[i]))
+			seen.v[seen.n++] = more.v[i];
 	resolve_carry(&r, own_dot(), p);
 }
 
@@ -284,6 +303,8 @@ unit_write(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows)
 			left.v[left.n++] = u->set.v[i];
 	left.v[left.n++] = own_write(c->store, c->zone->ref.number, u->key, u->key_len, &u->set, NULL,
 								 (uint8 *) image.data, (size_t) image.len);
+	if (zone_shows_more(c))
+		shown_drop(&c->zone->ref, u->key, u->key_len);
 	u->set = left;
 	u->served = now;
 	u->served.rank = left.v[left.n - 1].dot;

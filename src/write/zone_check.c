@@ -231,7 +231,7 @@ dname_look_again(const uint8 *name, size_t len, void *arg)
 	record_key(&key, name, len, TYPE_DNAME);
 	group_walk(c->store, c->before, c->zone->ref.number, (uint8 *) key.data,
 			   group_prefix((uint8 *) key.data, (size_t) key.len) - 1, NULL, 0, hidden_unsee, arg);
-	unit_park(&c->zone->ref, (uint8 *) key.data, (size_t) key.len, "what is at or below a DNAME record has been edited");
+	unit_queue(&c->zone->ref, (uint8 *) key.data, (size_t) key.len, "what is at or below a DNAME record has been edited");
 }
 
 void

@@ -67,7 +67,7 @@ soas_write(const ZoneTouch *z, TableDesc *t, const StringInfoData *key, const Ro
 		if (soa_row_serial(t, &rows->rows[i], &is) && is != serial)
 			written &= soa_write(t, &rows->rows[i], serial);
 	if (!written)
-		unit_park(&z->ref, (uint8 *) key->data, (size_t) key->len, "a local transaction is editing the zone's SOA record");
+		unit_queue(&z->ref, (uint8 *) key->data, (size_t) key->len, "a local transaction is editing the zone's SOA record");
 }
 
 /* Has this transaction raised it already, in an earlier lot? */

@@ -21,6 +21,8 @@ typedef struct ZoneTouch
 	bool		has_metadata;
 	bool		serial_known;	/* whether its serial is kept here: */
 	bool		serial_kept;
+	bool		shown_known;	/* whether dnsrepl.shown has anything of it: */
+	bool		shown;
 } ZoneTouch;
 
 typedef struct ZoneId

@@ -26,6 +26,8 @@
 
 #define LOT			AT_ONCE(5000, 3)	/* names that were touched, looked at together */
 
+bool		rectify_gives_way = false;
+
 struct Rectify
 {
 	MemoryContext context,

@@ -37,6 +37,9 @@ extern bool rectify_unsigned(const ZoneRef *zone);
 /* Its keys or metadata were. */
 extern void rectify_zone(Rectify *r, const ZoneRef *zone);
 
+/* What a lock on a table keeps is an error, for a projection, which is undone as a whole then. */
+extern bool rectify_gives_way;
+
 /*
  * Does it, when store and tables have been written; the caller holds the zones' rows. A row that somebody else has locked is
  * left to a later time: its unit is parked.

@@ -30,6 +30,7 @@
 #include "store/progress.h"
 #include "store/subxact.h"
 #include "store/writer.h"
+#include "zone/rectify.h"
 #include "zone/rectify_lot.h"
 
 #define MAX_ORDERNAME 255		/* characters, in PowerDNS's schema */
@@ -508,13 +509,16 @@ name_without(RectifyLot *l, const ZoneName *x)
 /* ---------- writing ---------- */
 
 static void
-row_park(const RectifyLot *l, const Change *c, const char *why)
+row_park(const RectifyLot *l, const Change *c, const char *refused)
 {
 	StringInfoData key;
 
 	initStringInfo(&key);
 	record_key(&key, c->name->name, c->name->len, c->row ? c->row->type : 0);
-	unit_park(l->zone->ref, (uint8 *) key.data, (size_t) key.len, why);
+	if (refused)
+		unit_refuse(l->zone->ref, (uint8 *) key.data, (size_t) key.len, refused, true);
+	else
+		unit_queue(l->zone->ref, (uint8 *) key.data, (size_t) key.len, BUSY);
 }
 
 /*
@@ -608,7 +612,7 @@ lot_try(RectifyLot *l)
 
 	if (!error)
 		return NULL;
-	if (error_is_ours(error->sqlerrcode))
+	if (error_is_ours(error->sqlerrcode) || (rectify_gives_way && error_is_concurrency(error->sqlerrcode)))
 		ReThrowError(error);
 	for (int i = l->from; i < l->to; i++)
 		l->changes[i].done = false;
@@ -634,7 +638,7 @@ changes_do(RectifyLot *l, int from, int to)
 	}
 	for (int i = from; i < to; i++)
 		if (progress(), !l->changes[i].done)
-			row_park(l, &l->changes[i], why ? why : BUSY);
+			row_park(l, &l->changes[i], why);
 }
 
 /* Under a snapshot of its own: the lot before has written. */

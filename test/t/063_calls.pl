@@ -173,7 +173,7 @@ for ("UPDATE dnsrepl.server_unmanaged SET types = '{NULL,A}'", "UPDATE dnsrepl.s
     $node->sql("SELECT dnsrepl.pause('x')");
     ok($node->poll("SELECT state FROM dnsrepl.status", 'paused'), 'paused again');
 }
-$node->sql("UPDATE dnsrepl.server SET zones = '{*}'; INSERT INTO dnsrepl.parked VALUES (12345, '\\x0002', now(), 0, 'of no zone')");
+$node->sql("UPDATE dnsrepl.server SET zones = '{*}'; INSERT INTO dnsrepl.parked (zone, key, state, tries, error) VALUES (12345, '\\x0002', 'refused', 0, 'of no zone')");
 is($node->sql('SELECT dnsrepl.project_parked()'), 1, 'a parked row of no zone is left alone');
 $node->sql('DELETE FROM dnsrepl.parked');
 
