@@ -7,7 +7,8 @@
  * dnsrepl.vector_log, what this node held when. Stamps say nothing of age: clocks are wrong.
  *
  * A DNS server counts like a member, by what it has been told: what has gone from the store is somebody else's for whoever compares it
- * with what the server has (ship/compare_server.c). One that has not been told anything for dnsrepl.evict_after is not waited for.
+ * with what the server has (ship/compare_server.c). One that has not been told anything for dnsrepl.evict_after is not waited for:
+ * as for members, time in which this node was down does not count.
  *
  * A version of an incarnation of its zone that lives no more is dead, and goes in the same way once the zone's own unit is
  * stable: then nobody can bring that incarnation back.
@@ -85,7 +86,7 @@ collect_vector(bool long_ago, bool members)
 						 " AND (p.node IS NOT NULL OR (SELECT count(*) FROM dnsrepl.roll) <= " CppAsString2(MAX_MEMBERS) ")", false);
 	if (v && members)
 		v = vectors_meet(v, "SELECT t.vector FROM dnsrepl.server s LEFT JOIN dnsrepl.server_state t ON t.server = s.name"
-						 " WHERE $1 >= 0 AND (coalesce(t.written, s.added) > now() - current_setting('dnsrepl.evict_after')::interval"
+						 " WHERE $1 >= 0 AND (dnsrepl.up_for(coalesce(t.written, s.added)) < current_setting('dnsrepl.evict_after')::interval"
 						 " OR current_setting('dnsrepl.evict_after')::interval = '0')", false);
 	if (v)
 	{

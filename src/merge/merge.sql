@@ -109,7 +109,7 @@ CREATE FUNCTION dnsrepl.zones_enter() RETURNS void
 $$;
 COMMENT ON FUNCTION dnsrepl.zones_enter() IS 'enters zones that are in domains and not known to the extension';
 
-CREATE FUNCTION dnsrepl.keep_books() RETURNS void
+CREATE FUNCTION dnsrepl.keep_books(up_since timestamptz DEFAULT now()) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   retention interval := current_setting('dnsrepl.tombstone_retention')::interval;
@@ -117,6 +117,13 @@ DECLARE
   gone record;
 BEGIN
   PERFORM dnsrepl.zones_enter();
+  DELETE FROM dnsrepl.uptime WHERE until > now();	-- the clock was ahead
+  INSERT INTO dnsrepl.uptime VALUES (least(up_since, now()), now()) ON CONFLICT (since) DO UPDATE SET until = excluded.until;
+  -- not more than is asked for; a node that forgets some evicts later
+  DELETE FROM dnsrepl.uptime u USING
+    (SELECT since, row_number() OVER (ORDER BY since DESC) AS n,
+            sum(until - since) OVER (ORDER BY since DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS later FROM dnsrepl.uptime) o
+   WHERE u.since = o.since AND (o.n > 1000 OR o.later > greatest(patience, interval '1 day'));
   DELETE FROM dnsrepl.peer_vector p WHERE NOT EXISTS (SELECT FROM dnsrepl.roll r WHERE r.node = p.node);
   -- a session that has been silent for so long has ended; a stranger tells it all again with each session
   DELETE FROM dnsrepl.stranger WHERE at < now() - interval '7 days';
@@ -131,13 +138,13 @@ BEGIN
   FOR gone IN UPDATE dnsrepl.roll r SET evicted = true
                WHERE NOT r.evicted AND r.node <> (SELECT n.id FROM dnsrepl.node n)
                  AND CASE WHEN EXISTS (SELECT FROM dnsrepl.peer_vector p WHERE p.node = r.node)
-                          THEN patience > interval '0' AND (SELECT p.contact FROM dnsrepl.peer_vector p WHERE p.node = r.node) < now() - patience
-                          ELSE r.since < now() - CASE WHEN patience > interval '0' THEN least(patience, interval '1 day') ELSE interval '1 day' END END
+                          THEN patience > interval '0' AND dnsrepl.up_for((SELECT p.contact FROM dnsrepl.peer_vector p WHERE p.node = r.node)) > patience
+                          ELSE dnsrepl.up_for(r.since) > CASE WHEN patience > interval '0' THEN least(patience, interval '1 day') ELSE interval '1 day' END END
               RETURNING r.name LOOP
     RAISE LOG 'dnsrepl: member "%" has not been heard of for too long: evicted', gone.name;
   END LOOP;
 END $$;
-COMMENT ON FUNCTION dnsrepl.keep_books() IS 'notes what is held, for the age of deletions; evicts members that have been away for too long';
+COMMENT ON FUNCTION dnsrepl.keep_books(timestamptz) IS 'notes what is held, for the age of deletions, and since when this node is up; evicts members that have been away for too long';
 
 -- Who this is (identity.c).
 CREATE FUNCTION dnsrepl.become_other() RETURNS void

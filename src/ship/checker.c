@@ -1,7 +1,7 @@
 /*
  * checker.c: see checker.h.
  *
- * In rounds: books are kept (dnsrepl.keep_books()), then all zones are looked at, some thousand units at a time
+ * In rounds: books are kept (dnsrepl.keep_books(), which is told since when this node is up), then all zones are looked at, some thousand units at a time
  * (dnsrepl.check_zones()), each in a transaction of its own. Between two of them it rests, so that it takes a small part of
  * one processor at most, and sees to it that the store is vacuumed (store_vacuum.c); a round begins dnsrepl.check_interval
  * after the last one did, or when that is done, if it took longer. What may be collected is found out at the start of a round; if since one that was completed nothing has been added to
@@ -35,6 +35,7 @@
 #define LOOK			5000	/* ms: so often the store is looked at while this rests */
 #define RETRY_FIRST		1000	/* ms, after an error */
 #define RETRY_MOST		60000
+#define UP_GAP			600		/* s: after a longer one between two looks this node was not up, but its machine asleep, or its clock was set */
 
 typedef struct Checker
 {
@@ -49,6 +50,20 @@ typedef struct Checker
 	Backoff		backoff;
 	char		complaint[LINK_ERROR_SIZE];
 } Checker;
+
+/* Since when this node is up without a gap, and when it was last seen to be. */
+static TimestampTz up_since,
+			up_seen;
+
+static void
+up_look(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now < up_seen || now > TimestampTzPlusMilliseconds(up_seen, UP_GAP * 1000L))
+		up_since = now;
+	up_seen = now;
+}
 
 /* Is this database a node? */
 static bool
@@ -98,8 +113,13 @@ round_begin(Checker *c)
 	may = checker_may();
 	if (may)
 	{
+		Oid			types[1] = {TIMESTAMPTZOID};
+		Datum		values[1];
+
+		up_look();
+		values[0] = TimestampTzGetDatum(up_since);
 		SPI_connect();
-		SPI_execute("SELECT dnsrepl.keep_books()", false, 0);
+		SPI_execute_with_args("SELECT dnsrepl.keep_books($1)", 1, types, values, NULL, false, 0);
 		c->stable = checker_bytea("SELECT dnsrepl.stable()", c->round);
 		SPI_finish();
 	}
@@ -130,6 +150,7 @@ rest(TimestampTz until)
 
 	while ((now = GetCurrentTimestamp()) < until)
 	{
+		up_look();
 		store_vacuum();
 		(void) worker_wait(0, PGINVALID_SOCKET, Min(until, TimestampTzPlusMilliseconds(now, LOOK)));
 	}

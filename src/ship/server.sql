@@ -43,7 +43,7 @@ COMMENT ON TABLE dnsrepl.server_state IS 'what each DNS server has been told, an
 COMMENT ON COLUMN dnsrepl.server_state.vector IS 'of what it is told: as for nodes';
 COMMENT ON COLUMN dnsrepl.server_state.life IS 'by which life of this node: another one compares once what the server has';
 COMMENT ON COLUMN dnsrepl.server_state.resyncs IS 'as dnsrepl.server had it';
-COMMENT ON COLUMN dnsrepl.server_state.written IS 'when the vector was written: deletions that it lacks are kept in the store until dnsrepl.evict_after has passed since';
+COMMENT ON COLUMN dnsrepl.server_state.written IS 'when the vector was written: deletions that it lacks are kept in the store until this node has been up for dnsrepl.evict_after since';
 
 -- Backing off is by row: what a server does not take waits by itself, everything else goes on.
 CREATE TABLE dnsrepl.server_work (
@@ -225,7 +225,7 @@ COMMENT ON FUNCTION dnsrepl.server_waiting(text) IS 'for the worker: the zones o
 CREATE FUNCTION dnsrepl.server_lacks(zone_no int) RETURNS boolean
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT EXISTS (SELECT FROM dnsrepl.server_work w JOIN dnsrepl.zone z ON z.name OPERATOR(@extschema@.=) w.zone
-		WHERE z.no = zone_no AND (w.since > now() - current_setting('dnsrepl.evict_after')::interval OR current_setting('dnsrepl.evict_after')::interval = '0'))
+		WHERE z.no = zone_no AND (dnsrepl.up_for(w.since) < current_setting('dnsrepl.evict_after')::interval OR current_setting('dnsrepl.evict_after')::interval = '0'))
 $$;
 COMMENT ON FUNCTION dnsrepl.server_lacks(int) IS 'is there a DNS server that has yet to be told of something in a zone, so that its deletions are kept?';
 

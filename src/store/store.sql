@@ -62,6 +62,18 @@ CREATE TABLE dnsrepl.peer_vector (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE dnsrepl.peer_vector IS 'what each other node was seen to hold last: only what this node holds too';
 
+CREATE TABLE dnsrepl.uptime (
+  since timestamptz PRIMARY KEY,
+  until timestamptz NOT NULL
+);
+COMMENT ON TABLE dnsrepl.uptime IS 'when this node was up, and could have heard others: by this, and not by the calendar, dnsrepl.evict_after is measured';
+
+CREATE FUNCTION dnsrepl.up_for(since timestamptz) RETURNS interval
+  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(sum(u.until - greatest(u.since, up_for.since)), interval '0') FROM dnsrepl.uptime u WHERE u.until > up_for.since
+$$;
+COMMENT ON FUNCTION dnsrepl.up_for(timestamptz) IS 'for how long this node has been up since then: what did not happen while it was down cannot be held against others';
+
 CREATE TABLE dnsrepl.zone (
   no   int4 PRIMARY KEY,
   name @extschema@.dnsname UNIQUE,

@@ -37,7 +37,7 @@ is(errors($guest->hello(known => [ [ sprintf('%032x', 1), $guest->{life}, 'membe
 is($node->sql("SELECT string_agg(name, ',') FROM dnsrepl.peer_vector WHERE name LIKE 'member%'"), 'member 1', 'if they are not much larger than this node\'s own');
 cmp_ok($node->sql("SELECT pg_total_relation_size('dnsrepl.peer_vector')"), '<', 1_000_000, 'so little is kept');
 $node->sql("INSERT INTO dnsrepl.peer_vector (node, name, life, vector, contact) SELECT gen_random_uuid(), 'gone', gen_random_uuid(), '\\x00', now() FROM generate_series(1, 10)");
-$node->sql("UPDATE dnsrepl.roll SET since = now() - interval '2 days'; SELECT dnsrepl.keep_books()");
+$node->sql("UPDATE dnsrepl.roll SET since = now() - interval '2 days'; INSERT INTO dnsrepl.uptime VALUES (now() - interval '2 days', now()); SELECT dnsrepl.keep_books()");
 is($node->sql("SELECT count(*) FROM dnsrepl.peer_vector WHERE name = 'gone'"), 0, 'what is known of nodes that are no members goes');
 is($node->sql("SELECT string_agg(name, ',' ORDER BY name) FROM dnsrepl.roll WHERE evicted"), 'member 2', 'a member that was never heard of does not hold deletions back for ever');
 $node->sql("INSERT INTO dnsrepl.roll (node, name) SELECT gen_random_uuid(), 'made up ' || i FROM generate_series(1, 1000) i");
