@@ -33,6 +33,8 @@
 #include "store/writer.h"
 
 int32		projection_zone = 0;
+uint8		projection_key[MAX_KEY_SIZE];
+size_t		projection_key_len = 0;
 int			projection_refusals = 0;
 
 typedef struct Projection
@@ -355,6 +357,8 @@ batch_run(Projection *p, ProjectUnit *units, int n)
 	{
 		MemoryContextSwitchTo(p->scratch);
 		projection_zone = units[i].zone->number;
+		projection_key_len = Min(units[i].key_len, MAX_KEY_SIZE);
+		memcpy(projection_key, units[i].key, projection_key_len);
 		unit_project(p, &units[i]);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(p->scratch);

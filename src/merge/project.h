@@ -33,8 +33,10 @@ typedef struct ProjectUnit
 #define MAX_REFUSALS AT_ONCE(32, 2)
 extern int	projection_refusals;
 
-/* The number of the zone of the unit that is projected, or was last: where a lock error has come from. 0: not known. */
+/* The number of the zone of the unit that is projected, or was last, and its key: where a lock error has come from. 0: not known. */
 extern int32 projection_zone;
+extern uint8 projection_key[MAX_KEY_SIZE];
+extern size_t projection_key_len;
 
 /*
  * Makes the serving rows of each unit what they are to be: only rows that differ are touched. The caller holds the

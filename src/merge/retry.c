@@ -4,7 +4,8 @@
  * Called by the manager: soon after a merge, when an author's transaction that stood in the way has ended, and after a
  * growing while. One call is one transaction and one turn: some sets of zones that wait together, or some zones of which something is
  * queued or refused; the next call goes on after them, and round. Each set is projected as one, in a subtransaction: all
- * of it, or, if a lock is not free, nothing; then it is tried again after a pause that grows with what it has cost. Only a zone that is
+ * of it, or, if a lock is not free, nothing. Then the unit that has run into it is tried, for a look and no more, after pauses that grow
+ * to a second; if it runs into it no more, so is the whole, again and again after a pause that grows with what it has cost. Only a zone that is
  * queued goes in steps: nothing of it waits, and each step leaves it whole.
  *
  * Locks as a merge does: stripes, then the zones' rows, in zone_order (parked_set.c).
@@ -26,19 +27,22 @@
 #include "merge/zone_work.h"
 #include "store/clock.h"
 #include "store/origin.h"
+#include "store/own.h"
 #include "store/parked.h"
 #include "store/policy.h"
 #include "store/relation.h"
 #include "store/schema.h"
 #include "store/shown.h"
+#include "store/subxact.h"
 #include "store/version_row.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_project_parked);
 
 #define QUEUE_STEP AT_ONCE(5000, 3) /* groups of a queued zone in one turn */
-#define BLOCKED_FIRST 50		/* ms until a set that ran into a lock is tried again, */
-#define BLOCKED_MOST 60000
-#define BLOCKED_COST 4			/* or so many times as long as the attempt took */
+#define BLOCKED_FIRST 50		/* ms until a set that ran into a lock is tried again, growing */
+#define BLOCKED_MOST 1000
+#define BLOCKED_COST 4			/* or so many times as long as the attempt took, */
+#define BLOCKED_COST_MOST 60000	/* ms */
 #define MAX_BLOCKED 64			/* sets of which that is remembered */
 
 /* ---------- whose turn it is ---------- */
@@ -54,6 +58,9 @@ typedef struct Blocked
 	int32		number;			/* of a set, or -zone; 0: free */
 	int			delay;			/* ms */
 	TimestampTz due;
+	int32		zone;			/* the unit that ran into the lock; 0: not known */
+	size_t		key_len;
+	uint8		key[MAX_KEY_SIZE];
 } Blocked;
 
 static Blocked blocked[MAX_BLOCKED];
@@ -89,8 +96,8 @@ blocked_note(int32 name, TimestampTz began)
 				b = &blocked[i];
 		*b = (Blocked) {.number = name};
 	}
-	b->delay = (int) Min(BLOCKED_MOST, Max(Max(BLOCKED_FIRST, b->delay * 2), took * BLOCKED_COST));
-	b->due = TimestampTzPlusMilliseconds(now, b->delay);
+	b->delay = Min(BLOCKED_MOST, Max(BLOCKED_FIRST, b->delay * 2));
+	b->due = TimestampTzPlusMilliseconds(now, Max(b->delay, Min(BLOCKED_COST_MOST, took * BLOCKED_COST)));
 }
 
 static bool
@@ -254,6 +261,60 @@ set_blocked(const ParkedSet *s)
 						  " UPDATE dnsrepl.parked q SET error = $3 FROM p WHERE q.zone = p.zone AND q.key = p.key", 3, types, values);
 }
 
+/* Where the lock was: the next look is at this unit first. */
+static void
+blocked_unit_note(int32 name, int32 zone, const uint8 *key, size_t len)
+{
+	Blocked    *b = blocked_find(name);
+
+	b->zone = zone;
+	b->key_len = len;
+	memcpy(b->key, key, len);
+}
+
+typedef struct Look
+{
+	ParkedZone *zone;
+	const Blocked *at;
+} Look;
+
+static void
+unit_look(void *arg)
+{
+	const Look *l = arg;
+	Store	   *store = store_open(true);
+	Work	   *work = work_begin(store, GetActiveSnapshot());
+	ZoneWork	done;
+
+	work_zone(work, &done, &l->zone->ref);
+	done.late = true;
+	done.walk = false;
+	work_unit(work, &done, l->at->key, l->at->key_len);
+	work_zone_end(work, &done);
+	work_end(work);
+	store_close(store);
+}
+
+/* Does the unit run into the lock still? Nothing of the look lasts. */
+static bool
+unit_blocked(ParkedSet *s)
+{
+	const Blocked *b = blocked_find(set_name(s));
+	bool		drawn = own_dot_drawn();
+	Look		l = {.at = b};
+	ErrorData  *error;
+
+	for (int i = 0; b && b->zone && i < s->n; i++)
+		if (s->zones[i].ref.number == b->zone)
+			l.zone = &s->zones[i];
+	if (!l.zone)
+		return false;
+	error = subxact_try_and_undo(unit_look, &l);
+	if (!drawn)
+		own_dot_forget();
+	return error && error_is_concurrency(error->sqlerrcode);
+}
+
 static void
 set_retry(ParkedSet *s)
 {
@@ -261,14 +322,23 @@ set_retry(ParkedSet *s)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl parked set", ALLOCSET_DEFAULT_SIZES),
 				old = MemoryContextSwitchTo(context);
 	bool		came_on = parked_turn.came_on;
+	int			refusals = projection_refusals;
+	bool		blocked = unit_blocked(s);
 
-	projection_zone = 0;
-	if (!projection_try(set_project, s))
+	projection_refusals = refusals;
+	if (!blocked)
+	{
+		projection_zone = 0;
+		began = GetCurrentTimestamp();
+		blocked = projection_try(set_project, s) != NULL;
+	}
+	if (!blocked)
 		blocked_forget(set_name(s));
 	else
 	{
 		parked_turn.came_on = came_on;
 		blocked_note(set_name(s), began);
+		blocked_unit_note(set_name(s), projection_zone, projection_key, projection_key_len);
 		(void) blocked_still(set_name(s));
 		set_blocked(s);
 	}

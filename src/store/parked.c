@@ -7,6 +7,8 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -16,14 +18,22 @@
 #include "store/clock.h"
 #include "store/group.h"
 #include "store/parked.h"
+#include "store/private_lock.h"
 #include "store/schema.h"
 #include "store/wire.h"
 
 /*
- * How long (ms) a row of dnsrepl.parked is waited for. Who changes a policy has rows of it, and may come to wait for what
- * this transaction holds: this side gives way, all of it, and is tried again. Far below deadlock_timeout, or he would be told.
+ * How long (ms) a merge, or the manager, waits for a row of dnsrepl.parked. Who changes a policy has rows of it, and may come to wait for what
+ * this transaction holds: this side gives way, all of it, and is tried again. Far below deadlock_timeout, or he would be told. An
+ * author waits as he does for any row: nobody tries his commit again.
  */
 #define PARKED_WAIT 10
+
+static bool
+gives_way(void)
+{
+	return IsBackgroundWorker || private_lock_held(LOCK_MERGE, 0, ExclusiveLock);
+}
 
 uint64
 parked_execute(const char *sql, int n, Oid *types, Datum *values)
@@ -35,7 +45,8 @@ parked_execute(const char *sql, int n, Oid *types, Datum *values)
 	SPI_connect();
 	PG_TRY();
 	{
-		LockTimeout = timeout > 0 ? Min(timeout, PARKED_WAIT) : PARKED_WAIT;
+		if (gives_way())
+			LockTimeout = timeout > 0 ? Min(timeout, PARKED_WAIT) : PARKED_WAIT;
 		SPI_execute_with_args(sql, n, types, values, NULL, false, 0);
 	}
 	PG_FINALLY();

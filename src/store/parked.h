@@ -40,7 +40,7 @@ typedef struct ParkedTurn
 
 extern ParkedTurn parked_turn;	/* the last one */
 
-/* Writes dnsrepl.parked; does not wait long for whoever else does: an error then. How many rows. */
+/* Writes dnsrepl.parked; a merge, or the manager, does not wait long for whoever else does: an error then. How many rows. */
 extern uint64 parked_execute(const char *sql, int n, Oid *types, Datum *values);
 
 /* `together`: the number of the zones it waits with; see zone_waits_with(). */
