@@ -542,13 +542,15 @@ pass_run(void *arg)
 static void
 merge_units(Merge *m, const Chunks *chunks)
 {
-	uint64		policies = policies_generation();
+	uint64		policies;
 	ErrorData  *error;
 
 	m->chunks = chunks;
 	zones_collect(m);
 	PopActiveSnapshot();
 	zones_lock(m);
+	policies_refresh();			/* whoever has changed one before may have had these zones looked at again, and will not do so once more */
+	policies = policies_generation();
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	m->before = GetActiveSnapshot();

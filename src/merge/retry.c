@@ -363,7 +363,10 @@ turn_take(void)
 			continue;
 		PushActiveSnapshot(GetLatestSnapshot());
 		if (set_read(&sets[i], Max(MAX_REFUSALS - projection_refusals, 0)))
+		{
+			policies_refresh();	/* as new as the rows that say that they have changed */
 			set_retry(&sets[i]);
+		}
 		else
 			parked_turn.came_on = true; /* it has: others did it */
 		PopActiveSnapshot();
@@ -398,7 +401,6 @@ dnsrepl_project_parked(PG_FUNCTION_ARGS)
 	int64		left;
 
 	tables_refresh();
-	policies_refresh();
 	/* before the look: what is parked after it raises it again */
 	pg_atomic_write_u32(&clock_slot()->parked, 0);
 	parked_turn = (ParkedTurn) {.due = DT_NOEND};

@@ -3,7 +3,11 @@
  *
  * Capture and merge write the store and the tables in one transaction, so one snapshot shows both alike; no lock is taken.
  * Units that wait for their projection are left out of the findings, with those that rules tie to them: what the tables show
- * of one that waits is not in the store any more. Octets that cannot be read are a finding, not an error.
+ * of one that waits is not in the store any more. So are those for which a policy's function does now what it did not when they were
+ * projected, fail or choose. Octets that cannot be read are a finding, not an error.
+ *
+ * Policies, and which functions may choose, are those of now, not of the snapshot: whoever is to believe a finding looks again
+ * (self_check.c).
  */
 #include "postgres.h"
 
@@ -19,6 +23,7 @@
 #include "store/origin.h"
 #include "store/parked.h"
 #include "store/progress.h"
+#include "store/resolve.h"
 #include "store/result_set.h"
 #include "store/soa.h"
 #include "store/unit_json.h"
@@ -136,8 +141,12 @@ check_group(const uint8 *prefix, size_t prefix_len, void *arg)
 	{
 		UnitGroup  *g = group_read(c->store, GetActiveSnapshot(), c->zone, prefix, prefix_len);
 		bool		waits = group_waits(g);
+		ResolverLooks looks = resolver_looks;
 
 		group_judge(g, &c->live, true, c->store, GetActiveSnapshot());
+		c->sums.unsure |= resolver_looks.fails != looks.fails;
+		c->sums.works |= resolver_looks.works != looks.works;
+		waits |= resolver_looks.fails != looks.fails || resolver_looks.works != looks.works;
 		for (int i = 0; i < g->n; i++)
 			unit_check(c, &g->units[i], waits);
 	}
@@ -204,6 +213,7 @@ scrub_zone(Store *store, const ZoneRef *zone, ScrubTell fn, void *arg)
 	c.scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl check", ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&c.last);
 	c.parked = parked_keys(GetActiveSnapshot(), zone);
+	c.sums.parked = c.parked != NIL;
 	c.id = zone->table ? 0 : domain_id(GetActiveSnapshot(), zone->name, zone->name_len);
 	group_walk(c.store, GetActiveSnapshot(), zone->number, (const uint8 *) "", 0, NULL, 0, check_group, &c);
 	check_rows(&c);

@@ -31,6 +31,9 @@ typedef struct ZoneSums
 				held;
 	int64		units;			/* that were looked at */
 	int64		differences;	/* findings */
+	bool		parked,			/* something of the zone waits for its projection: what is served by its row may be of before */
+				unsure,			/* a policy's function has failed now that did not when it chose: nothing can be said */
+				works;			/* or one chooses now that failed then: the zone is to be projected anew */
 } ZoneSums;
 
 /* Looks at a zone, as the active snapshot shows it. tell may be NULL. */

@@ -4,16 +4,21 @@
  * Of each zone, in one snapshot and without locks: are the tables what the store says (if not: dnsrepl.problem, since the
  * node cannot know which of the two is meant), are the running sums those of the versions (if what is served is off, the sum
  * is put right; if what is held is off, the store was changed behind the extension's back: mend.c), and is there anything to
- * collect (collect.c). A zone that somebody has locked has its turn the next time.
+ * collect (collect.c). A zone that somebody has locked has its turn the next time. What is found is looked at twice before it is told,
+ * since policies may have changed under the first look.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "dnsrepl.h"
@@ -23,6 +28,7 @@
 #include "store/clock.h"
 #include "store/delta.h"
 #include "store/origin.h"
+#include "store/parked.h"
 #include "store/policy.h"
 #include "store/progress.h"
 #include "store/relation.h"
@@ -132,29 +138,111 @@ sums_put_right(Store *store, const ZoneRef *zone, const ZoneSums *is)
 	ereport(LOG, (errmsg("dnsrepl: the running sums of zone %d were off and have been put right", zone->number)));
 }
 
+/* ---------- a look at a zone ---------- */
+
+typedef struct Look
+{
+	ZoneRef		zone;
+	ZoneSums	sums;
+	Finding		first;
+	bool		sums_right;		/* of what is served */
+} Look;
+
+/* The number of the last change of policies, or of what functions may choose. */
+static int64
+policy_change_last(Snapshot snapshot)
+{
+	Relation	rel = table_open(schema_oid("policy_change"), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	HeapTuple	tuple;
+	int64		last = 0;
+	bool		isnull;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		last = Max(last, DatumGetInt64(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull)));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return last;
+}
+
+/* Is there a function of which it has yet to be told that it may choose, or may not any more? */
+static bool
+resolvers_unsettled(void)
+{
+	return owner_execute("SELECT FROM dnsrepl.resolver_seen r"
+						 " WHERE r.problem <> coalesce((dnsrepl.resolver_obstacle(r.resolver)).problem, '')", 0, NULL, NULL) > 0;
+}
+
+/* Under the active snapshot. False: there is no such zone. */
+static bool
+look_once(Store *store, int32 number, Look *l)
+{
+	if (!zone_by_number_at(GetActiveSnapshot(), number, &l->zone))
+		return false;
+	finding_init(&l->first);
+	l->sums = scrub_zone(store, &l->zone, finding_note, &l->first);
+	l->sums_right = l->sums.served == l->zone.state.served && l->sums.others == l->zone.state.others;
+	return true;
+}
+
+/*
+ * The same; what is found is looked at again, in a snapshot of its own. It is believed (l->sums.unsure is false) if from the first one
+ * until after the second no policy has changed: then those of the second are those of that snapshot. Whoever changes one parks the zones
+ * concerned, and numbers the change, in one transaction.
+ */
+static bool
+look(Store *store, int32 number, Look *l)
+{
+	int64		policies;
+	bool		found;
+
+	if (!look_once(store, number, l))
+		return false;
+	if (!l->first.problem && l->sums_right && !l->sums.unsure)
+		return true;
+	policies = policy_change_last(GetActiveSnapshot());
+	policies_refresh();
+	PushActiveSnapshot(GetLatestSnapshot());
+	found = look_once(store, number, l);
+	PopActiveSnapshot();
+	if (!found)
+		return false;
+	PushActiveSnapshot(GetLatestSnapshot());
+	l->sums.unsure |= policy_change_last(GetActiveSnapshot()) != policies || resolvers_unsettled();
+	PopActiveSnapshot();
+	return true;
+}
+
+/* What is found is noted, or put right if it can be. */
+static void
+look_settle(Store *store, const Look *l)
+{
+	if (l->sums.unsure)
+		return;
+	finding_write(&l->zone, &l->sums, &l->first);
+	if (l->sums.held == l->zone.state.held && !l->sums.parked)
+		sums_put_right(store, &l->zone, &l->sums);
+}
+
 static void
 check_one(SelfCheck *c, int32 number)
 {
-	ZoneRef		zone;
-	Finding		first;
-	ZoneSums	sums;
+	Look		l;
 
-	if (!zone_by_number_at(GetActiveSnapshot(), number, &zone))
+	if (!look(c->store, number, &l))
 	{
 		c->next = number;
 		return;
 	}
-	finding_init(&first);
-	sums = scrub_zone(c->store, &zone, finding_note, &first);
-	c->units += sums.units + 1;
-	finding_write(&zone, &sums, &first);
-	if (sums.held != zone.state.held)
+	c->units += l.sums.units + 1;
+	look_settle(c->store, &l);
+	if (l.sums.works && !l.sums.unsure)
+		unit_queue(&l.zone, NULL, 0, "a function that failed chooses again");
+	if (l.sums.held != l.zone.state.held)
 		c->damaged = number;
-	else
-		sums_put_right(c->store, &zone, &sums);
 	if (c->stable && !c->damaged)
 	{
-		int64		n = collect_zone(c->store, &zone, c->stable, c->collected, COLLECT_AT_ONCE, &c->missed);
+		int64		n = collect_zone(c->store, &l.zone, c->stable, c->collected, COLLECT_AT_ONCE, &c->missed);
 
 		clock_count(COUNT_COLLECTED, (uint64) n);
 		if (n >= COLLECT_AT_ONCE)
@@ -166,21 +254,14 @@ check_one(SelfCheck *c, int32 number)
 bool
 zone_check(int32 number)
 {
-	ZoneRef		zone;
-	Finding		first;
-	ZoneSums	sums;
-	Store	   *store;
+	Store	   *store = store_open(true);
+	Look		l;
+	bool		found = look(store, number, &l);
 
-	if (!zone_by_number_at(GetActiveSnapshot(), number, &zone))
-		return false;
-	store = store_open(true);
-	finding_init(&first);
-	sums = scrub_zone(store, &zone, finding_note, &first);
-	finding_write(&zone, &sums, &first);
-	if (sums.held == zone.state.held)
-		sums_put_right(store, &zone, &sums);
+	if (found)
+		look_settle(store, &l);
 	store_close(store);
-	return first.problem || sums.held != zone.state.held || sums.served != zone.state.served || sums.others != zone.state.others;
+	return found && (l.sums.unsure || l.sums.works || l.sums.held != l.zone.state.held || !l.sums_right);
 }
 
 /* check_zone_now(zone_no int) returns boolean: see zone_check() */

@@ -48,6 +48,7 @@ work_begin(Store *store, Snapshot before)
 {
 	Work	   *w = palloc0(sizeof(Work));
 
+	resolver_projects();
 	w->store = store;
 	w->before = before;
 	w->context = CurrentMemoryContext;

@@ -41,4 +41,19 @@ extern void resolve_carry(const ResolveUnit *u, Dot dot, ImageParts *parts);
 extern bool dot_later(Dot a, Dot b);
 extern Rank dot_rank(Dot dot);
 
+/*
+ * A policy's function is called for a look at what is there, too: how often it has failed in this process for a unit for which it did not when
+ * that was projected, and how often it has not for one for which it did then.
+ */
+typedef struct ResolverLooks
+{
+	uint64		fails,
+				works;
+} ResolverLooks;
+
+extern ResolverLooks resolver_looks;
+
+/* This transaction projects: what functions fail at is noted. */
+extern void resolver_projects(void);
+
 #endif
