@@ -86,6 +86,32 @@ header_collected(DeltaRead *d, WireReader *r)
 	}
 }
 
+/* Origins that are in the vector too; others it could not have written. */
+static void
+header_salvage(DeltaRead *d, WireReader *r)
+{
+	int			n;
+	WireEntry  *entries = entries_decode(r, &n);
+	uint64		count = wire_get_varint(r);
+
+	if (!entries || r->bad || count > MAX_MEMBERS || count > (uint64) (r->end - r->p) / UUID_LEN)
+		peer_nonsense("What a damaged node says of its versions cannot be read.");
+	d->since = vector_new();
+	for (int i = 0; i < n; i++)
+	{
+		int32		origin = origin_find(&entries[i].origin);
+
+		progress();
+		if (origin && vector_find(d->theirs, origin))
+			vector_add(d->since, origin, entries[i].head, entries[i].ranges, entries[i].nranges);
+	}
+	d->since = vector_meet(d->since, d->theirs);
+	d->nsalvaged = (int) count;
+	d->salvaged = palloc(sizeof(pg_uuid_t) * (count + 1));
+	for (int i = 0; i < d->nsalvaged; i++)
+		wire_get_uuid(r, &d->salvaged[i]);
+}
+
 bool
 delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid_t *sender_life, const char *name, const Vector *mine)
 {
@@ -104,6 +130,8 @@ delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid
 	header_vector(d, r, name);
 	based = header_base(r, mine, name);
 	header_collected(d, r);
+	if (d->flags & DELTA_SALVAGE)
+		header_salvage(d, r);
 	/* it has some zones, not what may be new in others */
 	if (d->flags & DELTA_REPAIR)
 		based &= vector_covers_all(mine, d->theirs);
@@ -200,6 +228,7 @@ delta_chunk(Chunks *chunks, WireReader *r)
 	bool		first = chunks->next == 0;
 	int			n;
 	size_t		len;
+	uint8		flags;
 
 	if (!chunks_next(chunks, r))
 		return false;
@@ -209,8 +238,11 @@ delta_chunk(Chunks *chunks, WireReader *r)
 	{
 		(void) wire_get_bytes(r, 2 * UUID_LEN);
 		(void) wire_get_string(r, NAMEDATALEN - 1, &len);
-		if (!entries_decode(r, &n) || !entries_decode(r, &n) || (wire_get_u8(r), !entries_decode(r, &n)))
+		if (!entries_decode(r, &n) || !entries_decode(r, &n) || (flags = wire_get_u8(r), !entries_decode(r, &n)) ||
+			((flags & DELTA_SALVAGE) && !entries_decode(r, &n)))
 			peer_nonsense("The header of a delta cannot be read.");
+		if (flags & DELTA_SALVAGE)
+			(void) wire_get_bytes(r, UUID_LEN * (size_t) wire_get_varint(r));	/* it was looked at before */
 	}
 	return true;
 }

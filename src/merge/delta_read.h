@@ -18,6 +18,9 @@ typedef struct DeltaRead
 	uint8		flags;			/* DELTA_FULL and so on */
 	int32	   *origins;		/* local numbers by index in the header's vector */
 	int			norigins;
+	Vector	   *since;			/* DELTA_SALVAGE: what the sender has written since its store is damaged, */
+	int			nsalvaged;		/* and whose versions it has got in the same way */
+	pg_uuid_t  *salvaged;
 	const uint8 *vector;		/* encoded */
 	size_t		vector_len;
 } DeltaRead;

@@ -30,6 +30,7 @@
 #include "store/claim.h"
 #include "store/clock.h"
 #include "store/codec.h"
+#include "store/damage.h"
 #include "store/guest_life.h"
 #include "store/private_lock.h"
 #include "store/progress.h"
@@ -50,6 +51,8 @@ guest_require(int64 session)
 				 errmsg("the link shares its session with another client"),
 				 errdetail("A connection pooler must not give a session to another client as long as a link has it."),
 				 errhint("Let links connect to the server itself, or by a pooler in session mode.")));
+	if (guest.sound)
+		damage_sound_spoke();
 	peer_role_check(&guest.node, guest.name);	/* somebody may have been bound meanwhile */
 	return &guest;
 }
@@ -189,6 +192,9 @@ dnsrepl_hello(PG_FUNCTION_ARGS)
 	/* what is known is of no great concern, and its lock comes after all others: capture may take some at the end */
 	if (!guest_unite(&g, &me) && private_lock(LOCK_VECTOR, 0, ExclusiveLock, true))
 		greeting_learn(&g);
+	guest.sound = !(g.flags & GREETING_DAMAGED) && guest_meeting(&me) == MEET_SAME;
+	if (guest.sound)
+		damage_sound_spoke();
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 

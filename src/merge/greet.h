@@ -20,6 +20,7 @@ typedef struct Guest
 	pg_uuid_t	life;
 	char		name[NAMEDATALEN];
 	uint8		flags;			/* of its greeting */
+	bool		sound;			/* it is of this node's cluster, and its store is not damaged */
 	int			nclusters;
 	pg_uuid_t  *clusters;		/* in TopMemoryContext */
 } Guest;

@@ -2,9 +2,18 @@
  * mend.c: see mend.h.
  *
  * A damaged node claims nothing any more, so that its peers send it all that they hold, and ships nothing, so that what it
- * lacks is not taken for deleted. It keeps its versions, and begins a new life. With the first delta that is merged it holds
- * what that peer held, and what it had itself: its vector is the join of both, version by version for the latter. A node
- * that has no other member to ask takes its store for what it is.
+ * lacks is not taken for deleted. It keeps its versions, and begins a new life. With the first delta of a peer that is not damaged
+ * it holds what that peer held, and what it had itself: its vector is the join of both, version by version for the latter.
+ *
+ * If there is none, since all members are damaged that are not evicted: when no other kind of member has been heard for some
+ * keepalives, each sends those that are damaged all versions that it has left (DELTA_SALVAGE), and whose it has got in the same way.
+ * These are united: nobody's are dropped for not being at the other end, except what was written since the damage (merge.c). One
+ * that has got the versions of all such members, directly or by others, takes its store for what it is: it claims what any of them
+ * held, and is the source for those that have not come so far. It does not matter if several do so. So it needs nobody's order, and a
+ * chain of links is enough.
+ *
+ * A member that is not evicted and has not come may be sound, so it is waited for, for as long as it is not evicted: by evict(), or
+ * because it was silent for dnsrepl.evict_after. What has come is kept meanwhile, restarts or not (dnsrepl.node).
  */
 #include "postgres.h"
 
@@ -18,12 +27,19 @@
 #include "merge/mend.h"
 #include "merge/scrub.h"
 #include "store/clock.h"
+#include "store/damage.h"
+#include "store/origin.h"
+#include "store/policy.h"
 #include "store/private_lock.h"
+#include "store/progress.h"
 #include "store/relation.h"
 #include "store/schema.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_damage);
 PG_FUNCTION_INFO_V1(dnsrepl_renew_sums);
+PG_FUNCTION_INFO_V1(dnsrepl_end_damage);
+
+#define LOCK_WAIT 200			/* ms, for each lock that somebody else has */
 
 typedef struct Dots
 {
@@ -97,8 +113,9 @@ sums_renew(Store *store, const ZoneRef *zone)
 	t->held += is.held - zone->state.held;
 }
 
-void
-mend_store(Vector *now)
+/* All zones' sums are counted anew; returns how many versions there are that `now` does not cover, and claims them there. */
+static int64
+mend_claim(Vector *now)
 {
 	Dots		beyond = {.now = now};
 	Store	   *store;
@@ -117,9 +134,83 @@ mend_store(Vector *now)
 	store_close(store);
 	PopActiveSnapshot();
 	dots_claim(now, &beyond);
-	(void) owner_execute("UPDATE dnsrepl.node SET damaged = NULL", 0, NULL, NULL);
+	damage_over();
+	return beyond.n;
+}
+
+void
+mend_by_peer(Vector *now)
+{
+	int64		alone = mend_claim(now);
+
 	ereport(LOG, (errmsg("dnsrepl: the store has been mended with the state of a peer"),
-				  errdetail("%lld versions were held here alone.", (long long) beyond.n)));
+				  errdetail("%lld versions were held here alone.", (long long) alone)));
+}
+
+void
+mend_alone(Vector *now)
+{
+	Damage		d;
+	int32		origin = clock_slot()->origin;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (!damage_read(&d))
+		elog(ERROR, "what is known of the damage of this node is gone");
+	for (int i = 0; i < d.held->n; i++)
+	{
+		const VectorEntry *e = &d.held->entries[i];
+
+		if (e->origin != origin)	/* of this life nobody knows more, nor of what is in flight */
+			vector_add(now, e->origin, e->head, e->ranges, e->nranges);
+	}
+	PopActiveSnapshot();
+	(void) mend_claim(now);
+	holdings_write(now, NULL);
+	clock_store_changed();
+	ereport(LOG, (errmsg("dnsrepl: the store of this node is taken for what it is"),
+				  d.n > 0 ? errdetail("No member has one that is not damaged. It has the versions of %d that are damaged too.", d.n) :
+				  errdetail("There is no other member to ask.")));
+}
+
+static void
+zone_wait(void *arg)
+{
+	(void) zone_lock(arg, true);
+}
+
+/*
+ * end_damage() returns boolean: a damaged store for which nobody is left to ask is taken for what it is. True if it was; false also if
+ * somebody has a lock: it is tried again.
+ */
+Datum
+dnsrepl_end_damage(PG_FUNCTION_ARGS)
+{
+	NodeInfo	me;
+	ZoneRef    *zones;
+	Vector	   *now;
+	int			n;
+
+	if (!node_read(&me) || !me.damaged || !damage_nobody_left())
+		PG_RETURN_BOOL(false);
+	tables_refresh();
+	policies_refresh();
+	(void) table_domains();
+	if (!private_lock_within(LOCK_MERGE, 0, ExclusiveLock, LOCK_WAIT))
+		PG_RETURN_BOOL(false);
+	zones = zone_all(&n);
+	for (int i = 0; i < n; i++)
+	{
+		progress();
+		if (!zone_lock(&zones[i], false) && !wait_within(LOCK_WAIT, zone_wait, &zones[i]))
+			PG_RETURN_BOOL(false);
+	}
+	now = holdings_push_snapshot();
+	node_require(&me);
+	if (me.damaged)
+		mend_alone(now);
+	PopActiveSnapshot();
+	PG_RETURN_BOOL(me.damaged);
 }
 
 void
@@ -165,6 +256,23 @@ zone_held_right(const ZoneRef *zone)
 	return held == zone->state.held;
 }
 
+/* Under LOCK_LIFE and LOCK_ORIGIN: nothing of this life is in flight, and it ends. */
+static void
+claims_give_up(void)
+{
+	Vector	   *held = holdings_push_snapshot();
+
+	PopActiveSnapshot();
+	private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
+	damage_write(held);
+	(void) owner_execute("UPDATE dnsrepl.vector SET head = 0, ranges = NULL", 0, NULL, NULL);
+	(void) owner_execute("UPDATE dnsrepl.origin SET closed = true WHERE own", 0, NULL, NULL);
+	/* what members were seen to hold was here; when they were heard still counts */
+	(void) owner_execute("UPDATE dnsrepl.peer_vector SET vector = '\\x00'", 0, NULL, NULL);
+	clock_renew();
+	clock_store_changed();
+}
+
 /*
  * damage(zone_no int): the versions of this zone are not those that have been written. In a transaction of its own: it takes
  * the locks of a merge.
@@ -173,6 +281,7 @@ Datum
 dnsrepl_damage(PG_FUNCTION_ARGS)
 {
 	ZoneRef		zone = zone_argument(PG_GETARG_INT32(0));
+	NodeInfo	me;
 	const char *name = zone.table ? "a table without zones" : psprintf("zone \"%s\"", zone_text(zone.name, zone.name_len));
 
 	tables_refresh();
@@ -187,24 +296,24 @@ dnsrepl_damage(PG_FUNCTION_ARGS)
 		PopActiveSnapshot();	/* somebody has mended it since */
 		PG_RETURN_VOID();
 	}
-	if (owner_execute("SELECT FROM dnsrepl.roll r WHERE r.node <> (SELECT id FROM dnsrepl.node)", 0, NULL, NULL) == 0)
+	node_require(&me);
+	if (me.damaged)
+	{
+		PopActiveSnapshot();
+		PG_RETURN_VOID();
+	}
+	clock_count(COUNT_DAMAGED, 1);
+	if (damage_nobody_left())
 	{
 		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
 					  errdetail("There is no other member to ask: it is taken for what it is.")));
-		clock_count(COUNT_DAMAGED, 1);
 		zone_sums_renew(&zone);
 	}
-	else if (owner_execute("UPDATE dnsrepl.node SET damaged = now() WHERE damaged IS NULL", 0, NULL, NULL) > 0)
+	else
 	{
 		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
 					  errdetail("This node sends nothing until it has taken the state of a peer.")));
-		clock_count(COUNT_DAMAGED, 1);
-		private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
-		(void) owner_execute("UPDATE dnsrepl.vector SET head = 0, ranges = NULL", 0, NULL, NULL);
-		(void) owner_execute("UPDATE dnsrepl.origin SET closed = true WHERE own", 0, NULL, NULL);
-		(void) owner_execute("DELETE FROM dnsrepl.peer_vector", 0, NULL, NULL);	/* all that they cover was here */
-		clock_renew();
-		clock_store_changed();
+		claims_give_up();
 	}
 	PopActiveSnapshot();
 	PG_RETURN_VOID();

@@ -11,7 +11,13 @@
  * In the merge of the first delta since: `now` gets what this node holds beyond it, the sums are made anew, and the node
  * may send again. The rows of all zones are locked.
  */
-extern void mend_store(Vector *now);
+extern void mend_by_peer(Vector *now);
+
+/*
+ * The same with nobody's state: the store is taken for what it is, `now` gets all that this node and those members held whose versions
+ * it has got, and is written.
+ */
+extern void mend_alone(Vector *now);
 
 /* Zones that differed at both ends have been made the same: for the log, and counted. */
 extern void repairs_count(const char *peer, int units);

@@ -126,6 +126,31 @@ unit_changes(const bool *keep, int nkeep, const bool *take, int ntake)
 	return changes;
 }
 
+/* Has one end written the unit since its store is damaged? */
+static bool
+unit_written(const Dot *dots, int n, const Vector *since)
+{
+	for (int i = 0; i < n; i++)
+		if (vector_covers(since, dots[i].origin, dots[i].stamp))
+			return true;
+	return false;
+}
+
+/*
+ * The merge rule. One whose store is damaged may have lost what it held: so of a unit it claims what it has written since, and all that it
+ * ever held only if that is something: whoever wrote it knew what there was, from the tables.
+ */
+static void
+unit_rule(const Merge *m, const Dot *mine, int nmine, const Dot *theirs, int ntheirs, bool *keep, bool *take)
+{
+	const Vector *ours = m->me.damaged && unit_written(mine, nmine, m->mine) ? m->claimed : m->mine;
+	const Vector *their = m->in.theirs;
+
+	if ((m->in.flags & DELTA_SALVAGE) && !unit_written(theirs, ntheirs, m->in.since))
+		their = m->in.since;
+	merge_rule(mine, nmine, ours, theirs, ntheirs, their, keep, take);
+}
+
 /* The unit's versions after the merge rule, written to the store; false if nothing has changed. */
 static bool
 unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
@@ -150,7 +175,7 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 		merge_repair(&here, &there, keep, take);
 	}
 	else
-		merge_rule(mine, set.n, m->mine, theirs, item->nversions, m->in.theirs, keep, take);
+		unit_rule(m, mine, set.n, theirs, item->nversions, keep, take);
 	if (m->limits && unit_changes(keep, set.n, take, item->nversions) && !accept_unit(m->limits, &z->ref, u->key, u->key_len))
 		accept_refuse(m->guest, &z->ref, u->key, u->key_len);
 
@@ -593,14 +618,51 @@ merge_may(Merge *m, const Guest *guest)
 	return true;
 }
 
+/* What this node knows of a member of which nobody knows what it holds. */
+static void
+peer_vector_none(const Guest *guest)
+{
+	KnownVector known = {.node = guest->node, .life = guest->life, .heard = GetCurrentTimestamp()};
+	StringInfoData none;
+
+	initStringInfo(&none);
+	vector_encode(&none, vector_new());
+	known.vector = (uint8 *) none.data;
+	known.vector_len = (size_t) none.len;
+	strlcpy(known.name, guest->name, NAMEDATALEN);
+	if (member_known(&guest->node))
+		peer_vector_write(&known);
+}
+
+/* One damaged store has got all of another. When it has got those of all members that can come, it is taken for what it is. */
+static Vector *
+merge_salvaged(Merge *m, const Guest *guest)
+{
+	Vector	   *now = vector_copy(m->mine);
+
+	if (m->changed)
+		clock_store_changed();
+	damage_salvaged(&m->damage, m->in.theirs, &guest->node, m->in.salvaged, m->in.nsalvaged);
+	for (int i = 0; i < m->in.collected->n; i++)
+		vector_add(now, m->in.collected->entries[i].origin, 0, NULL, 0);
+	holdings_write(now, m->in.collected);
+	peer_vector_none(guest);
+	if (damage_nobody_left())
+		mend_alone(now);
+	return now;
+}
+
 /* The vectors follow, and what is known of the sender. */
 static Vector *
 merge_holdings(Merge *m, const Guest *guest)
 {
-	Vector	   *now = vector_copy(m->mine);
+	Vector	   *now;
 	KnownVector known = {.node = guest->node, .life = guest->life, .heard = GetCurrentTimestamp(), .vector = m->in.vector,
 	.vector_len = m->in.vector_len};
 
+	if (m->in.flags & DELTA_SALVAGE)
+		return merge_salvaged(m, guest);
+	now = vector_copy(m->mine);
 	for (int i = 0; i < m->in.theirs->n; i++)
 	{
 		const VectorEntry *e = &m->in.theirs->entries[i];
@@ -609,7 +671,7 @@ merge_holdings(Merge *m, const Guest *guest)
 			vector_add(now, e->origin, e->head, e->ranges, e->nranges);
 	}
 	if (m->me.damaged)
-		mend_store(now);
+		mend_by_peer(now);
 	if (m->changed || !vector_covers_all(m->mine, now))
 		clock_store_changed();
 	holdings_write(now, m->in.collected);
@@ -623,7 +685,7 @@ merge_holdings(Merge *m, const Guest *guest)
 static void
 merge_foresee(Merge *m)
 {
-	Vector	   *now = vector_copy(m->mine);
+	Vector	   *now = vector_copy((m->in.flags & DELTA_SALVAGE) ? m->claimed : m->mine);
 
 	vector_join(now, m->in.theirs);
 	if (!vector_fits(now, OWN_ENTRIES) && !vector_covers_all(m->mine, now))
@@ -631,6 +693,19 @@ merge_foresee(Merge *m)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("with this delta the vector of the receiver would be too large for a message"),
 				 errdetail("It would have %d origins; a message has %d, and %d ranges of stamps.", now->n, MAX_ORIGINS, MAX_RANGES)));
+}
+
+/* False: what a damaged node has left is not for this one, which has been mended since. */
+static bool
+merge_damage(Merge *m)
+{
+	if (!m->me.damaged)
+		return !(m->in.flags & DELTA_SALVAGE);
+	if (!damage_read(&m->damage))
+		elog(ERROR, "what is known of the damage of this node is gone");
+	m->claimed = vector_copy(m->mine);
+	vector_join(m->claimed, m->damage.held);
+	return true;
 }
 
 static Datum
@@ -658,6 +733,8 @@ merge_run(const Guest *guest, const Chunks *chunks)
 		return merge_refused(m, ANSWER_KEPT);
 	}
 	if (!delta_header(&m->in, &r, &guest->node, &guest->life, guest->name, m->mine))
+		return merge_refused(m, ANSWER_REBASE);
+	if (!merge_damage(m))
 		return merge_refused(m, ANSWER_REBASE);
 	m->my_collected = collected_read(GetActiveSnapshot());
 	merge_foresee(m);

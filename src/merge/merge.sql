@@ -87,6 +87,10 @@ CREATE FUNCTION dnsrepl.damage(zone_no int) RETURNS void
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_damage' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.damage(int) IS 'the store of a zone is not what it was: the node claims nothing and takes the state of a peer';
 
+CREATE FUNCTION dnsrepl.end_damage() RETURNS boolean
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_end_damage' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.end_damage() IS 'a damaged store for which no other member is left to ask is taken for what it is; true if it was';
+
 CREATE FUNCTION dnsrepl.renew_sums(zone_no int) RETURNS void
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_renew_sums' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.renew_sums(int) IS 'for check_store(): counts a zone anew';

@@ -9,6 +9,7 @@
 #include "merge/join.h"
 #include "merge/ties.h"
 #include "merge/zone_work.h"
+#include "store/damage.h"
 
 typedef struct MergeZone MergeZone;
 struct MergeZone
@@ -33,6 +34,8 @@ typedef struct Merge
 	Vector	   *mine,
 			   *my_collected;
 	NodeInfo	me;
+	Damage		damage;				/* of this node's store, if me.damaged; */
+	Vector	   *claimed;			/* and what it ever held */
 	const Guest *guest;
 	List	   *limits;			/* of what the sender may change: accept.h */
 	JoinMode	joining;			/* this node joins the sender's cluster */

@@ -129,8 +129,7 @@ round_begin(Checker *c)
 	return may;
 }
 
-/* In a transaction of its own, since it takes the locks of a merge. */
-static void
+void
 zone_damaged(int32 zone)
 {
 	Oid			types[1] = {INT4OID};
@@ -143,6 +142,22 @@ zone_damaged(int32 zone)
 	worker_commit();
 }
 
+/* A damaged node may have nobody left to wait for. */
+static void
+damage_end(void)
+{
+	NodeInfo	node;
+
+	worker_begin();
+	if (OidIsValid(get_extension_oid("dnsrepl", true)) && node_read(&node) && node.damaged)
+	{
+		SPI_connect();
+		SPI_execute("SELECT dnsrepl.end_damage()", false, 0);
+		SPI_finish();
+	}
+	worker_commit();
+}
+
 static void
 rest(TimestampTz until)
 {
@@ -152,6 +167,7 @@ rest(TimestampTz until)
 	{
 		up_look();
 		store_vacuum();
+		damage_end();
 		(void) worker_wait(0, PGINVALID_SOCKET, Min(until, TimestampTzPlusMilliseconds(now, LOOK)));
 	}
 }

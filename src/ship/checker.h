@@ -9,4 +9,7 @@
 /* The worker's main function. */
 extern PGDLLEXPORT void checker_main(Datum arg);
 
+/* The store of a zone is not what it was: dnsrepl.damage(), in a transaction of its own, since it takes the locks of a merge. */
+extern void zone_damaged(int32 zone);
+
 #endif

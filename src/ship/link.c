@@ -26,6 +26,7 @@
 
 #include "compat.h"
 #include "dnsrepl.h"
+#include "ship/checker.h"
 #include "ship/compare_peer.h"
 #include "ship/connect.h"
 #include "ship/link.h"
@@ -36,10 +37,12 @@
 #include "ship/worker.h"
 #include "store/claim.h"
 #include "store/clock.h"
+#include "store/damage.h"
 #include "store/delta.h"
 #include "store/greeting.h"
 #include "store/origin.h"
 #include "store/private_lock.h"
+#include "store/sums.h"
 
 #define MAX_CHUNKS_IN_FLIGHT	4
 #define MAX_REBASES				3		/* in a row, before the link is taken down for a while */
@@ -91,6 +94,8 @@ typedef struct Link
 	uint64		different;		/* what was, then */
 	bool		exact;			/* cut the next delta for exactly that */
 	bool		kept;			/* a stranger has got what this node holds */
+	bool		peer_damaged;	/* its store is */
+	int			salvaged;		/* and it has got the versions of so many damaged nodes, this one's among them; 0: not yet */
 	int			rebases;
 } Link;
 
@@ -155,6 +160,9 @@ link_take_greeting(Link *link, const Greeting *peer)
 		node_unite(&link->node, peer->clusters, peer->nclusters, !node_has_data(&link->node));
 	if (private_lock(LOCK_VECTOR, 0, ExclusiveLock, true))
 		greeting_learn(peer);
+	link->peer_damaged = (peer->flags & GREETING_DAMAGED) != 0;
+	if (link->meeting == MEET_SAME && !link->peer_damaged)
+		damage_sound_spoke();
 	worker_commit();
 }
 
@@ -170,6 +178,7 @@ link_greet(Link *link)
 	size_t		len = 0;
 	Greeting	peer;
 	TimestampTz asked;
+	pg_uuid_t	life = link->life;
 
 	initStringInfo(&said);
 	worker_begin();
@@ -193,6 +202,9 @@ link_greet(Link *link)
 	greeting_check(link, &peer);
 	peer_set_session(link->conn, peer.session);
 	claims_check_greeting(&peer, link->name);
+	/* each damage begins a new life, here and there */
+	if (memcmp(&life, &link->life, UUID_LEN) != 0 || memcmp(&peer.life, &link->peer_life, UUID_LEN) != 0)
+		link->salvaged = 0;
 	link->peer_node = peer.node;
 	link->peer_life = peer.life;
 	link->greeted = GetCurrentTimestamp();
@@ -303,6 +315,25 @@ link_send_delta(Link *link)
 	return link_take_answer(link);
 }
 
+/*
+ * A damaged peer drops what this node held and has not any more: so that had better be so. False: this node is damaged too, and has to
+ * find out now; the checker may not have come to it yet.
+ */
+static bool
+link_store_right(Link *link)
+{
+	int32		zone;
+
+	worker_begin();
+	zone = store_damaged(GetActiveSnapshot());
+	worker_commit();
+	if (!zone)
+		return true;
+	zone_damaged(zone);
+	link_greet(link);
+	return false;
+}
+
 /* Sends what has been committed since the peer confirmed last. */
 static void
 link_ship(Link *link)
@@ -315,10 +346,17 @@ link_ship(Link *link)
 	worker_pace(&link->shipped);
 	commits = pg_atomic_read_u64(&link->slot->commits);
 
-	if (link_life_is_over(link))
+	/* a peer that holds less than it did may be damaged */
+	if (link->exact || link_life_is_over(link))
 		link_greet(link);
+	if (link->peer_damaged && !link_store_right(link))
+	{
+		MemoryContextSwitchTo(caller);
+		return;
+	}
 	peer = (DeltaFor) {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
-		.vector_len = link->vector_len, .exact = link->exact, .trust = setting_allow_plaintext_secrets ? PEER_VERIFIED : link->trust};
+		.vector_len = link->vector_len, .exact = link->exact,
+	.trust = setting_allow_plaintext_secrets ? PEER_VERIFIED : link->trust};
 	worker_enter();
 	link->delta = delta_cut(&peer);
 	worker_leave();
@@ -346,6 +384,8 @@ link_ship(Link *link)
 		return;
 	link_state_set_phase(link->state, LINK_STREAMING);
 	link_acknowledge(link, commits);
+	if (link->peer_damaged)
+		link_greet(link);		/* is it still? */
 }
 
 /* A peer that holds the same, and serves something else: the zones concerned are united, here by what this node holds. */
@@ -385,6 +425,45 @@ link_compare(Link *link)
 	MemoryContextReset(link->work);
 }
 
+/* Two damaged nodes, and no other kind to be seen: the peer gets all versions that are left here, when these have become more. */
+static void
+link_salvage(Link *link)
+{
+	MemoryContext caller = MemoryContextSwitchTo(link->work);
+	DeltaFor	peer = {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
+	.vector_len = link->vector_len, .trust = setting_allow_plaintext_secrets ? PEER_VERIFIED : link->trust, .salvage = true};
+	Damage		d;
+	bool		due,
+				merged = true;
+
+	worker_begin();
+	due = damage_read(&d) && damage_none_sound(&d) && link->salvaged < d.n + 1;
+	worker_commit();
+	MemoryContextSwitchTo(link->work);
+	if (due)
+	{
+		worker_enter();
+		link->delta = delta_cut(&peer);
+		worker_leave();
+		MemoryContextSwitchTo(link->work);
+	}
+	if (link->delta)
+	{
+		Delta	   *delta = link->delta;
+
+		link_state_set_waiting(link->state, true);
+		merged = link_send_delta(link);
+		link_state_set_waiting(link->state, false);
+		link->delta = NULL;
+		delta_free(delta);
+		link->salvaged = d.n + 1;
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(link->work);
+	if (!merged)
+		link_greet(link);		/* it has been mended meanwhile */
+}
+
 /* Is there a reason not to send anything now, though the peer may be one? As the status has it. */
 static const char *
 link_obstacle(const Link *link)
@@ -402,6 +481,8 @@ link_obstacle(const Link *link)
 		case MEET_UNITE:
 			break;
 	}
+	if (link->node.damaged)
+		return "the store of this node was changed behind the extension's back: it sends nothing until it has taken the state of a peer; dnsrepl.problem says of which";
 	return NULL;
 }
 
@@ -421,10 +502,16 @@ link_go_on(Link *link)
 	{
 		link->kept = false;
 		link_ship(link);
+		obstacle = link_obstacle(link);
+	}
+	if (!obstacle)
+	{
 		link_state_set_error(link->state, NULL);
 		link_log_up(&link->log, "link", link->name);
 		return;
 	}
+	if (link->node.damaged && link->peer_damaged && link->meeting == MEET_SAME)
+		link_salvage(link);
 	link_state_set_phase(link->state, LINK_CONNECTING);
 	link_state_set_error(link->state, obstacle);
 	link_log_waits(&link->log, "link", link->name, obstacle);
@@ -488,7 +575,7 @@ link_session(Link *link)
 		{
 			link_greet(link);
 			link_go_on(link);	/* the peer may hold less than it did */
-			if (link->acked && link->acked == pg_atomic_read_u64(&link->slot->commits) && greeting_tells_known(&link->compared))
+			if (!link_obstacle(link) && link->acked && link->acked == pg_atomic_read_u64(&link->slot->commits) && greeting_tells_known(&link->compared))
 				link_compare(link);
 		}
 		else if (link->exact || (pg_atomic_read_u64(&link->slot->commits) != link->acked && !link_obstacle(link)))
@@ -518,6 +605,7 @@ link_clean(Link *link)
 	link->acked = 0;
 	link->exact = false;
 	link->kept = false;
+	link->salvaged = 0;
 	link->compared = 0;
 	link->different = 0;
 	link->rebases = 0;

@@ -140,9 +140,18 @@ CREATE VIEW dnsrepl.problem AS
               ELSE 'the rest of the zone goes on; this is told when the server takes it' END
     FROM dnsrepl.server_work w WHERE w.problem IS NOT NULL
   UNION ALL
-  SELECT 'all tables', NULL, NULL, 'the store of this node was changed behind the extension''s back', n.damaged, NULL,
-         'it sends nothing until it has taken the state of a peer, which goes by itself when one is connected'
-    FROM dnsrepl.node n WHERE n.damaged IS NOT NULL
+  SELECT 'all tables', NULL, NULL,
+         'the store of this node was changed behind the extension''s back'
+         || coalesce(format('; so were those of %s: what they have left has been taken over', s.names), ''), n.damaged, NULL,
+         CASE WHEN w.names IS NULL THEN 'no other member is left to ask: its store will be taken for what it is within seconds'
+              ELSE format('it sends nothing until one whose store was not changed has sent it what it holds, or until all others have sent what they have left; it waits for %s. '
+                          'That goes by itself when they have links to this node. A member that will not come back: SELECT dnsrepl.evict(name), here', w.names) END
+    FROM dnsrepl.node n
+   CROSS JOIN LATERAL (SELECT string_agg(format('"%s"', r.name), ', ' ORDER BY r.name) FROM dnsrepl.roll r
+                        WHERE r.node <> n.id AND r.node = ANY (n.salvaged)) s (names)
+   CROSS JOIN LATERAL (SELECT string_agg(format('"%s"', r.name), ', ' ORDER BY r.name) FROM dnsrepl.roll r
+                        WHERE r.node <> n.id AND NOT r.evicted AND r.node <> ALL (coalesce(n.salvaged, '{}'))) w (names)
+   WHERE n.damaged IS NOT NULL
   UNION ALL
   SELECT 'all tables', NULL, NULL, 'nothing checks this node, and deletions are not collected: there is no free worker slot', u.since, NULL,
          'raise max_worker_processes, and restart the server'

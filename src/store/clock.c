@@ -87,6 +87,7 @@ clock_shmem_init(void)
 			pg_atomic_init_u32(&slot->parked, 0);
 			pg_atomic_init_u32(&slot->origin_wanted, 0);
 			pg_atomic_init_u64(&slot->unchecked, 0);
+			pg_atomic_init_u64(&slot->sound_spoke, 0);
 			pg_atomic_init_u32(&slot->greetings, 0);
 		pg_atomic_init_u32(&slot->suspended_resolver, InvalidOid);
 			for (int c = 0; c < COUNTS; c++)
@@ -151,6 +152,7 @@ clock_slot(void)
 		for (int c = 0; c < COUNTS; c++)
 			pg_atomic_write_u64(&slot->counts[c], 0);
 		pg_atomic_write_u64(&slot->unchecked, 0);
+		pg_atomic_write_u64(&slot->sound_spoke, (uint64) GetCurrentTimestamp());
 		slot->nwakers = 0;
 		memset(slot->wakers, 0, sizeof(slot->wakers));
 		memset(slot->guests, 0, sizeof(slot->guests));

@@ -75,6 +75,7 @@ typedef struct NodeSlot
 	pg_atomic_uint32 parked;	/* not 0: units wait for their projection */
 	pg_atomic_uint32 origin_wanted; /* not 0: a writer waits for the manager to make this life's origin */
 	pg_atomic_uint64 unchecked; /* since when there is no process that checks this node, for want of a worker slot; 0: there is one */
+	pg_atomic_uint64 sound_spoke;	/* when a member whose store is not damaged was heard last, or this began; see damage.h */
 	pg_atomic_uint32 greetings; /* counts peers that came: a link that could not reach its own may try again */
 	pg_atomic_uint32 suspended_resolver;	/* a function that had to be ended with its session (allowance.h) */
 	GuestLife	guests[MAX_GUEST_LIVES];

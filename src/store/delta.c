@@ -25,6 +25,7 @@
 #include "dnsrepl.h"
 #include "store/clock.h"
 #include "store/codec.h"
+#include "store/damage.h"
 #include "store/delta.h"
 #include "store/image.h"
 #include "store/pack.h"
@@ -62,7 +63,9 @@ typedef struct Cut
 	int32		zone;			/* of the unit written last */
 	uint8		flags;
 	const DeltaFor *peer;
-	Vector	   *collected;
+	Vector	   *collected,
+			   *since;			/* DELTA_SALVAGE: what was written here since the store is damaged */
+	Damage		damage;
 	int			secrets;		/* units with private keys that must not be sent, and the zone of the first */
 	int32		secret_zone;
 	XLogRecPtr	flush;
@@ -180,6 +183,12 @@ cut_header(Cut *c)
 	vector_encode(out, c->base);
 	wire_put_u8(out, c->flags);
 	vector_encode(out, c->collected);
+	if (!(c->flags & DELTA_SALVAGE))
+		return;
+	vector_encode(out, c->since);
+	wire_put_varint(out, (uint64) c->damage.n);
+	for (int i = 0; i < c->damage.n; i++)
+		wire_put_uuid(out, &c->damage.salvaged[i]);
 }
 
 /* Keys that nobody else may know are counted, where the link must not carry them. */
@@ -436,10 +445,11 @@ static void
 cut_check(Cut *c)
 {
 	NodeInfo	me;
-	int32		zone;
 
 	node_require(&me);
-	if (!me.damaged && (!(c->flags & DELTA_FULL) || c->base->n == 0 || (zone = store_damaged(GetActiveSnapshot())) == 0))
+	if (c->flags & DELTA_SALVAGE)
+		return;
+	if (!me.damaged && (!(c->flags & DELTA_FULL) || c->base->n == 0 || store_damaged(GetActiveSnapshot()) == 0))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -460,7 +470,18 @@ delta_cut(const DeltaFor *peer)
 	node_require(&me);
 	c.base = cut_base(peer);
 	c.collected = collected_read(GetActiveSnapshot());
-	if (peer->nzones)
+	if (peer->salvage)
+	{
+		c.flags = DELTA_SALVAGE;
+		c.base = vector_new();
+		c.since = c.ours;
+		if (damage_read(&c.damage))
+		{
+			c.ours = vector_copy(c.ours);
+			vector_join(c.ours, c.damage.held);
+		}
+	}
+	else if (peer->nzones)
 	{
 		/* it has some zones only: what was written since the peer was asked comes with an ordinary delta */
 		c.flags = DELTA_REPAIR;
@@ -469,7 +490,7 @@ delta_cut(const DeltaFor *peer)
 	else if (!vector_covers_upto(c.base, c.ours, c.collected))
 		c.flags = DELTA_FULL;
 	/* one that is damaged claims nothing, so there may be nothing to send: the link has to say why all the same */
-	if (me.damaged || c.flags || !vector_covers_all(c.base, c.ours))
+	if (peer->salvage ? me.damaged : me.damaged || c.flags || !vector_covers_all(c.base, c.ours))
 	{
 		MemoryContext context = AllocSetContextCreate(caller, "dnsrepl delta", ALLOCSET_DEFAULT_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(context);

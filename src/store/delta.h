@@ -22,7 +22,8 @@ typedef struct Delta Delta;
 /* Bits of a delta's header. */
 #define DELTA_FULL		1		/* it has all that the sender holds: what is not in it, the sender does not hold */
 #define DELTA_REPAIR	2		/* the zones in it differ at both ends, though both hold the same: see merge/merge.c */
-#define DELTA_FLAGS		3
+#define DELTA_SALVAGE	4		/* all versions of a node whose store is damaged, for another such one: see merge/mend.c */
+#define DELTA_FLAGS		7
 
 /* What the connection to a peer is good for. */
 typedef enum PeerTrust
@@ -43,6 +44,7 @@ typedef struct DeltaFor
 	PeerTrust	trust;
 	int			nzones;			/* > 0: a repair of these zones (in zone_order), whatever the peer holds */
 	const ZoneRef *zones;
+	bool		salvage;		/* both are damaged: all that is left here, whatever the peer holds */
 } DeltaFor;
 
 /*

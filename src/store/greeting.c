@@ -104,7 +104,8 @@ greeting_encode(StringInfo out, uint64 session, bool known, pg_uuid_t *life)
 	wire_put_string(out, me.name, strlen(me.name));
 	wire_put_u64(out, (uint64) stamp_time(clock_now()));
 	wire_put_u64(out, (uint64) began);
-	wire_put_u8(out, (uint8) ((node_has_data(&me) ? GREETING_HAS_DATA : 0) | (me.joining ? GREETING_JOINS : 0)));
+	wire_put_u8(out, (uint8) ((node_has_data(&me) ? GREETING_HAS_DATA : 0) | (me.joining ? GREETING_JOINS : 0) |
+							(me.damaged ? GREETING_DAMAGED : 0)));
 	wire_put_varint(out, (uint64) me.nclusters);
 	for (int i = 0; i < me.nclusters; i++)
 		wire_put_uuid(out, &me.clusters[i]);

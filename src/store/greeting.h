@@ -17,7 +17,8 @@
 
 #define GREETING_HAS_DATA	1	/* it holds versions of its users' */
 #define GREETING_JOINS		2	/* it has been told to join another cluster */
-#define GREETING_FLAGS		3
+#define GREETING_DAMAGED	4	/* its store is not what it was */
+#define GREETING_FLAGS		7
 
 /* What some node was seen to hold: store/peer_vector.h. */
 typedef struct KnownVector

@@ -24,11 +24,6 @@
 #include "store/schema.h"
 #include "store/version.h"
 
-enum
-{
-	NODE_ID = 1, NODE_NAME, NODE_SCHEMA, NODE_SINCE, NODE_CLUSTERS, NODE_JOINING, NODE_DAMAGED, NODE_NATTS = NODE_DAMAGED
-};
-
 static void
 clusters_from_datum(NodeInfo *node, Datum array)
 {

@@ -27,8 +27,14 @@ typedef struct NodeInfo
 	int			nclusters;
 	pg_uuid_t  *clusters;		/* ids of clusters that have become one; in the current context */
 	JoinMode	joining;
-	bool		damaged;		/* its store is not what it was: it takes its peers' state before it ships */
+	bool		damaged;		/* its store is not what it was: it takes its peers' state before it ships (damage.h) */
 } NodeInfo;
+
+/* Columns of dnsrepl.node. */
+enum
+{
+	NODE_ID = 1, NODE_NAME, NODE_SCHEMA, NODE_SINCE, NODE_CLUSTERS, NODE_JOINING, NODE_DAMAGED, NODE_HELD, NODE_SALVAGED, NODE_NATTS = NODE_SALVAGED
+};
 
 /* This node, from dnsrepl.node under the active snapshot; false if setup() has not run. */
 extern bool node_read(NodeInfo *node);

@@ -8,13 +8,17 @@ CREATE TABLE dnsrepl.node (
   since  timestamptz NOT NULL DEFAULT now(),
   clusters uuid[] NOT NULL DEFAULT ARRAY[gen_random_uuid()],
   joining text CHECK (joining IN ('cluster', 'mine', 'conflict')),
-  damaged timestamptz
+  damaged timestamptz,
+  held bytea,
+  salvaged uuid[]
 );
 CREATE UNIQUE INDEX node_one ON dnsrepl.node ((true));
 COMMENT ON TABLE dnsrepl.node IS 'this node: one row once dnsrepl.setup() has run';
 COMMENT ON COLUMN dnsrepl.node.clusters IS 'the clusters that have become one here: nodes with one in common are of one cluster';
 COMMENT ON COLUMN dnsrepl.node.joining IS 'whose rows count when this node joins a cluster though both have data; null: nobody has said so, or it has joined';
 COMMENT ON COLUMN dnsrepl.node.damaged IS 'since when its store is known not to be what it was; it sends nothing until it has taken a peer''s state';
+COMMENT ON COLUMN dnsrepl.node.held IS 'while it is damaged: what it held by its vector before, and what the damaged members held whose versions it has got since';
+COMMENT ON COLUMN dnsrepl.node.salvaged IS 'while it is damaged: those members';
 
 CREATE TABLE dnsrepl.roll (
   node    uuid PRIMARY KEY,
