@@ -35,6 +35,9 @@ BEGIN
       PERFORM dnsrepl.note_unit(d.zone_no, d.key);
     END IF;
   END LOOP;
+  IF repair IS NOT NULL THEN
+    DELETE FROM dnsrepl.check_problem c WHERE c.peer = '';	-- with dnsrepl.check_interval = 0 nobody else would; what is left is found again
+  END IF;
   IF repair = 'tables' THEN
     PERFORM dnsrepl.policy_changed();	-- wakes whoever projects
   END IF;

@@ -114,6 +114,8 @@ void
 damage_over(void)
 {
 	(void) owner_execute("UPDATE dnsrepl.node SET damaged = NULL, held = NULL, salvaged = NULL", 0, NULL, NULL);
+	/* with dnsrepl.check_interval = 0 nobody looks again; what is left is found again */
+	(void) owner_execute("DELETE FROM dnsrepl.check_problem WHERE peer = ''", 0, NULL, NULL);
 }
 
 bool
