@@ -7,7 +7,7 @@
 #include "postgres.h"
 
 /* The version of the link protocol (doc/protocol.md). Both ends must speak the same. */
-#define PROTOCOL_VERSION 5
+#define PROTOCOL_VERSION 6
 
 /* Limits. Each bounds a loop, a queue or an allocation that a peer or a user could make large. */
 #define MAX_NODES			64		/* databases of one server that are nodes */
@@ -29,6 +29,7 @@
 #define MAX_MEMBERS			1000	/* of a cluster; more are served, and deletions are not kept for them */
 #define MAX_GREETING_SIZE	(4 * MAX_VECTOR_SIZE)	/* known vectors that do not fit have their turn the next time */
 #define MAX_SIBLINGS		1000	/* versions of one unit */
+#define MAX_INCARNATIONS	16		/* of one zone: that many nodes have made it without knowing of one another */
 #define MAX_UNIT_SIZE		(64 * 1024 * 1024)	/* octets of their images */
 #define MAX_ZONES			1000000 /* of one delta */
 #define MAX_DIFFERENT		10000	/* zones that a verdict names; more have their turn the next time */

@@ -11,7 +11,7 @@
  * as for members, time in which this node was down does not count.
  *
  * A version of an incarnation of its zone that lives no more is dead, and goes in the same way once the zone's own unit is
- * stable: then nobody can bring that incarnation back.
+ * stable, that unit's own too: an incarnation that is gone comes back with none of them (store/live.h).
  *
  * How far it has gone is remembered by origin (collected, store/origin.h): a node that lacks something below is compared in
  * full, since it may hold what a deletion that is not there any more had replaced.
@@ -126,7 +126,7 @@ typedef struct Collect
 	const ZoneRef *zone;
 	const Vector *stable;
 	Vector	   *collected;		/* NULL: only look whether there is something */
-	Live		live;			/* by all versions */
+	Live		live;			/* by the store */
 	bool		settled;		/* the zone's own unit is stable: what is dead stays so */
 	bool	   *missed;
 	MemoryContext context,
@@ -274,9 +274,8 @@ zone_walk(Collect *c)
 
 	if (!c->zone->table)
 		set = version_read(c->store, GetActiveSnapshot(), c->zone->number, domains, sizeof(domains));
-	c->live = live_of(c->zone, &set);
-	/* of a deletion and an edit, unsettled, a policy may yet choose the edit */
-	c->settled = versions_stable(c, &set) && (c->live.n > 0 || all_deletions(&set));
+	c->live = live_of(c->store, c->zone, &set);
+	c->settled = versions_stable(c, &set);
 	c->context = CurrentMemoryContext;
 	c->scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl collected unit", ALLOCSET_DEFAULT_SIZES);
 	unit_walk(c->store, GetActiveSnapshot(), c->zone->number, (const uint8 *) "", 0, NULL, 0, unit_collect, c);

@@ -11,6 +11,7 @@
 #include "store/clock.h"
 #include "store/delta.h"
 #include "store/image.h"
+#include "store/live.h"
 #include "store/origin.h"
 #include "store/progress.h"
 #include "store/relation.h"
@@ -164,21 +165,46 @@ item_zone(WireReader *r, DeltaItem *item)
 	zone_decode_name(name, len, &item->zone);
 }
 
+/* What the sender's vector does not cover it does not hold. */
+static Dot
+item_dot(DeltaRead *d, WireReader *r)
+{
+	uint64		origin = wire_get_varint(r);
+	Dot			dot;
+
+	if (r->bad || origin >= (uint64) d->norigins)
+		peer_nonsense("An origin is not in the vector.");
+	dot.origin = d->origins[origin];
+	dot.stamp = (int64) wire_get_u64(r);
+	if (r->bad || dot.stamp <= 0 || !vector_covers(d->theirs, dot.origin, dot.stamp))
+		peer_nonsense("A stamp is not in the vector.");
+	return dot;
+}
+
 static void
 item_version(DeltaRead *d, WireReader *r, Version *v)
 {
-	uint64		origin = wire_get_varint(r);
 	Image		image;
 
 	memset(v, 0, sizeof(*v));
-	if (r->bad || origin >= (uint64) d->norigins)
-		peer_nonsense("A version's origin is not in the vector.");
-	v->dot.origin = d->origins[origin];
-	v->dot.stamp = (int64) wire_get_u64(r);
+	v->dot = item_dot(d, r);
 	v->image = wire_get_string(r, MAX_IMAGE_SIZE, &v->image_len);
-	if (r->bad || v->dot.stamp <= 0 || !vector_covers(d->theirs, v->dot.origin, v->dot.stamp) || !image_decode(v->image, v->image_len, false, &image) ||
+	if (r->bad || !image_decode(v->image, v->image_len, false, &image) ||
 		!pg_verifymbstr((const char *) image.head.user, (int) image.head.user_len, true))
 		peer_nonsense("A version cannot be read.");
+}
+
+static void
+item_incarnations(DeltaRead *d, WireReader *r, DeltaItem *item)
+{
+	uint64		n = wire_get_varint(r);
+
+	if (r->bad || n > MAX_INCARNATIONS)
+		peer_nonsense("A zone has an impossible number of incarnations.");
+	for (uint64 i = 0; i < n; i++)
+		live_add(&item->live, &item->zone, item_dot(d, r));
+	if (item->live.n != (int) n)
+		peer_nonsense("A zone has an incarnation twice.");
 }
 
 static void
@@ -204,6 +230,8 @@ item_unit(DeltaRead *d, WireReader *r, DeltaItem *item)
 	}
 	if (!versions_fit(&(VersionSet) {item->nversions, item->versions}))
 		peer_nonsense("A unit is too large.");
+	if (key_number(item->key, item->key_len) == TABLE_DOMAINS)
+		item_incarnations(d, r, item);
 }
 
 bool
@@ -212,6 +240,7 @@ delta_item(DeltaRead *d, WireReader *r, DeltaItem *item)
 	if (wire_at_end(r))
 		return false;
 	item->kind = (ItemKind) wire_get_u8(r);
+	memset(&item->live, 0, sizeof(item->live));
 	if (item->kind == ITEM_ZONE || item->kind == ITEM_TABLE)
 		item_zone(r, item);
 	else if (item->kind == ITEM_UNIT)

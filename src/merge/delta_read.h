@@ -35,6 +35,7 @@ typedef struct DeltaItem
 	size_t		key_len;
 	int			nversions;
 	Version    *versions;			/* their dots have local origins */
+	Live		live;				/* of a zone's unit in domains: its incarnations that live at the sender's */
 } DeltaItem;
 
 /*

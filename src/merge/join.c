@@ -40,7 +40,7 @@ typedef struct Side
 
 /* What those of a unit's versions come to that are of a live incarnation. */
 static Served
-live_served(const ZoneRef *zone, const Live *live, const uint8 *key, size_t key_len, const VersionSet *set)
+unit_served(const ZoneRef *zone, const Live *live, const uint8 *key, size_t key_len, const VersionSet *set)
 {
 	VersionSet	alive = {.v = palloc(sizeof(Version) * (size_t) (set->n + 1))};
 	ResolveUnit r = {.zone = zone, .table = key_table(key, key_len), .key = key, .key_len = key_len, .set = &alive};
@@ -61,7 +61,7 @@ side_take(Side *s, const ZoneRef *zone, const Live *live, const GroupUnit *u, co
 	for (int i = 0; i < u->set.n; i++)
 		if (vector_covers(theirs, u->set.v[i].dot.origin, u->set.v[i].dot.stamp) == their_side)
 			s->set.v[s->set.n++] = u->set.v[i];
-	s->served = live_served(zone, live, u->key, u->key_len, &s->set);
+	s->served = unit_served(zone, live, u->key, u->key_len, &s->set);
 }
 
 static void
@@ -79,7 +79,7 @@ side_write(Store *store, const ZoneRef *zone, GroupUnit *u, const Side *s, const
 	StringInfoData image;
 	bool	   *over = palloc(sizeof(bool) * (size_t) (u->set.n + 1));
 	ImageParts	p = {.user = GetUserNameFromId(GetSessionUserId(), true), .ncolumns = s->served.ncolumns,
-	.rows = &s->served.rows, .nincarnations = live->n, .incarnations = live->incarnations};
+	.rows = &s->served.rows, .live = live};
 	VersionSet	one = {.n = 1, .v = palloc(sizeof(Version))};
 
 	if (!p.user)
@@ -89,6 +89,19 @@ side_write(Store *store, const ZoneRef *zone, GroupUnit *u, const Side *s, const
 	image_encode(&image, &p);
 	one.v[0] = own_write(store, zone->number, u->key, u->key_len, &u->set, over, (uint8 *) image.data, (size_t) image.len);
 	u->set = one;
+}
+
+/* With the row of a zone that is not here any more go the incarnations that only this node knew. */
+static void
+live_drop(Store *store, const ZoneRef *zone, const Vector *theirs)
+{
+	Live		stored = live_stored(store, zone),
+				left = {0};
+
+	for (int i = 0; i < stored.n; i++)
+		if (vector_covers(theirs, stored.incarnations[i].origin, stored.incarnations[i].stamp))
+			live_add(&left, zone, stored.incarnations[i]);
+	live_store(store, zone, &left);
 }
 
 void
@@ -102,18 +115,22 @@ join_unit(Store *store, const ZoneRef *zone, const Live *now, JoinMode mode, con
 	if (mode == JOIN_CONFLICT || table == TABLE_SERIAL || table == TABLE_ROLL)
 		return;
 	CommandCounterIncrement();	/* theirs have just been written, and may go */
-	side_take(&a, zone, now, u, theirs, false);
-	side_take(&b, zone, now, u, theirs, true);
+	if (table == TABLE_DOMAINS)
+		live = live_of(store, zone, &u->set);
+	side_take(&a, zone, &live, u, theirs, false);
+	side_take(&b, zone, &live, u, theirs, true);
 	if (a.set.n == 0 || b.set.n == 0)
 		return;
-	if (table == TABLE_DOMAINS)
-		live = live_of(zone, &u->set);
 	if (a.served.live && b.served.live && table == TABLE_DOMAINS)
 		side_write(store, zone, u, mode == JOIN_MINE ? &a : &b, &live);
 	else if (mode == JOIN_MINE && a.served.live && !rows_same(&a.served.rows, &b.served.rows))
 		side_write(store, zone, u, &a, &live);
 	else
+	{
 		side_drop(store, zone, u, &a, &b);
+		if (table == TABLE_DOMAINS)
+			live_drop(store, zone, theirs);
+	}
 }
 
 void
@@ -168,7 +185,7 @@ here_served(Preview *p, const uint8 *key, size_t key_len, VersionSet *set, Serve
 			return false;
 		}
 	}
-	*served = live_served(&p->zone, &live, key, key_len, set);
+	*served = unit_served(&p->zone, &live, key, key_len, set);
 	return true;
 }
 
@@ -230,8 +247,8 @@ preview_unit(Preview *p, const DeltaItem *item)
 		return;
 	hash_search(p->told, &hash, HASH_ENTER, NULL);
 	if (key_number(item->key, item->key_len) == TABLE_DOMAINS)
-		p->their_live = live_of(&p->zone, &theirs);
-	there = live_served(&p->zone, &p->their_live, item->key, item->key_len, &theirs);
+		p->their_live = live_served(&p->zone, &item->live, &theirs);
+	there = unit_served(&p->zone, &p->their_live, item->key, item->key_len, &theirs);
 	if (!here_served(p, item->key, item->key_len, &mine, &here))
 		return;
 	if (here.live == there.live && (!here.live || rows_same(&here.rows, &there.rows)))

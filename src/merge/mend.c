@@ -50,19 +50,32 @@ typedef struct Dots
 } Dots;
 
 static void
-dot_collect(const uint8 *key, size_t key_len, const Version *v, void *arg)
+dot_note(Dots *d, Dot dot)
 {
-	Dots	   *d = arg;
-
-	pfree(unconstify(uint8 *, v->image));
-	if (vector_covers(d->now, v->dot.origin, v->dot.stamp))
+	if (vector_covers(d->now, dot.origin, dot.stamp))
 		return;
 	if (d->n == d->cap)
 	{
 		d->cap = d->cap ? d->cap * 2 : 1024;
 		d->dots = d->dots ? repalloc_huge(d->dots, sizeof(Dot) * (size_t) d->cap) : palloc(sizeof(Dot) * (size_t) d->cap);
 	}
-	d->dots[d->n++] = v->dot;
+	d->dots[d->n++] = dot;
+}
+
+static void
+dot_collect(const uint8 *key, size_t key_len, const Version *v, void *arg)
+{
+	pfree(unconstify(uint8 *, v->image));
+	dot_note(arg, v->dot);
+}
+
+/* A zone that is alive is so by a write which may have been replaced since. */
+static void
+incarnations_collect(const ZoneRef *zone, Dots *d)
+{
+	for (int i = 0; i < zone->state.stored.n; i++)
+		if (origin_known(zone->state.stored.incarnations[i].origin))
+			dot_note(d, zone->state.stored.incarnations[i]);
 }
 
 static int
@@ -128,6 +141,7 @@ mend_claim(Vector *now)
 	store = store_open(true);
 	for (int i = 0; i < n; i++)
 	{
+		incarnations_collect(&zones[i], &beyond);
 		version_walk(store, GetActiveSnapshot(), zones[i].number, (const uint8 *) "", 0, false, dot_collect, &beyond);
 		sums_renew(store, &zones[i]);
 	}

@@ -136,19 +136,45 @@ unit_written(const Dot *dots, int n, const Vector *since)
 	return false;
 }
 
+/* What the two ends hold, as far as it counts for a unit. */
+typedef struct Claims
+{
+	const Vector *mine,
+			   *theirs;
+} Claims;
+
 /*
- * The merge rule. One whose store is damaged may have lost what it held: so of a unit it claims what it has written since, and all that it
+ * One whose store is damaged may have lost what it held: so of a unit it claims what it has written since, and all that it
  * ever held only if that is something: whoever wrote it knew what there was, from the tables.
  */
-static void
-unit_rule(const Merge *m, const Dot *mine, int nmine, const Dot *theirs, int ntheirs, bool *keep, bool *take)
+static Claims
+unit_claims(const Merge *m, const Dot *mine, int nmine, const Dot *theirs, int ntheirs)
 {
-	const Vector *ours = m->me.damaged && unit_written(mine, nmine, m->mine) ? m->claimed : m->mine;
-	const Vector *their = m->in.theirs;
+	Claims		c = {m->mine, m->in.theirs};
 
+	if (m->me.damaged && unit_written(mine, nmine, m->mine))
+		c.mine = m->claimed;
 	if ((m->in.flags & DELTA_SALVAGE) && !unit_written(theirs, ntheirs, m->in.since))
-		their = m->in.since;
-	merge_rule(mine, nmine, ours, theirs, ntheirs, their, keep, take);
+		c.theirs = m->in.since;
+	return c;
+}
+
+/* The zone's incarnations after the same rule; or (united) those of both. */
+static Live
+incarnations_merge(const Claims *c, const ZoneRef *zone, const Live *mine, const Live *theirs, bool united)
+{
+	bool		keep[MAX_INCARNATIONS],
+				take[MAX_INCARNATIONS];
+	Live		live = {0};
+
+	merge_rule(mine->incarnations, mine->n, c->mine, theirs->incarnations, theirs->n, c->theirs, keep, take);
+	for (int i = 0; i < mine->n; i++)
+		if (keep[i] || united)
+			live_add(&live, zone, mine->incarnations[i]);
+	for (int i = 0; i < theirs->n; i++)
+		if (take[i] || united)
+			live_add(&live, zone, theirs->incarnations[i]);
+	return live;
 }
 
 /* The unit's versions after the merge rule, written to the store; false if nothing has changed. */
@@ -161,24 +187,35 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 	bool	   *keep = palloc(sizeof(bool) * (size_t) (set.n + 1));
 	bool	   *take = palloc(sizeof(bool) * (size_t) (item->nversions + 1));
 	const Version *gone = NULL;
-	bool		changed = false;
+	bool		changed,
+				united = false;
+	Live		was = live_stored(m->store, &z->ref),
+				live = was;
+	Claims		claims;
 
 	for (int i = 0; i < set.n; i++)
 		mine[i] = set.v[i].dot;
 	for (int i = 0; i < item->nversions; i++)
 		theirs[i] = item->versions[i].dot;
+	claims = unit_claims(m, mine, set.n, theirs, item->nversions);
 	if (m->in.flags & DELTA_REPAIR)
 	{
 		RepairSide	here = {set.n, mine, versions_gone(set.v, set.n), m->mine, m->my_collected};
 		RepairSide	there = {item->nversions, theirs, versions_gone(item->versions, item->nversions), m->in.theirs, m->in.collected};
 
-		merge_repair(&here, &there, keep, take);
+		united = merge_repair(&here, &there, keep, take);
 	}
 	else
-		unit_rule(m, mine, set.n, theirs, item->nversions, keep, take);
-	if (m->limits && unit_changes(keep, set.n, take, item->nversions) && !accept_unit(m->limits, &z->ref, u->key, u->key_len))
+		merge_rule(mine, set.n, claims.mine, theirs, item->nversions, claims.theirs, keep, take);
+	if (key_number(u->key, u->key_len) == TABLE_DOMAINS)
+		live = incarnations_merge(&claims, &z->ref, &was, &item->live, united);
+	live.all = was.all;
+	changed = !live_same(&live, &was);
+	if (m->limits && (changed || unit_changes(keep, set.n, take, item->nversions)) && !accept_unit(m->limits, &z->ref, u->key, u->key_len))
 		accept_refuse(m->guest, &z->ref, u->key, u->key_len);
 
+	if (changed)
+		live_store(m->store, &z->ref, &live);
 	u->set.v = palloc(sizeof(Version) * (size_t) (set.n + item->nversions + 1));
 	u->set.n = 0;
 	for (int i = 0; i < set.n; i++)
@@ -255,7 +292,7 @@ group_finish(Merge *m)
 	if (m->group_changed)
 	{
 		if (key_number(m->group->prefix, m->group->prefix_len) == TABLE_DOMAINS && z->free)
-			z->work.now = live_of(&z->ref, m->group->n ? &m->group->units[0].set : &(VersionSet) {0});
+			z->work.now = live_of(m->store, &z->ref, m->group->n ? &m->group->units[0].set : &(VersionSet) {0});
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetLatestSnapshot());
 		group_judge(m->group, z->free ? &z->work.now : &z->work.was, !z->free, m->store, GetActiveSnapshot());

@@ -8,6 +8,9 @@
  * were seen to hold before that is left out. Whatever is older, or more than ANEW_MOST units, is left to the peers' comparing
  * (compare.c), which takes what differs for two writes that did not know each other.
  *
+ * A zone that was made under such a stamp is held to be deleted by whoever believes the claim: it gets another incarnation, which its units name
+ * besides.
+ *
  * A version that is written anew supersedes itself everywhere; one that somebody has edited meanwhile, unknown to this node, stands
  * beside that edit, as a conflict of two who did not know each other.
  *
@@ -28,6 +31,8 @@
 #include "dnsrepl.h"
 #include "merge/collect.h"
 #include "store/clock.h"
+#include "store/image.h"
+#include "store/live.h"
 #include "store/own.h"
 #include "store/private_lock.h"
 #include "store/relation.h"
@@ -126,23 +131,82 @@ anew_find(Anew *a, int32 origin, int64 since)
 }
 
 static void
-unit_write(Store *store, AnewUnit *u, int32 origin)
+version_anew(Store *store, const ZoneRef *zone, const uint8 *key, size_t key_len, const VersionSet *set, int at)
+{
+	const Version *v = &set->v[at];
+	bool	   *over = palloc0(sizeof(bool) * (size_t) set->n);
+	Live		live = live_stored(store, zone);
+	StringInfoData image;
+	ImageHead	head;
+
+	initStringInfo(&image);
+	if (!live.all && version_lives(&live, key, key_len, v) && image_head(v->image, v->image_len, &head) && head.nincarnations > 0)
+		image_copy_live(&image, v->image, v->image_len, &head, &live);
+	else
+		appendBinaryStringInfo(&image, (const char *) v->image, (int) v->image_len);
+	over[at] = true;
+	(void) own_write(store, zone->number, key, key_len, set, over, (uint8 *) image.data, (size_t) image.len);
+}
+
+/* The version of a life, or (0) any that is served; -1: there is none. */
+static int
+version_of(const VersionSet *set, int32 origin)
+{
+	for (int i = 0; i < set->n; i++)
+		if ((!origin || set->v[i].dot.origin == origin) && set->v[i].seen)
+			return i;
+	return -1;
+}
+
+/* If a zone was made in that life, after that stamp, it is made in this one too, once, and its row is written with that. False: it was not. */
+static bool
+zone_anew(Store *store, const ZoneRef *zone, int32 origin, int64 since)
+{
+	static const uint8 key[DOMAINS_KEY_SIZE] = {0, TABLE_DOMAINS};
+	VersionSet	set;
+	Live		stored = live_stored(store, zone),
+				live = live_left(store, zone);
+	bool		then = false,
+				now = false;
+	int			at;
+
+	for (int i = 0; i < stored.n; i++)
+	{
+		then |= stored.incarnations[i].origin == origin && stored.incarnations[i].stamp > since;
+		now |= stored.incarnations[i].origin == own_dot().origin;
+	}
+	if (!then || now)
+		return then;
+	set = version_read(store, GetActiveSnapshot(), zone->number, key, sizeof(key));
+	at = version_of(&set, origin) >= 0 ? version_of(&set, origin) : version_of(&set, 0);
+	if (at < 0 || stored.n == MAX_INCARNATIONS)
+		return false;
+	live_add(&stored, zone, own_dot());
+	live_store(store, zone, &stored);
+	if (live.n > 0)
+	{
+		live_add(&live, zone, own_dot());
+		tally_live(store, zone, &live);
+	}
+	version_anew(store, zone, key, sizeof(key), &set, at);
+	return true;
+}
+
+static void
+unit_write(Store *store, AnewUnit *u, int32 origin, int64 since)
 {
 	VersionSet	set = version_read(store, GetActiveSnapshot(), u->zone.number, u->key, u->key_len);
-	bool	   *over = palloc0(sizeof(bool) * (size_t) (set.n + 1));
+	int			at = version_of(&set, origin);
 
-	for (int i = 0; i < set.n; i++)
-		if (set.v[i].dot.origin == origin && set.v[i].seen)
-		{
-			over[i] = true;
-			(void) own_write(store, u->zone.number, u->key, u->key_len, &set, over, set.v[i].image, set.v[i].image_len);
-			return;
-		}
+	if (!u->zone.table && zone_anew(store, &u->zone, origin, since) && key_number(u->key, u->key_len) == TABLE_DOMAINS)
+		return;					/* has been done */
+	if (at >= 0)
+		version_anew(store, &u->zone, u->key, u->key_len, &set, at);
 }
 
 /* Returns how many units were written; those of zones that somebody is editing wait. */
 static int
-anew_write(Anew *a, int32 origin)
+anew_write(Anew *a, int32 origin, int64 since)
 {
 	Store	   *store;
 	int			done = 0;
@@ -163,7 +227,7 @@ anew_write(Anew *a, int32 origin)
 	for (int i = 0; i < a->n; i++)
 		if (free[i])
 		{
-			unit_write(store, &a->units[i], origin);
+			unit_write(store, &a->units[i], origin, since);
 			done++;
 		}
 	store_close(store);
@@ -184,7 +248,7 @@ anew_step(NodeSlot *slot)
 	PushActiveSnapshot(GetLatestSnapshot());
 	anew_find(a, slot->anew, slot->anew_since);
 	PopActiveSnapshot();
-	done = anew_write(a, slot->anew);
+	done = anew_write(a, slot->anew, slot->anew_since);
 	slot->anew_left -= done;
 	if (a->n == 0 || slot->anew_left <= 0)
 		slot->anew = 0;

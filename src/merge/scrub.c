@@ -215,6 +215,7 @@ scrub_zone(Store *store, const ZoneRef *zone, ScrubTell fn, void *arg)
 	c.parked = parked_keys(GetActiveSnapshot(), zone);
 	c.sums.parked = c.parked != NIL;
 	c.id = zone->table ? 0 : domain_id(GetActiveSnapshot(), zone->name, zone->name_len);
+	c.sums.held = live_hash(&zone->state.stored);
 	group_walk(c.store, GetActiveSnapshot(), zone->number, (const uint8 *) "", 0, NULL, 0, check_group, &c);
 	check_rows(&c);
 	pfree(c.last.data);

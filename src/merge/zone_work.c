@@ -359,10 +359,10 @@ group_is_early(Work *w, ZoneWork *z, const UnitGroup *after)
 }
 
 static void
-zone_row_came(ZoneWork *z, const UnitGroup *domains)
+zone_row_came(Work *w, ZoneWork *z, const UnitGroup *domains)
 {
 	z->row = true;
-	z->now = live_of(z->ref, domains->n ? &domains->units[0].set : &(VersionSet) {0});
+	z->now = live_of(w->store, z->ref, domains->n ? &domains->units[0].set : &(VersionSet) {0});
 	z->walk = z->now.n > 0 && z->ref->state.held != 0 && !live_same(&z->was, &z->now);
 }
 
@@ -430,7 +430,7 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 	if (key_number(after->prefix, after->prefix_len) == TABLE_DOMAINS)
 	{
 		if (!z->walking)
-			zone_row_came(z, after);
+			zone_row_came(w, z, after);
 		gone = false;
 	}
 	else if (group_is_early(w, z, after))
@@ -441,9 +441,6 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 	/* if its row has to wait, so have these, even those that stay what they are: so they are given too */
 	other_life = !live_same(&z->was, &z->now) && !(gone && z->walking);
 	group_room(w, after);
-	conflict_note(before, &z->was, after, &z->now);
-	if (other_life && z->now.n == 0)
-		conflict_zone_gone(w->store, w->before, z->ref, &z->was);
 	for (int i = 0; i < after->n; i++)
 	{
 		GroupUnit  *u = &after->units[i];
@@ -471,6 +468,9 @@ work_group(Work *w, ZoneWork *z, const UnitGroup *before, UnitGroup *after)
 		unit_rectify(w, z, after, u);
 		first = false;
 	}
+	conflict_note(before, &z->was, after, &z->now);
+	if (other_life && z->now.n == 0)
+		conflict_zone_gone(w->store, w->before, z->ref, &z->was);
 }
 
 /* ---------- looking at groups anew ---------- */

@@ -12,7 +12,7 @@ typedef struct ZoneWork
 {
 	ZoneRef	   *ref;
 	Live		was,			/* its incarnations, by what had been shown */
-				now;			/* and by all versions */
+				now;			/* and by the store */
 	bool		late;			/* nobody sent anything: what had to wait is projected */
 	uint64		peer_serial,	/* what the peer said of the zone; 0: nothing */
 				peer_served;

@@ -22,7 +22,7 @@ CREATE FUNCTION dnsrepl.image_author(image bytea) RETURNS text
 COMMENT ON FUNCTION dnsrepl.image_author(bytea) IS 'the database user who wrote a version';
 
 CREATE FUNCTION dnsrepl.version_lives(key bytea, image bytea, live bigint[]) RETURNS boolean
-  LANGUAGE C IMMUTABLE AS 'MODULE_PATHNAME', 'dnsrepl_version_lives' SET search_path = pg_catalog, pg_temp;
+  LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'dnsrepl_version_lives' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.version_lives(bytea, bytea, bigint[]) IS 'is a version of an incarnation of its zone that lives?';
 
 CREATE FUNCTION dnsrepl.stamp_time(stamp bigint) RETURNS timestamptz

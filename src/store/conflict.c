@@ -158,28 +158,40 @@ set_has(const VersionSet *set, Dot dot)
 	return false;
 }
 
-/* Versions that came of a zone that has been deleted: they are not served, and should not vanish unseen. */
 static bool
-came_dead(const GroupUnit *was, const GroupUnit *is, const Live *now)
+was_shown(const GroupUnit *u, Dot dot)
+{
+	for (int i = 0; u && i < u->set.n; i++)
+		if (u->set.v[i].dot.origin == dot.origin && u->set.v[i].dot.stamp == dot.stamp)
+			return u->set.v[i].seen;
+	return false;
+}
+
+/*
+ * Versions that came of a zone that has been deleted, and edits of a zone's row whose author had not seen that it was deleted, which stay beside the
+ * deletion: they are not served, and should not vanish unseen. Those that are not projected yet have their turn then.
+ */
+static bool
+came_dead(const GroupUnit *had, const Live *was, const GroupUnit *is, const Live *now)
 {
 	for (int i = 0; i < is->set.n; i++)
 	{
+		const Version *v = &is->set.v[i];
 		ImageHead	head;
 
-		if (was && set_has(&was->set, is->set.v[i].dot))
+		if (!v->seen || version_lives(now, is->key, is->key_len, v) || !image_head(v->image, v->image_len, &head) || image_is_deletion(&head))
 			continue;
-		if (!version_lives(now, is->key, is->key_len, &is->set.v[i]) &&
-			image_head(is->set.v[i].image, is->set.v[i].image_len, &head) && !image_is_deletion(&head))
+		if (!was_shown(had, v->dot) || (key_number(is->key, is->key_len) == TABLE_DOMAINS && version_lives(was, is->key, is->key_len, v)))
 			return true;
 	}
 	return false;
 }
 
 static bool
-group_came_dead(const UnitGroup *before, const UnitGroup *after, const Live *now)
+group_came_dead(const UnitGroup *before, const Live *was, const UnitGroup *after, const Live *now)
 {
 	for (int i = 0; i < after->n && !now->all; i++)
-		if (came_dead(unit_of(before, &after->units[i]), &after->units[i], now))
+		if (came_dead(unit_of(before, &after->units[i]), was, &after->units[i], now))
 			return true;
 	return false;
 }
@@ -218,7 +230,7 @@ group_note(const UnitGroup *before, const Live *was, const UnitGroup *after, con
 			conflict_log(after->zone, had, was, is, unit_rule(after->zone, had), true);
 		if (still)
 			conflict_open(after->zone, is);
-		if (dead && came_dead(had, is, now))
+		if (dead && came_dead(had, was, is, now))
 			conflict_log(after->zone, is, NULL, NULL, rule_name(RULE_ZONE_DELETED), false);
 	}
 	SPI_finish();
@@ -229,7 +241,7 @@ void
 conflict_note(const UnitGroup *before, const Live *was, const UnitGroup *after, const Live *now)
 {
 	/* a zone that the store had nothing of has no history here */
-	group_note(before, was, after, now, !after->zone->made && group_came_dead(before, after, now));
+	group_note(before, was, after, now, !after->zone->made && group_came_dead(before, was, after, now));
 }
 
 void

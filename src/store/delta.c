@@ -86,7 +86,8 @@ cut_zone(Cut *c, int32 number)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("what the peer lacks is of more than %d zones, which are too many for a delta", MAX_ZONES)));
-		z->ref = zone_by_number(number);
+		if (!zone_by_number_at(GetActiveSnapshot(), number, &z->ref))
+			elog(ERROR, "zone %d of a version is not there", number);
 		MemoryContextSwitchTo(old);
 	}
 	return &z->ref;
@@ -247,6 +248,29 @@ unit_refuse(Cut *c, int32 zone, const uint8 *key, size_t key_len, const VersionS
 }
 
 static void
+dot_put(Cut *c, Dot dot)
+{
+	const VectorEntry *e = vector_find(c->ours, dot.origin);
+
+	wire_put_varint(&c->delta->buf, (uint64) (e - c->ours->entries));
+	wire_put_u64(&c->delta->buf, (uint64) dot.stamp);
+}
+
+/* With the unit of a zone in domains go the incarnations that live. */
+static void
+incarnations_put(Cut *c, const Live *live)
+{
+	int			claimed = 0;
+
+	for (int i = 0; i < live->n; i++)
+		claimed += vector_covers(c->ours, live->incarnations[i].origin, live->incarnations[i].stamp);
+	wire_put_varint(&c->delta->buf, (uint64) claimed);
+	for (int i = 0; i < live->n; i++)
+		if (vector_covers(c->ours, live->incarnations[i].origin, live->incarnations[i].stamp))
+			dot_put(c, live->incarnations[i]);
+}
+
+static void
 unit_put(Cut *c, int32 zone, const uint8 *key, size_t key_len, VersionSet set)
 {
 	StringInfo	out = &c->delta->buf;
@@ -256,10 +280,14 @@ unit_put(Cut *c, int32 zone, const uint8 *key, size_t key_len, VersionSet set)
 	if (zone != c->zone)
 		zone_encode(out, cut_zone(c, zone));
 	c->zone = zone;
-	/* what is not claimed is not sent */
+	/* what is not claimed is not sent, but it may have replaced what is */
 	for (int i = 0; i < set.n; i++)
+	{
+		if (TransactionIdIsNormal(set.v[i].xmin))
+			c->flush = Max(c->flush, TransactionIdGetCommitLSN(set.v[i].xmin));
 		if (vector_covers(c->ours, set.v[i].dot.origin, set.v[i].dot.stamp))
 			set.v[claimed++] = set.v[i];
+	}
 	set.n = claimed;
 	if (!versions_fit(&set))
 		unit_refuse(c, zone, key, key_len, &set);
@@ -268,15 +296,11 @@ unit_put(Cut *c, int32 zone, const uint8 *key, size_t key_len, VersionSet set)
 	wire_put_varint(out, (uint64) set.n);
 	for (int i = 0; i < set.n; i++)
 	{
-		const Version *v = &set.v[i];
-		const VectorEntry *e = vector_find(c->ours, v->dot.origin);
-
-		wire_put_varint(out, (uint64) (e - c->ours->entries));
-		wire_put_u64(out, (uint64) v->dot.stamp);
-		wire_put_string(out, v->image, v->image_len);
-		if (TransactionIdIsNormal(v->xmin))
-			c->flush = Max(c->flush, TransactionIdGetCommitLSN(v->xmin));
+		dot_put(c, set.v[i].dot);
+		wire_put_string(out, set.v[i].image, set.v[i].image_len);
 	}
+	if (key_number(key, key_len) == TABLE_DOMAINS)
+		incarnations_put(c, &cut_zone(c, zone)->state.stored);
 	if (out->len >= setting_chunk_size * 1024)
 		chunk_spill(c);
 }

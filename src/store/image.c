@@ -6,6 +6,9 @@
 #include "mb/pg_wchar.h"
 
 #include "store/image.h"
+#include "store/origin.h"
+
+#define BIRTH_SIZE 16			/* octets */
 
 static void
 put_birth(StringInfo out, Birth b)
@@ -24,6 +27,24 @@ get_birth(WireReader *r)
 	return b;
 }
 
+static void
+put_incarnations(StringInfo out, const Live *live)
+{
+	wire_put_varint(out, (uint64) (live ? live->n : 0));
+	for (int i = 0; live && i < live->n; i++)
+		put_birth(out, dot_birth(live->incarnations[i]));
+}
+
+void
+image_copy_live(StringInfo out, const uint8 *data, size_t len, const ImageHead *head, const Live *live)
+{
+	const uint8 *rest = head->incarnations + BIRTH_SIZE * head->nincarnations;
+
+	appendBinaryStringInfo(out, (const char *) data, (int) (head->user + head->user_len - data));
+	put_incarnations(out, live);
+	appendBinaryStringInfo(out, (const char *) rest, (int) (data + len - rest));
+}
+
 void
 image_encode(StringInfo out, const ImageParts *p)
 {
@@ -31,9 +52,7 @@ image_encode(StringInfo out, const ImageParts *p)
 	wire_put_u8(out, p->flags);
 	/* names of roles are the server's, and may be in the encoding of another database */
 	wire_put_string(out, p->user, pg_verifymbstr(p->user, (int) strlen(p->user), true) ? strlen(p->user) : 0);
-	wire_put_varint(out, (uint64) p->nincarnations);
-	for (int i = 0; i < p->nincarnations; i++)
-		wire_put_u64(out, p->incarnations[i]);
+	put_incarnations(out, p->live);
 	if (p->flags & IMAGE_LINE)
 		put_birth(out, p->line);
 	wire_put_u8(out, (uint8) (p->rows->n ? p->ncolumns : 0));
@@ -68,10 +87,10 @@ head_read(WireReader *r, ImageHead *head)
 	head->flags = wire_get_u8(r);
 	head->user = wire_get_string(r, NAMEDATALEN, &head->user_len);
 	n = wire_get_varint(r);
-	if (r->bad || (head->flags & ~IMAGE_FLAGS) || n > MAX_IMAGE_INCARNATIONS)
+	if (r->bad || (head->flags & ~IMAGE_FLAGS) || n > MAX_INCARNATIONS)
 		return false;
 	head->nincarnations = (int) n;
-	head->incarnations = wire_get_bytes(r, 8 * (size_t) n);
+	head->incarnations = wire_get_bytes(r, BIRTH_SIZE * (size_t) n);
 	if (head->flags & IMAGE_LINE)
 		head->line = get_birth(r);
 	head->body = r->p;
@@ -101,13 +120,13 @@ image_user(const ImageHead *head)
 	return pnstrdup((const char *) head->user, head->user_len);
 }
 
-uint64
+Birth
 image_incarnation(const ImageHead *head, int i)
 {
 	WireReader	r;
 
-	wire_reader_init(&r, head->incarnations + 8 * i, 8);
-	return wire_get_u64(&r);
+	wire_reader_init(&r, head->incarnations + BIRTH_SIZE * i, BIRTH_SIZE);
+	return get_birth(&r);
 }
 
 static bool

@@ -1,10 +1,10 @@
 /*
  * image.h: one version's content: who wrote it, in which incarnation of its zone, and the rows of the unit.
  *
- * u8 format (2); u8 flags; string user; varint incarnations, each u64; with IMAGE_LINE a birth; then the body: u8 columns,
+ * u8 format (3); u8 flags; string user; varint incarnations, each a birth; with IMAGE_LINE a birth; then the body: u8 columns,
  * varint rows, each row its columns: varint 0 for null, else length + 1 and the octets; with IMAGE_BIRTHS for each row
  * varint births, each a birth, then varint removals, each a birth and the u64 stamp of the write that removed it. Rows are sorted, so equal content has equal bodies.
- * A birth is u64 stamp, u64 first octets of the origin's id: the write that brought a record. Of a record among others, the
+ * A birth is u64 stamp, u64 first octets of the origin's id: the write that brought a record, or made the zone. Of a record among others, the
  * second is combined with a hash of the record.
  * A deletion has no rows; with IMAGE_GONE it has: what it deleted (private keys, which may have to come back).
  */
@@ -13,8 +13,9 @@
 
 #include "store/birth_set.h"
 #include "store/relation.h"
+#include "store/version.h"
 
-#define IMAGE_FORMAT 2
+#define IMAGE_FORMAT 3
 #define IMAGE_UNREADABLE "the image of the version cannot be read"
 
 #define IMAGE_BIRTHS	1
@@ -23,7 +24,6 @@
 #define IMAGE_UNSIGNED	8		/* its author left the zone without an active key-signing key */
 #define IMAGE_FLAGS		15
 
-#define MAX_IMAGE_INCARNATIONS 64
 #define MAX_IMAGE_BIRTHS 100000	/* of one image, removed ones too */
 
 /* What precedes the body; points into the image. */
@@ -53,8 +53,7 @@ typedef struct ImageParts
 {
 	uint8		flags;
 	const char *user;
-	int			nincarnations;
-	const uint64 *incarnations;
+	const Live *live;			/* the zone's incarnations, as its author saw them; NULL: none */
 	Birth		line;
 	int			ncolumns;
 	const RowSet *rows;
@@ -72,10 +71,13 @@ image_is_deletion(const ImageHead *head)
 	return head->nrows == 0 || (head->flags & IMAGE_GONE);
 }
 
+/* The same image, whose author saw these incarnations. */
+extern void image_copy_live(StringInfo out, const uint8 *data, size_t len, const ImageHead *head, const Live *live);
+
 /* Who wrote it, as text of this database's encoding. */
 extern char *image_user(const ImageHead *head);
 
-extern uint64 image_incarnation(const ImageHead *head, int i);
+extern Birth image_incarnation(const ImageHead *head, int i);
 
 /*
  * False if the octets are not an image. Every octet is looked at; with `rows` the rows and births are given too, in the

@@ -4,72 +4,126 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "utils/array.h"
 
 #include "store/image.h"
 #include "store/live.h"
+#include "store/origin.h"
 #include "store/relation.h"
-#include "store/resolve.h"
 
-static void
-live_add(Live *live, uint64 incarnation)
+static int
+incarnation_order(Dot a, Dot b)
+{
+	if (a.stamp != b.stamp)
+		return a.stamp < b.stamp ? -1 : 1;
+	return (a.origin > b.origin) - (a.origin < b.origin);
+}
+
+void
+live_add(Live *live, const ZoneRef *zone, Dot incarnation)
 {
 	int			at = live->n;
 
-	for (int i = 0; i < live->n; i++)
-		if (live->incarnations[i] == incarnation)
-			return;
-	if (live->n == MAX_INCARNATIONS)
-	{
-		/* deterministic: the largest are kept */
-		if (incarnation < live->incarnations[0])
-			return;
-		memmove(live->incarnations, live->incarnations + 1, sizeof(uint64) * (MAX_INCARNATIONS - 1));
-		at = --live->n;
-	}
-	while (at > 0 && live->incarnations[at - 1] > incarnation)
-	{
-		live->incarnations[at] = live->incarnations[at - 1];
+	while (at > 0 && incarnation_order(live->incarnations[at - 1], incarnation) > 0)
 		at--;
-	}
+	if (at > 0 && incarnation_order(live->incarnations[at - 1], incarnation) == 0)
+		return;
+	if (live->n == MAX_INCARNATIONS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a zone would have more incarnations than %d: \"%s\"", MAX_INCARNATIONS, zone_text(zone->name, zone->name_len)),
+				 errdetail("So many nodes have made it, none of which knew of the others."),
+				 errhint("Delete it at one of them.")));
+	memmove(&live->incarnations[at + 1], &live->incarnations[at], sizeof(Dot) * (size_t) (live->n - at));
 	live->incarnations[at] = incarnation;
 	live->n++;
 }
 
-Live
-live_of(const ZoneRef *zone, const VersionSet *set)
+static bool
+live_has(const Live *live, Dot incarnation)
 {
-	Live		live = {.all = zone->table != 0};
-	uint8		key[DOMAINS_KEY_SIZE] = {0, TABLE_DOMAINS};
-	ResolveUnit u = {.zone = zone, .table = key_table(key, sizeof(key)), .key = key, .key_len = sizeof(key), .set = set};
-	Served		served;
+	for (int i = 0; i < live->n; i++)
+		if (incarnation_order(live->incarnations[i], incarnation) == 0)
+			return true;
+	return false;
+}
 
-	if (live.all)
-		return live;
-	resolve(&u, &served);
-	if (!served.live)
-		return live;
-	for (int i = 0; i < set->n; i++)
-	{
-		ImageHead	head;
+void
+live_remove(Live *live, const Live *gone)
+{
+	int			left = 0;
 
-		if (!image_head(set->v[i].image, set->v[i].image_len, &head) || image_is_deletion(&head))
-			continue;
-		for (int k = 0; k < head.nincarnations; k++)
-			live_add(&live, image_incarnation(&head, k));
-	}
+	for (int i = 0; i < live->n; i++)
+		if (!live_has(gone, live->incarnations[i]))
+			live->incarnations[left++] = live->incarnations[i];
+	live->n = left;
+}
+
+uint64
+live_hash(const Live *live)
+{
+	uint64		sum = 0;
+
+	for (int i = 0; i < live->n; i++)
+		sum += hash_combine64(hash_bytes_extended((const unsigned char *) &live->incarnations[i].stamp, sizeof(int64), 9),
+							  (uint64) live->incarnations[i].origin);
+	return sum;
+}
+
+Live
+live_stored(const Store *store, const ZoneRef *zone)
+{
+	const ZoneTally *t = store_tallied(store, zone->number);
+	Live		live = t && t->stored_set ? t->stored : zone->state.stored;
+
+	live.all = zone->table != 0;
 	return live;
+}
+
+void
+live_store(Store *store, const ZoneRef *zone, const Live *live)
+{
+	Live		was = live_stored(store, zone);
+	ZoneTally  *t = store_tally(store, zone->number);
+
+	t->held += live_hash(live) - live_hash(&was);
+	t->stored = *live;
+	t->stored_set = true;
+}
+
+Live
+live_served(const ZoneRef *zone, const Live *stored, const VersionSet *domains)
+{
+	static const uint8 key[DOMAINS_KEY_SIZE] = {0, TABLE_DOMAINS};
+	Live		live = *stored;
+	bool		row = false;
+
+	for (int i = 0; i < domains->n && !row; i++)
+		row = version_lives(stored, key, sizeof(key), &domains->v[i]);
+	live.all = zone->table != 0;
+	if (!row)
+		live.n = 0;
+	return live;
+}
+
+Live
+live_of(const Store *store, const ZoneRef *zone, const VersionSet *domains)
+{
+	Live		stored = live_stored(store, zone);
+
+	return live_served(zone, &stored, domains);
 }
 
 Live
 live_read(Store *store, Snapshot snapshot, const ZoneRef *zone)
 {
-	uint8		key[DOMAINS_KEY_SIZE] = {0, TABLE_DOMAINS};
+	static const uint8 key[DOMAINS_KEY_SIZE] = {0, TABLE_DOMAINS};
 	VersionSet	set = {0};
 
 	if (!zone->table && zone->number)
 		set = version_read(store, snapshot, zone->number, key, sizeof(key));
-	return live_of(zone, &set);
+	return live_of(store, zone, &set);
 }
 
 Live
@@ -80,9 +134,9 @@ live_from_array(struct ArrayType *array)
 	int			n;
 
 	deconstruct_array(array, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, NULL, &n);
-	live.n = Min(n, MAX_INCARNATIONS);
+	live.n = Min(n / 2, MAX_INCARNATIONS);
 	for (int i = 0; i < live.n; i++)
-		live.incarnations[i] = (uint64) DatumGetInt64(values[i]);
+		live.incarnations[i] = (Dot) {.origin = (int32) DatumGetInt64(values[2 * i]), .stamp = DatumGetInt64(values[2 * i + 1])};
 	return live;
 }
 
@@ -98,16 +152,27 @@ live_shown(const ZoneRef *zone)
 Live
 live_left(Store *store, const ZoneRef *zone)
 {
-	const ZoneTally *t = store_tally(store, zone->number);
+	const ZoneTally *t = store_tallied(store, zone->number);
 
-	return t->live_set ? t->live : live_shown(zone);
+	return t && t->live_set ? t->live : live_shown(zone);
 }
 
 bool
 live_same(const Live *a, const Live *b)
 {
-	return a->all == b->all && a->n == b->n &&
-		memcmp(a->incarnations, b->incarnations, sizeof(uint64) * (size_t) a->n) == 0;
+	if (a->all != b->all || a->n != b->n)
+		return false;
+	for (int i = 0; i < a->n; i++)
+		if (incarnation_order(a->incarnations[i], b->incarnations[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool
+is_of(Birth birth, Dot incarnation)
+{
+	return birth.stamp == (uint64) incarnation.stamp && origin_known(incarnation.origin) &&
+		birth_order(birth, dot_birth(incarnation)) == 0;
 }
 
 bool
@@ -116,13 +181,13 @@ version_lives(const Live *live, const uint8 *key, size_t key_len, const Version 
 	ImageHead	head;
 	int			table = key_number(key, key_len);
 
-	if (live->all || table == TABLE_DOMAINS || table == TABLE_SERIAL)
+	if (live->all || table == TABLE_SERIAL)
 		return true;
-	if (live->n == 0 || !image_head(v->image, v->image_len, &head))
+	if (live->n == 0 || !image_head(v->image, v->image_len, &head) || (table == TABLE_DOMAINS && image_is_deletion(&head)))
 		return false;
 	for (int k = 0; k < head.nincarnations; k++)
 		for (int i = 0; i < live->n; i++)
-			if (live->incarnations[i] == image_incarnation(&head, k))
+			if (is_of(image_incarnation(&head, k), live->incarnations[i]))
 				return true;
 	return false;
 }

@@ -44,16 +44,17 @@ is_collected(const RepairSide *side, int i, const RepairSide *other)
 	return side->gone[i] && vector_covers(other->collected, side->dots[i].origin, side->dots[i].stamp);
 }
 
-void
+bool
 merge_repair(const RepairSide *mine, const RepairSide *theirs, bool *keep, bool *take)
 {
 	if (written_since(mine, theirs))
 	{
 		merge_rule(mine->dots, mine->n, mine->vector, theirs->dots, theirs->n, theirs->vector, keep, take);
-		return;
+		return false;
 	}
 	for (int i = 0; i < mine->n; i++)
 		keep[i] = dot_among(mine->dots[i], theirs->dots, theirs->n) || !is_collected(mine, i, theirs);
 	for (int j = 0; j < theirs->n; j++)
 		take[j] = !dot_among(theirs->dots[j], mine->dots, mine->n) && !is_collected(theirs, j, mine);
+	return true;
 }

@@ -13,6 +13,8 @@ typedef struct Dot
 } Dot;
 
 /*
+ * The same rule is that of a zone's incarnations (live.h): they are what the two hold, and a write that removes one supersedes it.
+ *
  * mine: what this node holds of the unit, under my_vector; theirs: what the sender holds, under their_vector.
  * Sets keep[i] for each of mine and take[j] for each of theirs (those held already are kept, not taken).
  */
@@ -34,8 +36,9 @@ typedef struct RepairSide
  * The same for a unit that differs at the two ends though neither lacked anything by its vector when they were compared: one of
  * the stores was damaged, or a deletion was collected while a write that had not seen it was on its way. Both sides' versions are
  * kept, except that a deletion goes that the other side may have collected. A unit that was written here since, as their vector
- * tells, is left to merge_rule(): what its author had seen must not come back; if it still differs, the next comparison finds it.
+ * tells, is left to merge_rule(): what its author had seen must not come back; if it still differs, the next comparison finds it. Then it returns
+ * false.
  */
-extern void merge_repair(const RepairSide *mine, const RepairSide *theirs, bool *keep, bool *take);
+extern bool merge_repair(const RepairSide *mine, const RepairSide *theirs, bool *keep, bool *take);
 
 #endif

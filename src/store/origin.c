@@ -155,6 +155,17 @@ origin_info(int32 number)
 	return o;
 }
 
+Birth
+dot_birth(Dot dot)
+{
+	const uint8 *id = origin_info(dot.origin)->id.data;
+	Birth		b = {.stamp = (uint64) dot.stamp};
+
+	for (int i = 0; i < 8; i++)
+		b.origin = b.origin << 8 | id[i];
+	return b;
+}
+
 int32
 origin_find(const pg_uuid_t *id)
 {

@@ -9,6 +9,8 @@
 #include "utils/snapshot.h"
 #include "utils/uuid.h"
 
+#include "store/birth_set.h"
+#include "store/merge_rule.h"
 #include "store/node.h"
 #include "store/vector.h"
 
@@ -45,6 +47,9 @@ extern int32 origin_number(const pg_uuid_t *id, const char *node);
 /* By number, from a cache. Of a number that is not there origin_known() gives NULL, origin_info() raises XX001. */
 extern const OriginInfo *origin_known(int32 number);
 extern const OriginInfo *origin_info(int32 number);
+
+/* A write as images name it. */
+extern Birth dot_birth(Dot dot);
 
 /* The number of a known origin, else 0. */
 extern int32 origin_find(const pg_uuid_t *id);

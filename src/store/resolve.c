@@ -23,17 +23,6 @@ dot_later(Dot a, Dot b)
 	return a.stamp != b.stamp ? a.stamp > b.stamp : rank_later(dot_rank(a), dot_rank(b));
 }
 
-Birth
-dot_birth(Dot dot)
-{
-	const uint8 *id = origin_info(dot.origin)->id.data;
-	Birth		b = {.stamp = (uint64) dot.stamp};
-
-	for (int i = 0; i < 8; i++)
-		b.origin = b.origin << 8 | id[i];
-	return b;
-}
-
 static Claim *
 claims_of(const Candidate *c, int n)
 {
@@ -105,6 +94,14 @@ serve_key(const ResolveUnit *u, const Candidate *c, int n, Served *served)
 	}
 }
 
+/* One of a zone's rows is served while the zone lives (live.h), whatever a function says; all candidates are rows. */
+static void
+serve_zone_row(const ResolveUnit *u, const Candidate *c, int n, Served *served)
+{
+	if (key_number(u->key, u->key_len) == TABLE_DOMAINS && !served->live)
+		serve_image(candidate_latest(c, n), served);
+}
+
 static Candidate *
 candidates_read(const VersionSet *set, Served *served)
 {
@@ -144,7 +141,7 @@ resolve(const ResolveUnit *u, Served *served)
 	else if (policy && policy->kind == RESOLVER_MERGE && serve_merged(u, c, n, served))
 		return;
 	else if (policy && policy->kind == RESOLVER_FUNCTION && serve_function(u, policy, served))
-		return;
+		serve_zone_row(u, c, n, served);
 	else if (key_number(u->key, u->key_len) == TABLE_CRYPTOKEYS && n > 1)
 		serve_key(u, c, n, served);
 	else

@@ -16,6 +16,7 @@
 
 #include "dns/record.h"
 #include "store/clock.h"
+#include "store/origin.h"
 #include "store/resolver.h"
 
 /* A record of a set: what it is compared by, and one of the rows that say it. */

@@ -13,8 +13,6 @@ typedef struct Candidate
 	Image		image;
 } Candidate;
 
-extern Birth dot_birth(Dot dot);
-
 /* resolve_merge.c. False: not for this unit. */
 extern bool serve_merged(const ResolveUnit *u, const Candidate *c, int n, Served *served);
 extern void merge_carry(const ResolveUnit *u, const Candidate *c, int n, Dot dot, ImageParts *parts);

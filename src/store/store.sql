@@ -89,6 +89,7 @@ CREATE TABLE dnsrepl.zone (
   held   int8 NOT NULL DEFAULT 0,
   dnames int4 NOT NULL DEFAULT 0,
   live   int8[],
+  stored int8[],
   ordered int8 NOT NULL DEFAULT 0,
   CHECK ((name IS NULL) <> (tab IS NULL))
 );
@@ -100,9 +101,10 @@ COMMENT ON COLUMN dnsrepl.zone.serial IS 'the zone''s serial, 64 bits; the low 3
 COMMENT ON COLUMN dnsrepl.zone.heard IS 'the largest serial of a peer whose versions are here and wait for their projection';
 COMMENT ON COLUMN dnsrepl.zone.served IS 'running sum over the records that are served of the zone, the serial left out';
 COMMENT ON COLUMN dnsrepl.zone.others IS 'the same over the other tables';
-COMMENT ON COLUMN dnsrepl.zone.held IS 'running sum over the versions of the zone';
+COMMENT ON COLUMN dnsrepl.zone.held IS 'running sum over the versions of the zone, and over its incarnations by the store';
 COMMENT ON COLUMN dnsrepl.zone.ordered IS 'the way of signing for which its names are in order, as a hash; 0: they may not be';
-COMMENT ON COLUMN dnsrepl.zone.live IS 'the incarnations of the zone that the tables show: stamps of the commits that made it';
+COMMENT ON COLUMN dnsrepl.zone.live IS 'the incarnations of the zone that the tables show: of each commit that made it its origin and its stamp';
+COMMENT ON COLUMN dnsrepl.zone.stored IS 'the incarnations of the zone that live by the store';
 COMMENT ON COLUMN dnsrepl.zone.dnames IS 'how many versions of type DNAME the zone has';
 
 CREATE TABLE dnsrepl.version_store (

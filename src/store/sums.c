@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "store/live.h"
 #include "store/schema.h"
 #include "store/sums.h"
 
@@ -22,7 +23,7 @@ held_add(const uint8 *key, size_t key_len, const Version *v, void *arg)
 bool
 zone_held_right(Store *store, Snapshot snapshot, const ZoneRef *zone)
 {
-	uint64		held = 0;
+	uint64		held = live_hash(&zone->state.stored);
 
 	version_walk(store, snapshot, zone->number, (const uint8 *) "", 0, false, held_add, &held);
 	return held == zone->state.held;

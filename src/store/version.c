@@ -98,7 +98,7 @@ tallies_write(Store *s)
 	CommandCounterIncrement();
 	hash_seq_init(&all, s->tallies);
 	while ((t = hash_seq_search(&all)) != NULL)
-		if (t->served || t->others || t->held || t->dnames || t->serial_set || t->live_set || t->ordered)
+		if (t->served || t->others || t->held || t->dnames || t->serial_set || t->live_set || t->stored_set || t->ordered)
 			zone_state_write(t);
 	hash_destroy(s->tallies);
 }
@@ -107,6 +107,12 @@ void
 store_settle(Store *s)
 {
 	run_flush(s);
+}
+
+const ZoneTally *
+store_tallied(const Store *s, int32 zone)
+{
+	return s->tallies ? hash_search(s->tallies, &zone, HASH_FIND, NULL) : NULL;
 }
 
 /* Locks are kept to the end of the transaction. */

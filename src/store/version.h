@@ -12,6 +12,7 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+#include "dnsrepl.h"
 #include "store/merge_rule.h"
 
 typedef struct Version
@@ -59,12 +60,11 @@ extern void store_close(Store *store);
 extern void store_settle(Store *store);
 
 /* The live incarnations of a zone: see live.h. */
-#define MAX_INCARNATIONS 16
 typedef struct Live
 {
 	bool		all;			/* a table without zones: nothing is dead */
 	int			n;
-	uint64		incarnations[MAX_INCARNATIONS]; /* sorted */
+	Dot			incarnations[MAX_INCARNATIONS]; /* sorted */
 } Live;
 
 /* What a zone's row says besides its name; written by store_close() from what was tallied. */
@@ -74,9 +74,10 @@ typedef struct ZoneState
 	uint64		heard;			/* the largest serial that a peer sent with versions not projected yet; 0: none */
 	uint64		served;			/* sum of served_hash() over what is served of its records */
 	uint64		others;			/* and of its units of other tables */
-	uint64		held;			/* sum of version_hash() over its versions */
+	uint64		held;			/* sum of version_hash() over its versions, and live_hash() of `stored` */
 	int32		dnames;			/* versions of type DNAME */
 	Live		live;			/* as the tables show it */
+	Live		stored;			/* as the store has it: live.h */
 	uint64		ordered;		/* how it was signed when its names were put in order: zone_signing_hash(); 0: never */
 } ZoneState;
 
@@ -92,6 +93,8 @@ typedef struct ZoneTally
 				heard;
 	bool		live_set;
 	Live		live;			/* if live_set */
+	bool		stored_set;
+	Live		stored;			/* if stored_set */
 	uint64		ordered;		/* if not 0 */
 	bool		inexact;		/* the differences do not add up to what is served: zone_sum.h */
 	bool		born;			/* its row in domains is of this transaction's projection: no other table has anything of it */
@@ -100,6 +103,9 @@ typedef struct ZoneTally
 
 /* The tally of a zone, made if there is none; written at store_close(). */
 extern ZoneTally *store_tally(Store *store, int32 zone);
+
+/* The same if there is one, else NULL. */
+extern const ZoneTally *store_tallied(const Store *store, int32 zone);
 
 /* Adds to what is served of a zone: the difference that a unit made. */
 extern void tally_served(Store *store, int32 zone, const uint8 *key, size_t key_len, uint64 difference);

@@ -35,7 +35,7 @@
 enum
 {
 	ZONE_NO = 1, ZONE_NAME, ZONE_TAB, ZONE_SERIAL, ZONE_HEARD, ZONE_SERVED, ZONE_OTHERS, ZONE_HELD, ZONE_DNAMES,
-	ZONE_LIVE, ZONE_ORDERED, ZONE_NATTS = ZONE_ORDERED
+	ZONE_LIVE, ZONE_STORED, ZONE_ORDERED, ZONE_NATTS = ZONE_ORDERED
 };
 
 /* The row that this transaction has locked last. */
@@ -134,11 +134,14 @@ zone_row_make(const ZoneRef *z)
 static Datum
 live_datum(const Live *live)
 {
-	Datum		values[MAX_INCARNATIONS];
+	Datum		values[2 * MAX_INCARNATIONS];
 
 	for (int i = 0; i < live->n; i++)
-		values[i] = Int64GetDatum((int64) live->incarnations[i]);
-	return PointerGetDatum(construct_array(values, live->n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	{
+		values[2 * i] = Int64GetDatum(live->incarnations[i].origin);
+		values[2 * i + 1] = Int64GetDatum(live->incarnations[i].stamp);
+	}
+	return PointerGetDatum(construct_array(values, 2 * live->n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 static void
@@ -151,9 +154,12 @@ state_from_values(ZoneState *s, const Datum *values, const bool *nulls)
 	s->held = (uint64) DatumGetInt64(values[ZONE_HELD - 1]);
 	s->dnames = DatumGetInt32(values[ZONE_DNAMES - 1]);
 	memset(&s->live, 0, sizeof(s->live));
+	memset(&s->stored, 0, sizeof(s->stored));
 	if (!nulls[ZONE_LIVE - 1])
 		s->live = live_from_array(DatumGetArrayTypeP(values[ZONE_LIVE - 1]));
-	s->live.all = nulls[ZONE_NAME - 1];
+	if (!nulls[ZONE_STORED - 1])
+		s->stored = live_from_array(DatumGetArrayTypeP(values[ZONE_STORED - 1]));
+	s->live.all = s->stored.all = nulls[ZONE_NAME - 1];
 	s->ordered = (uint64) DatumGetInt64(values[ZONE_ORDERED - 1]);
 }
 
@@ -203,6 +209,15 @@ zone_row_update(Relation rel, ItemPointerData tid, HeapTuple new)
 	CatalogCloseIndexes(indexes);
 }
 
+static void
+live_replace(const Live *live, int column, Datum *values, bool *nulls, bool *replace)
+{
+	nulls[column - 1] = live->n == 0;
+	if (live->n)
+		values[column - 1] = live_datum(live);
+	replace[column - 1] = true;
+}
+
 void
 zone_state_write(const ZoneTally *t)
 {
@@ -231,12 +246,9 @@ zone_state_write(const ZoneTally *t)
 		replace[ZONE_SERIAL - 1] = replace[ZONE_HEARD - 1] = true;
 	}
 	if (t->live_set)
-	{
-		nulls[ZONE_LIVE - 1] = t->live.n == 0;
-		if (t->live.n)
-			values[ZONE_LIVE - 1] = live_datum(&t->live);
-		replace[ZONE_LIVE - 1] = true;
-	}
+		live_replace(&t->live, ZONE_LIVE, values, nulls, replace);
+	if (t->stored_set)
+		live_replace(&t->stored, ZONE_STORED, values, nulls, replace);
 	if (t->ordered)
 	{
 		values[ZONE_ORDERED - 1] = Int64GetDatum((int64) t->ordered);

@@ -171,20 +171,28 @@ zone_look(Capture *c, ZoneTouch *z)
 
 /* ---------- images ---------- */
 
-/* The zone's incarnations, for the image of its domains unit: those that were seen, or a new one. */
+/*
+ * The zone's incarnations, for the image of its domains unit: those that were seen, or a new one. Of those of the store a deletion takes away what
+ * was seen, no more; one that is made again by the same transaction is edited.
+ */
 static void
 zone_incarnations(Capture *c, const RowSet *rows)
 {
 	Live	   *live = &c->zone->live;
+	Live		stored = live_stored(c->store, &c->zone->ref);
 
 	if (rows->n == 0)
+	{
+		live_remove(&stored, live);
 		live->n = 0;
+	}
 	else if (live->n == 0)
 	{
-		live->n = 1;
-		live->incarnations[0] = (uint64) own_dot().stamp;
+		live_add(live, &c->zone->ref, own_dot());
+		live_add(&stored, &c->zone->ref, own_dot());
 	}
 	tally_live(c->store, &c->zone->ref, live);
+	live_store(c->store, &c->zone->ref, &stored);
 }
 
 /* The rows of the latest version seen, one that keeps what it deleted too. */
@@ -257,8 +265,7 @@ unit_image(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows, StringInf
 	if (key_number(u->key, u->key_len) == TABLE_CRYPTOKEYS && !zone_has_active_key(c->zone->id, true, GetActiveSnapshot()))
 		p.flags |= IMAGE_UNSIGNED;
 	unit_carry(c, t, u, &p);
-	p.nincarnations = c->zone->live.n;
-	p.incarnations = c->zone->live.incarnations;
+	p.live = &c->zone->live;
 	image_encode(out, &p);
 	if (out->len > MAX_IMAGE_SIZE)
 		ereport(ERROR,

@@ -442,7 +442,7 @@ sub run
         is(misserved($node), '', $node->name . ': serves the winners, and nothing else');
     }
     is($_->sql(q(SELECT zone, tab, key, problem FROM dnsrepl.check_store())), '', $_->name . ': the tables are what the store has') for @node;
-    my $zones = sub { $_[0]->sql("SELECT string_agg(concat_ws(' ', name, serial, dnames, live), E'\\n' ORDER BY name) FROM dnsrepl.zone WHERE live IS NOT NULL") };
+    my $zones = sub { $_[0]->sql("SELECT string_agg(concat_ws(' ', name, serial, dnames, (SELECT string_agg(o.id || ' ' || z.live[2 * i], ',' ORDER BY z.live[2 * i]) FROM dnsrepl.origin o, generate_series(1, cardinality(z.live) / 2) i WHERE o.no = z.live[2 * i - 1])), E'\\n' ORDER BY name) FROM dnsrepl.zone z WHERE live IS NOT NULL") };
     is($zones->($_), $zones->($node[0]), $_->name . ': the same serials and incarnations') for @node[ 1, 2 ];
     my $writes = check_history($option{collect}, @node);
     cmp_ok($writes, '>', $option{seconds} * RATE / 2, 'the clients were busy');

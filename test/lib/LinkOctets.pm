@@ -36,8 +36,15 @@ sub vector
 sub zone { my ($name, $serial) = @_; return chr(1) . string(join('', map { chr(length) . $_ } split(/\./, $name)) . "\0") . pack 'Q>2', $serial // 0, 0 }
 sub table { my ($number) = @_; return chr(2) . pack 'n', $number }
 
-# Versions: [ index of the origin in the vector, stamp, image ]
-sub unit { my ($key, @version) = @_; return chr(3) . string($key) . varint(scalar @version) . join '', map { varint($_->[0]) . pack('Q>', $_->[1]) . string($_->[2]) } @version }
+# Versions: [ index of the origin in the vector, stamp, image ]; those of a zone's unit in domains may be followed by \[ index, stamp ] for its incarnations.
+sub unit
+{
+    my ($key, @version) = @_;
+    my @live = map { $$_ } grep { ref $_ eq 'REF' } @version;
+    @version = grep { ref $_ ne 'REF' } @version;
+    return chr(3) . string($key) . varint(scalar @version) . join('', map { varint($_->[0]) . pack('Q>', $_->[1]) . string($_->[2]) } @version)
+        . ($key eq "\0\1" ? varint(scalar @live) . join '', map { varint($_->[0]) . pack 'Q>', $_->[1] } @live : '');
+}
 
 # A name as keys have it.
 sub name_stored { my ($name) = @_; return join '', map { "$_\0" } reverse split /\./, $name }

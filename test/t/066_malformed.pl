@@ -81,7 +81,9 @@ all_shown('after that');
 # ---------------------------------------------------------------- a stranger that sends random octets hides nobody else's
 my $other = Guest->new('eve', clusters => [ 'ee' x 16 ]);
 my $stranger = Guest->new('mia', clusters => [ 'dd' x 16 ]);
-for my $s ([ $other, Guest::seal('random octets') ], [ $stranger, $stranger->delta(vector => [ [ $stranger->{life}, 'mia', 100 ] ], items => Guest::zone('mia.example') . Guest::unit(pack('n', 1), [ 0, 100, image("key = '\\x0001'") ])) ])
+my $domain = image("key = '\\x0001'");
+substr $domain, 4 + ord(substr $domain, 2, 1), 16, pack 'Q> H16', 100, $stranger->{life};    # of a zone that it has made
+for my $s ([ $other, Guest::seal('random octets') ], [ $stranger, $stranger->delta(vector => [ [ $stranger->{life}, 'mia', 100 ] ], items => Guest::zone('mia.example') . Guest::unit(pack('n', 1), [ 0, 100, $domain ], \[ 0, 100 ])) ])
 {
     my ($who, $says) = @$s;
     my ($o, $e) = ('', '');

@@ -56,7 +56,7 @@ is(errors($guest->merge($guest->delta(vector => [ $own[0], @many[ 0 .. 49_999 ] 
 is(errors($guest->merge($guest->delta(vector => [ $own[0], map { [ sprintf('%032x', $_), 'x', 1 ] } 200_000 .. 250_000 ]))), '54000', 'and half as many again: then there would be too many here');
 is(errors($guest->hello), '', 'so that this node can still tell what it holds');
 my $key = Guest::record_key('a.example.org', 1);
-my $image = "\2\0" . Guest::string('x') . "\0\4\1" . "\x0a192.0.2.1" . "\5" . pack('N', 60) . "\5" . pack('N', 0) . "\2\0";
+my $image = "\3\0" . Guest::string('x') . "\0\4\1" . "\x0a192.0.2.1" . "\5" . pack('N', 60) . "\5" . pack('N', 0) . "\2\0";
 my @sibling = map { [ 0, $_, $image ] } 1 .. 1001;
 is(errors($guest->merge($guest->delta(vector => \@own, items => Guest::zone('example.org') . Guest::unit($key, @sibling)))), '08P01', 'too many versions of a unit');
 my $other = Guest->new('eve', clusters => $node);

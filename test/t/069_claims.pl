@@ -9,7 +9,8 @@ my $conf = "dnsrepl.keepalive = '200ms'";
 my ($seattle, $tacoma, $spokane) = map { Dnsrepl->new($_, conf => $conf) } qw(seattle tacoma spokane);
 my @node = ($seattle, $tacoma, $spokane);
 my ($n, $names) = (0, 100);    # names there are, names there were
-sub put { my ($node) = @_; $n++; $names++; $node->sql("INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'h$names.example.org', 'A', '192.0.2.1', 300 FROM domains"); return "h$names.example.org" }
+sub put { my ($node) = @_; $n++; $names++; $node->sql("INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'h$names.example.org', 'A', '192.0.2.1', 300 FROM domains WHERE name = 'example.org'"); return "h$names.example.org" }
+sub make { my ($node) = @_; $n++; $names++; $node->sql("BEGIN; INSERT INTO domains (name, type) VALUES ('z$names.example', 'NATIVE'); INSERT INTO records (domain_id, name, type, content, ttl) SELECT id, 'www.z$names.example', 'A', '192.0.2.1', 300 FROM domains WHERE name = 'z$names.example'; COMMIT"); return "www.z$names.example" }
 sub has { my ($node, $name) = @_; return $node->poll("SELECT count(*) FROM records WHERE name = '$name'", 1) }
 sub life { my ($node) = @_; return $node->sql("SELECT id FROM dnsrepl.origin WHERE own ORDER BY no DESC LIMIT 1") }
 sub lives { my ($node) = @_; return $node->sql('SELECT count(*) FROM dnsrepl.origin WHERE own') }
@@ -53,8 +54,10 @@ sub disputed
     my ($lives, $times) = (lives($who), $who->sql($told));
     $claim->();
     my $edited = put($who);
+    my $made = make($who);
     $who->sql("UPDATE records SET ttl = 77 WHERE name = '$edited'");
     ok($_->poll("SELECT ttl FROM records WHERE name = '$edited'", 77), "$what: what it writes from then on is at " . $_->name) for @node;
+    ok(has($_, $made), "$what: and a zone that it makes, " . $_->name) for @node;
     ok($who->poll("SELECT count(*) > $lives FROM dnsrepl.origin WHERE own"), "$what: it has begun a new life");
     cmp_ok($who->sql($told), '>', $times, "$what: and says so");
     sound($what);

@@ -9,7 +9,7 @@
 # After each step, on every node: a zone's serial does not go back and rises with its content; what is served breaks no
 # rule; siblings that differ are an open conflict. A secondary that transfers from random nodes is kept as well.
 # At the end: all nodes serve the same and hold the same; check_store() is silent; no write is gone that no write alive
-# had seen, and none is back that one had; every conflict that was held anywhere, or that an author settled, is told there;
+# had seen, and none is back that one had; the zones are those that somebody made and nobody who saw them deleted; every conflict that was held anywhere, or that an author settled, is told there;
 # and no conflict is told that is none.
 package Property::Oracle;
 
@@ -38,7 +38,7 @@ sub taken
     my @taken = Property::ask($node, 'SELECT * FROM torture.take()');
     for my $t (reverse @taken)
     {
-        my ($scope, $held, $rows, $made) = @$t;
+        my ($scope, $live, $held, $rows, $made) = @$t;
         $entries{$scope}++;
         my %rows = map { /^(.*?)\|(.*)$/s ? ($1 => $2) : die "a row: $_" } @$rows;
         my (%seen, %waits, %own, %made);
@@ -58,7 +58,7 @@ sub taken
         my $later = $next{$scope} // {};
         for my $unit (keys %$later) { $made{$unit} //= [ $later->{$unit}, $rows{$unit} ] if ($own{$unit} // '') ne $later->{$unit} }
         $next{$scope} = \%own;
-        $t = { scope => $scope, rows => \%rows, seen => \%seen, waits => \%waits, made => \%made };
+        $t = { scope => $scope, live => [ split /,/, $live // '' ], rows => \%rows, seen => \%seen, waits => \%waits, made => \%made };
     }
     for my $t (@taken)
     {
@@ -68,7 +68,7 @@ sub taken
             my ($dot, $image) = @{ $made->{$unit} };
             if ($self->{write}{"$scope $unit $dot"}) { delete $made->{$unit}; next }
             # of two who end together, one may have come between the other's last look and his commit
-            $self->made($node, $scope, $unit, $dot, $image, $entries{$scope} > 1 ? $image : $rows->{$unit}, $seen->{$unit} // []);
+            $self->made($node, $scope, $unit, $dot, $image, $entries{$scope} > 1 ? $image : $rows->{$unit}, $seen->{$unit} // [], $t->{live});
             $writes++;
         }
         # of two who end together one may have replaced what the other wrote, and nobody can tell any more
@@ -97,11 +97,11 @@ sub even
 
 sub made
 {
-    my ($self, $node, $scope, $unit, $dot, $rows, $tables, $seen) = @_;
+    my ($self, $node, $scope, $unit, $dot, $rows, $tables, $seen, $live) = @_;
     die "$node->{name}: $scope $unit: the tables had " . ($tables // 'nothing') . ', its version ' . ($rows // 'nothing') . "\n"
         if even($rows) ne even($tables);
     $self->{write}{"$scope $unit $dot"} = { node => $node->{number}, scope => $scope, unit => $unit, dot => $dot, rows => $rows,
-        step => $self->{game}{step}, seen => [ map { "$scope $unit $_->{dot}" } @$seen ], lived => [ map { "$scope $unit $_->{dot}" } grep { $_->{lives} } @$seen ] };
+        step => $self->{game}{step}, live => $live, seen => [ map { "$scope $unit $_->{dot}" } @$seen ], lived => [ map { "$scope $unit $_->{dot}" } grep { $_->{lives} } @$seen ] };
     push @{ $self->{unit}{"$scope $unit"} }, "$scope $unit $dot";
     return;
 }
@@ -303,10 +303,7 @@ sub differ
 
 # ---------------------------------------------------------------- at the end
 
-# Of a zone that is deleted and edited at once, by one who was evicted, some may have collected what others keep: a policy may
-# choose the edit yet, and then the nodes unite what they hold.
-my $stores = "SELECT concat_ws(' ', scope, unit, stamp, origin, lives, seen, md5(image)) FROM torture.version v"
-    . " WHERE lives OR (SELECT count(*) FROM torture.version d WHERE d.no = v.no AND d.unit = 'domains {}') < 2";
+my $stores = "SELECT concat_ws(' ', scope, unit, stamp, origin, lives, seen, md5(image)) FROM torture.version";
 
 sub at_rest
 {
@@ -321,12 +318,12 @@ sub at_rest
         }
         $self->equal(@$_) for [ 'the rows', "SELECT d.name || ' ' || r.unit || ' ' || r.rows FROM domains d, torture.rows(d.name::text) r" ],
             [ 'the stores', $stores ],
-            [ 'the serials', "SELECT concat_ws(' ', name, serial, heard, live, served, (SELECT string_agg(content, '|') FROM domains d JOIN records r ON r.domain_id = d.id WHERE d.name = z.name AND r.type = 'SOA'), (SELECT string_agg(concat_ws(',', v.stamp, encode(v.image, 'hex')), '|') FROM dnsrepl.stored_version v WHERE v.zone = z.no AND v.key = '\\x7fff')) FROM dnsrepl.zone z WHERE name IS NOT NULL" ];
+            [ 'the serials', "SELECT concat_ws(' ', name, serial, heard, torture.incarnations(stored), served, (SELECT string_agg(content, '|') FROM domains d JOIN records r ON r.domain_id = d.id WHERE d.name = z.name AND r.type = 'SOA'), (SELECT string_agg(concat_ws(',', v.stamp, encode(v.image, 'hex')), '|') FROM dnsrepl.stored_version v WHERE v.zone = z.no AND v.key = '\\x7fff')) FROM dnsrepl.zone z WHERE name IS NOT NULL" ];
         die "the nodes do not serve the same\n", map { "  $_->{name}: " . join(' ', map { @$_ } Property::ask($_, 'SELECT dnsrepl.digest()')) . "\n" } @node;
     }
     $self->equal($_->[0], $_->[1]) for
         [ 'the stores', $stores ],
-        [ 'the serials and incarnations', "SELECT concat_ws(' ', name, serial, live, dnames) FROM dnsrepl.zone WHERE live IS NOT NULL" ],
+        [ 'the serials and incarnations', "SELECT concat_ws(' ', name, serial, torture.incarnations(live), torture.incarnations(stored), dnames) FROM dnsrepl.zone WHERE live IS NOT NULL OR stored IS NOT NULL" ],
         [ 'serials and contents', "SELECT concat_ws(' ', kind, zone, a, b, c) FROM torture.look() WHERE kind <> 'siblings'" ],
         [ 'ordername, auth and empty non-terminals', "SELECT concat_ws(' ', d.name, r.name, coalesce(r.type::text, '-'), r.content, r.disabled, coalesce(r.ordername, '-'), r.auth) FROM records r JOIN domains d ON d.id = r.domain_id" ],
         [ 'open conflicts', "SELECT concat_ws(' ', zone, tab, key) FROM dnsrepl.conflict" ];
@@ -351,6 +348,7 @@ sub at_rest
     }
     $self->nothing_lost($node[0]);
     $self->conflicts_told($_) for @node;
+    $self->zones_right($_) for @node;
     my $count = $self->{game}{count};
     $count->{writes} += keys %{ $self->{write} };
     $count->{forgiven} += keys %{ $self->{forgiven} // {} };
@@ -371,6 +369,49 @@ sub equal
     for my $i (0 .. $#other)
     {
         die "$what of $first->{name} and $other[$i]{name} differ:\n" . Dnsrepl::difference($expected, $got[$i]) . "\n" if $got[$i] ne $expected;
+    }
+    return;
+}
+
+# The zones that should be there, by what their authors did: each commit that made one, its author having had none before his eyes, less those
+# that the author of a deletion had. Nothing else has any say in that, and nothing is served that was not written in one of those.
+sub incarnations
+{
+    my ($self) = @_;
+    my $write = $self->{write};
+    my (%made, %gone);
+    for my $w (map { @{ $self->{unit}{"$_ domains {}"} // [] } } @{ Property::ZONES() })
+    {
+        next if $self->{forgiven}{$w};
+        my ($scope, $dot, $live, $rows) = @{ $write->{$w} }{qw(scope dot live rows)};
+        if (!defined $rows) { $gone{$scope}{$_} = 1 for @$live }
+        elsif (!@$live) { $made{$scope}{$dot} = 1 }
+    }
+    for my $scope (keys %made) { delete @{ $made{$scope} }{ keys %{ $gone{$scope} } } }
+    return \%made;
+}
+
+sub zones_right
+{
+    my ($self, $node) = @_;
+    my ($live, $write) = ($self->incarnations, $self->{write});
+    for my $zone (@{ Property::ZONES() })
+    {
+        my $want = join ',', sort keys %{ $live->{$zone} };
+        for (Property::ask($node, 'SELECT torture.incarnations(stored), torture.incarnations(live), EXISTS (SELECT FROM domains d WHERE d.name = z.name)::int FROM dnsrepl.zone z WHERE z.name::text = ?', $zone))
+        {
+            my ($stored, $shown, $there) = @$_;
+            my @is = map { join ',', sort split /,/, $_ // '' } $stored, $shown;
+            die "$node->{name}: the incarnations of $zone should be $want; by the store they are $is[0], the tables show $is[1]\n" . $self->trail("$zone domains {}") if $want ne $is[0] || $want ne $is[1];
+            die "$node->{name}: $zone should " . ($want ? '' : 'not ') . "be there\n" . $self->trail("$zone domains {}") if !$there != !length $want;
+        }
+        for (Property::ask($node, 'SELECT unit FROM torture.rows(?)', $zone))
+        {
+            my $unit = "$zone $_->[0]";
+            my @of = grep { my $w = $write->{$_}; defined $w->{rows} && grep { $live->{$zone}{$_} } @{ $w->{live} } ? @{ $w->{live} } : $w->{dot} } @{ $self->{unit}{$unit} // [] };
+            die "$node->{name}: $unit is served, and nobody has written it in the zone that there is\n" . $self->trail($unit) if !@of;
+        }
+        $self->{game}{count}{zones_again}++ if keys %{ { map { $_ => 1 } grep { !@{ $write->{$_}{live} } } @{ $self->{unit}{"$zone domains {}"} // [] } } } > 1;
     }
     return;
 }

@@ -78,6 +78,7 @@ my @step = (
     [ 12, mark => \&mark ],
     [ 4, hold_mark => \&hold_mark ],
     [ 3, lock => \&hold_lock ],
+    [ 6, again => \&again ],
     [ 10, pause => \&pause ],
     [ 10, resume => \&resume ],
     [ 8, api => \&api ],
@@ -269,6 +270,25 @@ sub release
     $game->tell($held->{node}{name}, 'who held:', $held->{end}, $done ? '' : "refused ($state)");
     Property::give_back($held->{node}, $held->{dbh});
     $game->{oracle}->taken($held->{node});
+    return;
+}
+
+# A zone is deleted and made again, in two transactions, while others edit its row: before, between or after.
+sub again
+{
+    my ($game) = @_;
+    my %w = words($game);
+    my ($node, @other) = (some_node($game), some_node($game), some_node($game));
+    my @step = ([ $node, "DELETE FROM domains WHERE name::text = '$w{z}'" ], [ $node, "SELECT torture.make('$w{z}', '$w{tag}', $w{r})" ]);
+    splice @step, between(0, scalar @step), 0, [ $_, "UPDATE domains SET account = '$w{tag} by $_->{name}' WHERE name::text = '$w{z}'" ] for @other;
+    for my $s (@step)
+    {
+        my $dbh = Property::session($s->[0]);
+        my ($done, $state) = try($dbh, $s->[1]);
+        Property::give_back($s->[0], $dbh);
+        $game->tell($s->[0]{name}, $done ? '' : "refused ($state)", $s->[1]);
+        $game->{oracle}->taken($s->[0]);
+    }
     return;
 }
 

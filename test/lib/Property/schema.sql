@@ -2,10 +2,10 @@
 --
 -- Every local transaction tells what its author had before his eyes: a deferred trigger on each replicated table, which
 -- runs when all statements are done and the zone is still held, notes in torture.log, once a transaction and zone, which
--- versions the store has, and the rows of all units as they will be committed. Projection runs as a replica, so that it fires
+-- incarnations of the zone it shows, which versions the store has, and the rows of all units as they will be committed. Projection runs as a replica, so that it fires
 -- none of this. What capture makes of it are the versions with that transaction's xmin.
 CREATE SCHEMA torture;
-CREATE TABLE torture.log (no bigserial, xid xid8, scope text, held text[], rows text[], say text[]);
+CREATE TABLE torture.log (no bigserial, xid xid8, scope text, live text, held text[], rows text[], say text[]);
 
 CREATE FUNCTION torture.scope_no(s text) RETURNS int LANGUAGE sql STABLE AS $$
   SELECT coalesce((SELECT z.no FROM dnsrepl.zone z JOIN dnsrepl.tab t ON t.no = z.tab WHERE t.name = s),
@@ -35,6 +35,11 @@ CREATE FUNCTION torture.image(key bytea, image bytea) RETURNS text LANGUAGE sql 
   SELECT jsonb_agg(r ORDER BY r)::text FROM jsonb_array_elements(dnsrepl.image_rows(key, image)) r
 $$;
 
+-- The incarnations of a zone in words that mean the same everywhere.
+CREATE FUNCTION torture.incarnations(live bigint[]) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT string_agg(live[2 * i] || ' ' || o.id, ',' ORDER BY live[2 * i], o.id) FROM generate_series(1, cardinality(live) / 2) i JOIN dnsrepl.origin o ON o.no = live[2 * i - 1]
+$$;
+
 -- The versions of the store in words: unit, origin, stamp, seen, of a living incarnation, rows.
 CREATE VIEW torture.version AS
   SELECT z.no, coalesce(z.name::text, (SELECT t.name FROM dnsrepl.tab t WHERE t.no = z.tab)) AS scope,
@@ -47,8 +52,8 @@ CREATE VIEW torture.version AS
 CREATE FUNCTION torture.note_scope(s text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF s IS NOT NULL AND NOT EXISTS (SELECT FROM torture.log l WHERE l.xid = pg_current_xact_id() AND l.scope = s) THEN
-    INSERT INTO torture.log (xid, scope, held, rows)
-      SELECT pg_current_xact_id(), s,
+    INSERT INTO torture.log (xid, scope, live, held, rows)
+      SELECT pg_current_xact_id(), s, (SELECT torture.incarnations(z.live) FROM dnsrepl.zone z WHERE z.no = torture.scope_no(s)),
              ARRAY(SELECT concat_ws('|', unit, origin, stamp, seen::int, lives::int, own::int) FROM torture.version v WHERE v.no = torture.scope_no(s)),
              ARRAY(SELECT r.unit || '|' || r.rows FROM torture.rows(s) r);
   END IF;
@@ -69,9 +74,9 @@ END $$;
 
 -- What the last transactions were, and which versions they made: taken by the test after each commit. A version may have been
 -- written anew since (it is marked): then it is of the transaction that did not see it.
-CREATE FUNCTION torture.take() RETURNS TABLE (scope text, held text[], rows text[], made text[]) LANGUAGE sql AS $$
+CREATE FUNCTION torture.take() RETURNS TABLE (scope text, live text, held text[], rows text[], made text[]) LANGUAGE sql AS $$
   WITH gone AS (DELETE FROM torture.log RETURNING *)
-  SELECT g.scope, g.held, g.rows, ARRAY(SELECT concat_ws('|', v.unit, v.origin, v.stamp, coalesce(torture.image(v.key, v.image), '-'))
+  SELECT g.scope, g.live, g.held, g.rows, ARRAY(SELECT concat_ws('|', v.unit, v.origin, v.stamp, coalesce(torture.image(v.key, v.image), '-'))
            FROM torture.version v WHERE v.no = torture.scope_no(g.scope) AND v.own
             AND NOT EXISTS (SELECT FROM unnest(g.held) h (h) WHERE starts_with(h, concat_ws('|', v.unit, v.origin, v.stamp, '')))
             AND (v.writer = g.xid::xid OR NOT EXISTS (SELECT FROM gone o WHERE o.xid::xid = v.writer)))
