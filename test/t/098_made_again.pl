@@ -129,6 +129,40 @@ $seattle->heal($tacoma);
 ok(Dnsrepl::same(@node), 'after a crash');
 is(served($_), 'drop.example new', $_->name . ': a deleted zone stays deleted') for @node;
 
+# ---------------------------------------------------------------- a member that was evicted comes back, when the deletions are gone
+# At one of the others they are still there, or at none.
+for my $kept ('1s', '1d')
+{
+    $tacoma->sql($_) for "ALTER SYSTEM SET dnsrepl.tombstone_retention = '$kept'", 'SELECT pg_reload_conf()';
+    $seattle->sql(within(make($_, 'a', 'b'))) for map { "$_.example" } 'row', 'names', 'both', 'anew';
+    ok(Dnsrepl::same(@node), "retention $kept: some zones");
+    $tacoma->cut($spokane);
+    $spokane->sql(row("$_.example")) for 'row', 'both', 'anew';
+    for my $ttl (61, 62)    # the first edit is one of what all know, the second of what nobody else does
+    {
+        $spokane->sql("UPDATE records SET ttl = $ttl WHERE name = 'a.$_.example'") for 'names', 'both', 'anew';
+    }
+    $seattle->sql("DELETE FROM domains WHERE name IN ('row.example', 'names.example', 'both.example', 'anew.example')");
+    ok(Dnsrepl::same($seattle, $tacoma), 'a member is away, edits them, and the others delete them');
+    $seattle->sql("SELECT dnsrepl.evict('spokane')");
+    ok($seattle->poll("SELECT count(*) FROM dnsrepl.version WHERE NOT live", 0), 'it is evicted, and no deletion is kept for it');
+    ok($tacoma->poll("SELECT evicted FROM dnsrepl.member WHERE name = 'spokane'"), 'all know it');
+    ok($tacoma->poll("SELECT count(*) FROM dnsrepl.version WHERE NOT live", 0), 'at the other node neither') if $kept eq '1s';
+    $seattle->sql(within(make('anew.example', 'new')));
+    $spokane->sql(row($_)) for 'row.example', 'anew.example';    # later
+    $tacoma->heal($spokane);
+    ok(Dnsrepl::same(@node), 'it comes back');
+    for my $node (@node)
+    {
+        is(served($node), "anew.example new\ndrop.example new", $node->name . ': what was deleted stays so, with all edits');
+        is($node->sql("SELECT count(*) FROM records r WHERE NOT EXISTS (SELECT FROM records s WHERE s.domain_id = r.domain_id AND s.type = 'SOA')"), 0, $node->name . ': there is no zone without SOA');
+        is($node->sql("SELECT string_agg(concat_ws(' ', zone, tab, key, problem), '; ') FROM dnsrepl.check_store()"), '', $node->name . ': the tables are what the store has');
+    }
+    $seattle->sql("DELETE FROM domains WHERE name = 'anew.example'");
+}
+ok(Dnsrepl::same(@node), 'and are so again');
+$tacoma->sql($_) for "ALTER SYSTEM SET dnsrepl.tombstone_retention = '1s'", 'SELECT pg_reload_conf()';
+
 # ---------------------------------------------------------------- a store that was changed by hand
 ok($_->poll("SELECT count(*) FROM dnsrepl.version WHERE NOT live", 0), $_->name . ': nothing is on its way') for @node;
 $tacoma->sql("UPDATE dnsrepl.zone SET stored = NULL WHERE name = 'drop.example'");

@@ -7,6 +7,9 @@
  * (store/delta.c); it is merged any number of times, whenever the receiver covers that vector. After each step each node must
  * hold exactly what no write among those that its vector covers has superseded, whatever the way they came: so merging is
  * commutative, associative and idempotent, and a version goes only for one that superseded it.
+ * If the unit is a zone's in domains, a set of incarnations is beside it, which is merged by the same rule whenever the unit is: a write that makes the
+ * zone adds itself, one that deletes it takes out any of those that its node has, an edit leaves them. Each node must have those that no deletion
+ * among the writes that its vector covers has taken out.
  * Stamps: equal on all nodes, rising with the node, falling with it; vectors of heads, and of ranges only.
  */
 #include <stdio.h>
@@ -35,6 +38,7 @@ typedef unsigned char Set;		/* bit w: write w */
 typedef struct Delta
 {
 	Set			held,			/* at the sender */
+				live,
 				covered,		/* by its vector */
 				base;			/* by the vector it was cut for */
 	unsigned char to;
@@ -48,7 +52,10 @@ typedef struct World
 				ndeltas;
 	unsigned char author[MAX_WRITES];
 	Set			over[MAX_WRITES];	/* what it superseded, with all that those had */
+	Set			made,			/* the zone; by these writes */
+				removed[MAX_WRITES];	/* incarnations */
 	Set			held[NODES],
+				live[NODES],
 				covered[NODES];
 	Delta		delta[MAX_DELTAS];
 } World;
@@ -60,7 +67,8 @@ typedef struct Case
 				ndeltas;
 	int64_t		stamp[NODES],	/* of a node's first write */
 				step;
-	bool		ranges;			/* vectors have no head */
+	bool		ranges,			/* vectors have no head */
+				zone;			/* incarnations beside it */
 } Case;
 
 static const Case *now;
@@ -201,13 +209,24 @@ wanted(const World *w, Set covered)
 	return s;
 }
 
+static Set
+alive(const World *w, Set covered)
+{
+	Set			s = covered & w->made;
+
+	for (int i = 0; i < w->nwrites; i++)
+		if (covered & 1 << i)
+			s &= (Set) ~w->removed[i];
+	return s;
+}
+
 static void
 node_check(const World *w, int node, Set before)
 {
 	Set			gone = before & (Set) ~w->held[node];
 
 	merges++;
-	right &= w->held[node] == wanted(w, w->covered[node]);
+	right &= w->held[node] == wanted(w, w->covered[node]) && w->live[node] == alive(w, w->covered[node]);
 	for (int i = 0; i < w->nwrites; i++)
 		if (gone & 1 << i)
 		{
@@ -220,7 +239,7 @@ node_check(const World *w, int node, Set before)
 }
 
 static void
-step_write(const World *from, int node, Set superseded)
+step_write(const World *from, int node, Set superseded, bool makes, Set removed)
 {
 	World		w = *from;
 	int			write = w.nwrites++;
@@ -232,8 +251,27 @@ step_write(const World *from, int node, Set superseded)
 			w.over[write] |= w.over[i];
 	w.held[node] = (Set) ((w.held[node] & ~superseded) | 1 << write);
 	w.covered[node] |= (Set) (1 << write);
+	w.removed[write] = removed;
+	w.live[node] &= (Set) ~removed;
+	if (makes)
+	{
+		w.made |= (Set) (1 << write);
+		w.live[node] |= (Set) (1 << write);
+	}
 	node_check(&w, node, from->held[node]);
 	world_reached(&w);
+}
+
+/* Every kind of write that leaves these. */
+static void
+steps_write(const World *w, int node, Set superseded)
+{
+	step_write(w, node, superseded, false, 0);
+	if (!now->zone)
+		return;
+	step_write(w, node, superseded, true, 0);
+	for (int s = w->live[node]; s > 0; s = (s - 1) & w->live[node])
+		step_write(w, node, superseded, false, (Set) s);
 }
 
 static void
@@ -244,7 +282,10 @@ step_merge(const World *from, int to, const Delta *d)
 	if (d->base & ~w.covered[to])
 		return;					/* refused: cut for what the receiver does not hold */
 	if (d->unit)
+	{
 		w.held[to] = merged(&w, w.held[to], w.covered[to], d->held, d->covered);
+		w.live[to] = merged(&w, w.live[to], w.covered[to], d->live, d->covered);
+	}
 	w.covered[to] |= d->covered;
 	node_check(&w, to, from->held[to]);
 	world_reached(&w);
@@ -255,7 +296,7 @@ step_cut(const World *from, int node, int to)
 {
 	World		w = *from;
 
-	w.delta[w.ndeltas++] = (Delta) {.held = w.held[node], .covered = w.covered[node], .base = w.covered[to],
+	w.delta[w.ndeltas++] = (Delta) {.held = w.held[node], .live = w.live[node], .covered = w.covered[node], .base = w.covered[to],
 	.to = (unsigned char) to, .unit = (w.held[node] & ~w.covered[to]) != 0};
 	world_reached(&w);
 }
@@ -267,13 +308,13 @@ world_steps(const World *w)
 	{
 		for (int s = w->held[node]; w->nwrites < now->nwrites; s = (s - 1) & w->held[node])
 		{
-			step_write(w, node, (Set) s);
+			steps_write(w, node, (Set) s);
 			if (s == 0)
 				break;
 		}
 		for (int to = 0; to < NODES; to++)
 		{
-			Delta		whole = {.held = w->held[node], .covered = w->covered[node], .unit = true};
+			Delta		whole = {.held = w->held[node], .live = w->live[node], .covered = w->covered[node], .unit = true};
 
 			if (to == node || w->covered[node] == 0)
 				continue;
@@ -369,15 +410,13 @@ test_repair(void)
 		RepairSide	mine = {1, &old, live, same, none},
 					theirs = {1, &other, live, same, none};
 
-		merge_repair(&mine, &theirs, keep, take);
-		ok(keep[0] && take[0], "a repair keeps what either end has");
+		ok(merge_repair(&mine, &theirs, keep, take) && keep[0] && take[0], "a repair keeps what either end has");
 	}
 	{
 		RepairSide	mine = {1, &edit, live, newer, none},
 					theirs = {1, &old, live, same, none};
 
-		merge_repair(&mine, &theirs, keep, take);
-		ok(keep[0] && !take[0], "what was edited here since the comparison does not come back");
+		ok(!merge_repair(&mine, &theirs, keep, take) && keep[0] && !take[0], "what was edited here since the comparison does not come back");
 	}
 	{
 		RepairSide	mine = {0, NULL, live, same, none},
@@ -395,10 +434,13 @@ int
 main(void)
 {
 	static const Case cases[] = {
-		{"four writes, equal stamps", 4, 0, {1, 1, 1}, 1, false},
-		{"three writes, late deltas, equal stamps", 3, 1, {1, 1, 1}, 1, true},
-		{"three writes, late deltas, falling stamps", 3, 1, {20, 10, 1}, 3, false},
-		{"two writes, two late deltas, rising stamps", 2, 2, {1, 10, 20}, 1, true},
+		{"four writes, equal stamps", 4, 0, {1, 1, 1}, 1, false, false},
+		{"three writes, late deltas, equal stamps", 3, 1, {1, 1, 1}, 1, true, false},
+		{"three writes, late deltas, falling stamps", 3, 1, {20, 10, 1}, 3, false, false},
+		{"two writes, two late deltas, rising stamps", 2, 2, {1, 10, 20}, 1, true, false},
+		/* with three writes and late deltas, and with four writes: so too, in a minute */
+		{"a zone, three writes, falling stamps", 3, 0, {20, 10, 1}, 3, false, true},
+		{"a zone, two writes, two late deltas", 2, 2, {1, 1, 1}, 1, true, true},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
