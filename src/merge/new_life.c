@@ -130,17 +130,36 @@ anew_find(Anew *a, int32 origin, int64 since)
 	qsort(a->units, (size_t) a->n, sizeof(AnewUnit), anew_order);
 }
 
+/* The live incarnations that a version names, and those of this life. */
+static Live
+incarnations_anew(Store *store, const ZoneRef *zone, const uint8 *key, size_t key_len, const Version *v)
+{
+	Live		stored = live_stored(store, zone),
+				live = {0};
+
+	for (int i = 0; i < stored.n; i++)
+	{
+		Live		one = {.n = 1, .incarnations = {stored.incarnations[i]}};
+
+		if (stored.incarnations[i].origin == own_dot().origin || version_lives(&one, key, key_len, v))
+			live_add(&live, zone, stored.incarnations[i]);
+	}
+	return live;
+}
+
+/* `made`: its zone has been made in this life too. */
 static void
-version_anew(Store *store, const ZoneRef *zone, const uint8 *key, size_t key_len, const VersionSet *set, int at)
+version_anew(Store *store, const ZoneRef *zone, const uint8 *key, size_t key_len, const VersionSet *set, int at, bool made)
 {
 	const Version *v = &set->v[at];
 	bool	   *over = palloc0(sizeof(bool) * (size_t) set->n);
-	Live		live = live_stored(store, zone);
+	Live		stored = live_stored(store, zone),
+				live = incarnations_anew(store, zone, key, key_len, v);
 	StringInfoData image;
 	ImageHead	head;
 
 	initStringInfo(&image);
-	if (!live.all && version_lives(&live, key, key_len, v) && image_head(v->image, v->image_len, &head) && head.nincarnations > 0)
+	if (made && version_lives(&stored, key, key_len, v) && image_head(v->image, v->image_len, &head))
 		image_copy_live(&image, v->image, v->image_len, &head, &live);
 	else
 		appendBinaryStringInfo(&image, (const char *) v->image, (int) v->image_len);
@@ -188,7 +207,7 @@ zone_anew(Store *store, const ZoneRef *zone, int32 origin, int64 since)
 		live_add(&live, zone, own_dot());
 		tally_live(store, zone, &live);
 	}
-	version_anew(store, zone, key, sizeof(key), &set, at);
+	version_anew(store, zone, key, sizeof(key), &set, at, true);
 	return true;
 }
 
@@ -197,11 +216,12 @@ unit_write(Store *store, AnewUnit *u, int32 origin, int64 since)
 {
 	VersionSet	set = version_read(store, GetActiveSnapshot(), u->zone.number, u->key, u->key_len);
 	int			at = version_of(&set, origin);
+	bool		made = !u->zone.table && zone_anew(store, &u->zone, origin, since);
 
-	if (!u->zone.table && zone_anew(store, &u->zone, origin, since) && key_number(u->key, u->key_len) == TABLE_DOMAINS)
+	if (made && key_number(u->key, u->key_len) == TABLE_DOMAINS)
 		return;					/* has been done */
 	if (at >= 0)
-		version_anew(store, &u->zone, u->key, u->key_len, &set, at);
+		version_anew(store, &u->zone, u->key, u->key_len, &set, at, made);
 }
 
 /* Returns how many units were written; those of zones that somebody is editing wait. */
