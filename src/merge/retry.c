@@ -323,16 +323,16 @@ set_retry(ParkedSet *s)
 				old = MemoryContextSwitchTo(context);
 	bool		came_on = parked_turn.came_on;
 	int			refusals = projection_refusals;
-	bool		blocked = unit_blocked(s);
+	bool		locked = unit_blocked(s);
 
 	projection_refusals = refusals;
-	if (!blocked)
+	if (!locked)
 	{
 		projection_zone = 0;
 		began = GetCurrentTimestamp();
-		blocked = projection_try(set_project, s) != NULL;
+		locked = projection_try(set_project, s) != NULL;
 	}
-	if (!blocked)
+	if (!locked)
 		blocked_forget(set_name(s));
 	else
 	{
