@@ -334,12 +334,34 @@ link_store_right(Link *link)
 	return false;
 }
 
+/* Cuts a delta, and sends it if there is anything in it; false: the peer's node has changed since, or does not want it. */
+static bool
+link_cut_and_send(Link *link, const DeltaFor *peer)
+{
+	Delta	   *delta;
+	bool		merged;
+
+	worker_enter();
+	link->delta = delta_cut(peer);
+	worker_leave();
+	MemoryContextSwitchTo(link->work);
+	if (!link->delta)
+		return true;
+	delta = link->delta;
+	link_state_set_waiting(link->state, true);
+	merged = link_send_delta(link);
+	link_state_set_waiting(link->state, false);
+	link->delta = NULL;
+	delta_free(delta);
+	return merged;
+}
+
 /* Sends what has been committed since the peer confirmed last. */
 static void
 link_ship(Link *link)
 {
 	MemoryContext caller = MemoryContextSwitchTo(link->work);
-	bool		merged = true;
+	bool		merged;
 	DeltaFor	peer;
 	uint64		commits;
 
@@ -357,20 +379,7 @@ link_ship(Link *link)
 	peer = (DeltaFor) {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
 		.vector_len = link->vector_len, .exact = link->exact,
 	.trust = setting_allow_plaintext_secrets ? PEER_VERIFIED : link->trust};
-	worker_enter();
-	link->delta = delta_cut(&peer);
-	worker_leave();
-	MemoryContextSwitchTo(link->work);
-	if (link->delta)
-	{
-		Delta	   *delta = link->delta;
-
-		link_state_set_waiting(link->state, true);
-		merged = link_send_delta(link);
-		link_state_set_waiting(link->state, false);
-		link->delta = NULL;
-		delta_free(delta);
-	}
+	merged = link_cut_and_send(link, &peer);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(link->work);
 
@@ -400,27 +409,18 @@ link_compare(Link *link)
 	link_state_set_waiting(link->state, true);
 	peer.nzones = compare_peer(link->conn, link->name, link->vector, link->vector_len, &link->different, &zones);
 	peer.zones = zones;
+	link_state_set_waiting(link->state, false);
 	MemoryContextSwitchTo(link->work);
 	if (peer.nzones > 0)
 	{
-		Delta	   *delta;
-
 		ereport(LOG,
 				(errmsg("link \"%s\": %d zones differ, though both nodes hold the same; the peer gets what this node holds of them",
 						link->name, peer.nzones)));
-		worker_enter();
-		link->delta = delta_cut(&peer);
-		worker_leave();
-		MemoryContextSwitchTo(link->work);
-		if (link_send_delta(link))
+		if (link_cut_and_send(link, &peer))
 			link->compared = 0;	/* has it helped? */
 		else
 			link->different = PG_UINT64_MAX;	/* it has not been tried; what was noted before is cleared as at first */
-		delta = link->delta;
-		link->delta = NULL;
-		delta_free(delta);
 	}
-	link_state_set_waiting(link->state, false);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(link->work);
 }
@@ -442,20 +442,7 @@ link_salvage(Link *link)
 	MemoryContextSwitchTo(link->work);
 	if (due)
 	{
-		worker_enter();
-		link->delta = delta_cut(&peer);
-		worker_leave();
-		MemoryContextSwitchTo(link->work);
-	}
-	if (link->delta)
-	{
-		Delta	   *delta = link->delta;
-
-		link_state_set_waiting(link->state, true);
-		merged = link_send_delta(link);
-		link_state_set_waiting(link->state, false);
-		link->delta = NULL;
-		delta_free(delta);
+		merged = link_cut_and_send(link, &peer);
 		link->salvaged = d.n + 1;
 	}
 	MemoryContextSwitchTo(caller);
