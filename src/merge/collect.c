@@ -35,16 +35,6 @@
 #include "store/relation.h"
 #include "store/schema.h"
 
-static Vector *
-vector_from_datum(Datum d)
-{
-	bytea	   *b = DatumGetByteaPP(d);
-	WireReader	r;
-
-	wire_reader_init(&r, VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
-	return vector_decode(&r);
-}
-
 /* The vectors that a query gives, met; NULL if one of them is not known, or (with `must`) there is none. */
 static Vector *
 vectors_meet(Vector *stable, const char *sql, bool must)

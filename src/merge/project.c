@@ -423,24 +423,6 @@ projection_try(void (*fn) (void *arg), void *arg)
 	return error;
 }
 
-static bool
-was_seen(const VersionSet *before, Dot dot)
-{
-	for (int i = 0; i < before->n; i++)
-		if (before->v[i].dot.origin == dot.origin && before->v[i].dot.stamp == dot.stamp)
-			return before->v[i].seen;
-	return false;
-}
-
-static bool
-is_there(const VersionSet *set, Dot dot)
-{
-	for (int i = 0; i < set->n; i++)
-		if (set->v[i].dot.origin == dot.origin && set->v[i].dot.stamp == dot.stamp)
-			return true;
-	return false;
-}
-
 /*
  * What this transaction has brought of a unit was not projected: no author has seen it. What it has replaced he sees still. False:
  * the store has nothing of the unit.
@@ -455,10 +437,14 @@ unit_unsee(Store *store, Snapshot before, const ProjectUnit *u)
 	PushActiveSnapshot(GetLatestSnapshot());
 	set = version_read(store, GetActiveSnapshot(), u->zone->number, u->key, u->key_len);
 	for (int i = 0; i < set.n; i++)
-		if (set.v[i].seen && !was_seen(&had, set.v[i].dot))
+	{
+		const Version *was = version_find(&had, set.v[i].dot);
+
+		if (set.v[i].seen && !(was && was->seen))
 			version_mark(store, u->zone->number, u->key, u->key_len, &set.v[i], false);
+	}
 	for (int i = 0; i < had.n; i++)
-		if (had.v[i].seen && !is_there(&set, had.v[i].dot))
+		if (had.v[i].seen && !version_find(&set, had.v[i].dot))
 			shown_keep(u->zone, u->key, u->key_len, &had.v[i]);
 	PopActiveSnapshot();
 	return set.n > 0;

@@ -80,7 +80,7 @@ blocked_find(int32 name)
 	return NULL;
 }
 
-/* The one that is due first gives way. */
+/* Also where the lock was: the next look is at that unit first. The set that is due first gives way. */
 static void
 blocked_note(int32 name, TimestampTz began)
 {
@@ -98,6 +98,9 @@ blocked_note(int32 name, TimestampTz began)
 	}
 	b->delay = Min(BLOCKED_MOST, Max(BLOCKED_FIRST, b->delay * 2));
 	b->due = TimestampTzPlusMilliseconds(now, Max(b->delay, Min(BLOCKED_COST_MOST, took * BLOCKED_COST)));
+	b->zone = projection_zone;
+	b->key_len = projection_key_len;
+	memcpy(b->key, projection_key, b->key_len);
 }
 
 static bool
@@ -261,17 +264,6 @@ set_blocked(const ParkedSet *s)
 						  " UPDATE dnsrepl.parked q SET error = $3 FROM p WHERE q.zone = p.zone AND q.key = p.key", 3, types, values);
 }
 
-/* Where the lock was: the next look is at this unit first. */
-static void
-blocked_unit_note(int32 name, int32 zone, const uint8 *key, size_t len)
-{
-	Blocked    *b = blocked_find(name);
-
-	b->zone = zone;
-	b->key_len = len;
-	memcpy(b->key, key, len);
-}
-
 typedef struct Look
 {
 	ParkedZone *zone;
@@ -338,7 +330,6 @@ set_retry(ParkedSet *s)
 	{
 		parked_turn.came_on = came_on;
 		blocked_note(set_name(s), began);
-		blocked_unit_note(set_name(s), projection_zone, projection_key, projection_key_len);
 		(void) blocked_still(set_name(s));
 		set_blocked(s);
 	}

@@ -341,11 +341,7 @@ dnsrepl_check_zones(PG_FUNCTION_ARGS)
 	(void) table_domains();
 	if (!PG_ARGISNULL(2))
 	{
-		bytea	   *b = PG_GETARG_BYTEA_PP(2);
-		WireReader	r;
-
-		wire_reader_init(&r, VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
-		c.stable = vector_decode(&r);
+		c.stable = vector_from_datum(PG_GETARG_DATUM(2));
 		c.collected = vector_new();
 	}
 	c.held = holdings_push_snapshot();
@@ -370,16 +366,6 @@ dnsrepl_check_zones(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
-static Datum
-vector_datum(const Vector *v)
-{
-	StringInfoData out;
-
-	initStringInfo(&out);
-	vector_encode(&out, v);
-	return PointerGetDatum(varlena_make(out.data, (size_t) out.len));
-}
-
 /* stable() returns bytea: what may be collected, as a vector; null: nothing */
 Datum
 dnsrepl_stable(PG_FUNCTION_ARGS)
@@ -388,7 +374,7 @@ dnsrepl_stable(PG_FUNCTION_ARGS)
 
 	if (!stable)
 		PG_RETURN_NULL();
-	return vector_datum(stable);
+	return vector_to_datum(stable);
 }
 
 /* holdings() returns bytea: what this node holds, as a vector */
@@ -396,7 +382,7 @@ Datum
 dnsrepl_holdings(PG_FUNCTION_ARGS)
 {
 	Vector	   *held = holdings_push_snapshot();
-	Datum		d = vector_datum(held);
+	Datum		d = vector_to_datum(held);
 
 	PopActiveSnapshot();
 	return d;
@@ -430,13 +416,11 @@ dnsrepl_holds_back(PG_FUNCTION_ARGS)
 {
 	Vector	   *old = collect_old();
 	Vector	   *v;
-	WireReader	r;
 
 	if (!old || old->n == 0)
 		PG_RETURN_BOOL(false);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_BOOL(true);
-	wire_reader_init(&r, VARDATA_ANY(PG_GETARG_BYTEA_PP(0)), VARSIZE_ANY_EXHDR(PG_GETARG_BYTEA_PP(0)));
-	v = vector_decode(&r);
+	v = vector_from_datum(PG_GETARG_DATUM(0));
 	PG_RETURN_BOOL(!v || !vector_covers_all(v, old));
 }

@@ -334,7 +334,15 @@ link_store_right(Link *link)
 	return false;
 }
 
-/* Cuts a delta, and sends it if there is anything in it; false: the peer's node has changed since, or does not want it. */
+/* What every delta for the peer is cut by. */
+static DeltaFor
+link_delta_for(const Link *link)
+{
+	return (DeltaFor) {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
+		.vector_len = link->vector_len, .trust = setting_allow_plaintext_secrets ? PEER_VERIFIED : link->trust};
+}
+
+/* Cuts a delta, and sends it if there is anything in it; false: the peer has not merged it, since it holds something else by now. */
 static bool
 link_cut_and_send(Link *link, const DeltaFor *peer)
 {
@@ -376,9 +384,8 @@ link_ship(Link *link)
 		MemoryContextSwitchTo(caller);
 		return;
 	}
-	peer = (DeltaFor) {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
-		.vector_len = link->vector_len, .exact = link->exact,
-	.trust = setting_allow_plaintext_secrets ? PEER_VERIFIED : link->trust};
+	peer = link_delta_for(link);
+	peer.exact = link->exact;
 	merged = link_cut_and_send(link, &peer);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(link->work);
@@ -403,8 +410,7 @@ link_compare(Link *link)
 {
 	MemoryContext caller = MemoryContextSwitchTo(link->work);
 	ZoneRef    *zones;
-	DeltaFor	peer = {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
-	.vector_len = link->vector_len, .trust = setting_allow_plaintext_secrets ? PEER_VERIFIED : link->trust};
+	DeltaFor	peer = link_delta_for(link);
 
 	link_state_set_waiting(link->state, true);
 	peer.nzones = compare_peer(link->conn, link->name, link->vector, link->vector_len, &link->different, &zones);
@@ -430,12 +436,12 @@ static void
 link_salvage(Link *link)
 {
 	MemoryContext caller = MemoryContextSwitchTo(link->work);
-	DeltaFor	peer = {.node = link->peer_node, .life = link->peer_life, .vector = link->vector,
-	.vector_len = link->vector_len, .trust = setting_allow_plaintext_secrets ? PEER_VERIFIED : link->trust, .salvage = true};
+	DeltaFor	peer = link_delta_for(link);
 	Damage		d;
 	bool		due,
 				merged = true;
 
+	peer.salvage = true;
 	worker_begin();
 	due = damage_read(&d) && damage_none_sound(&d) && link->salvaged < d.n + 1;
 	worker_commit();

@@ -194,6 +194,26 @@ vector_decode(WireReader *r)
 	return v;
 }
 
+Datum
+vector_to_datum(const Vector *v)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	vector_encode(&out, v);
+	return PointerGetDatum(varlena_make(out.data, (size_t) out.len));
+}
+
+Vector *
+vector_from_datum(Datum d)
+{
+	bytea	   *b = DatumGetByteaPP(d);
+	WireReader	r;
+
+	wire_reader_init(&r, VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
+	return vector_decode(&r);
+}
+
 /* ---------- zones ---------- */
 
 void

@@ -150,21 +150,11 @@ conflict_log(const ZoneRef *zone, const GroupUnit *was, const Live *live, const 
 }
 
 static bool
-set_has(const VersionSet *set, Dot dot)
-{
-	for (int i = 0; i < set->n; i++)
-		if (set->v[i].dot.origin == dot.origin && set->v[i].dot.stamp == dot.stamp)
-			return true;
-	return false;
-}
-
-static bool
 was_shown(const GroupUnit *u, Dot dot)
 {
-	for (int i = 0; u && i < u->set.n; i++)
-		if (u->set.v[i].dot.origin == dot.origin && u->set.v[i].dot.stamp == dot.stamp)
-			return u->set.v[i].seen;
-	return false;
+	const Version *v = u ? version_find(&u->set, dot) : NULL;
+
+	return v && v->seen;
 }
 
 /*
@@ -205,7 +195,7 @@ some_settled(const GroupUnit *had, const Live *was, const GroupUnit *is)
 	gone.set.v = palloc(sizeof(Version) * (size_t) (had->set.n + 1));
 	gone.set.n = 0;
 	for (int i = 0; i < had->set.n; i++)
-		if (!set_has(&is->set, had->set.v[i].dot))
+		if (!version_find(&is->set, had->set.v[i].dot))
 			gone.set.v[gone.set.n++] = had->set.v[i];
 	return siblings_differ(&gone, was);
 }

@@ -21,28 +21,6 @@
 
 #define SILENCE 3				/* keepalives without a word of a sound member */
 
-static Vector *
-held_from_datum(Datum d)
-{
-	bytea	   *b = DatumGetByteaPP(d);
-	WireReader	r;
-	Vector	   *v;
-
-	wire_reader_init(&r, VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
-	v = vector_decode(&r);
-	return v ? v : vector_new();
-}
-
-static Datum
-held_datum(const Vector *held)
-{
-	StringInfoData out;
-
-	initStringInfo(&out);
-	vector_encode(&out, held);
-	return PointerGetDatum(varlena_make(out.data, (size_t) out.len));
-}
-
 static void
 salvaged_from_datum(Damage *d, Datum array)
 {
@@ -72,7 +50,9 @@ damage_read(Damage *d)
 		if (damaged)
 		{
 			d->since = DatumGetTimestampTz(values[NODE_DAMAGED - 1]);
-			d->held = nulls[NODE_HELD - 1] ? vector_new() : held_from_datum(values[NODE_HELD - 1]);
+			d->held = nulls[NODE_HELD - 1] ? NULL : vector_from_datum(values[NODE_HELD - 1]);
+			if (!d->held)
+				d->held = vector_new();
 			if (!nulls[NODE_SALVAGED - 1])
 				salvaged_from_datum(d, values[NODE_SALVAGED - 1]);
 		}
@@ -86,7 +66,7 @@ void
 damage_write(const Vector *held)
 {
 	Oid			types[1] = {BYTEAOID};
-	Datum		values[1] = {held_datum(held)};
+	Datum		values[1] = {vector_to_datum(held)};
 
 	(void) owner_execute("UPDATE dnsrepl.node SET damaged = now(), held = $1, salvaged = '{}'", 1, types, values);
 }
@@ -102,7 +82,7 @@ damage_salvaged(const Damage *d, const Vector *held, const pg_uuid_t *from, cons
 	vector_join(joined, held);
 	for (int i = 0; i < n; i++)
 		ids[i] = UUIDPGetDatum(&by_it[i]);
-	values[0] = held_datum(joined);
+	values[0] = vector_to_datum(joined);
 	values[2] = UUIDPGetDatum(from);
 	values[1] = PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
 	(void) owner_execute("UPDATE dnsrepl.node SET held = $1,"

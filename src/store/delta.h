@@ -66,4 +66,8 @@ extern int64 delta_count_lacking(const uint8 *peer_vector, size_t peer_vector_le
 extern void vector_encode(StringInfo out, const Vector *v);
 extern Vector *vector_decode(WireReader *r);
 
+/* The same, as a bytea that SQL has. */
+extern Datum vector_to_datum(const Vector *v);
+extern Vector *vector_from_datum(Datum d);
+
 #endif

@@ -89,11 +89,7 @@ unit_wait(const ZoneRef *zone, const uint8 *key, size_t key_len, int32 together,
 void
 unit_queue(const ZoneRef *zone, const uint8 *key, size_t key_len, const char *reason)
 {
-	unit_park("INSERT INTO dnsrepl.parked AS p (zone, key, state, tries, error) SELECT $1, $2, 'queued', $4, $3"
-			  " ON CONFLICT (zone, key) DO UPDATE SET tries = p.tries + 1, after = NULL,"
-			  " state = CASE p.state WHEN 'waiting' THEN 'waiting' ELSE 'queued' END,"
-			  " error = CASE p.state WHEN 'waiting' THEN p.error ELSE excluded.error END",
-			  zone, key, key_len, reason, 0);
+	unit_park("SELECT dnsrepl.queue_units(ARRAY[$1], ARRAY[$2], $3)", zone, key, key_len, reason, 0);
 }
 
 void

@@ -415,6 +415,15 @@ version_tally(Store *s, int32 zone, const uint8 *key, size_t key_len, const Vers
 		t->dnames += sign;
 }
 
+const Version *
+version_find(const VersionSet *set, Dot dot)
+{
+	for (int i = 0; i < set->n; i++)
+		if (set->v[i].dot.origin == dot.origin && set->v[i].dot.stamp == dot.stamp)
+			return &set->v[i];
+	return NULL;
+}
+
 bool
 versions_wait(const VersionSet *set)
 {

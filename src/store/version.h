@@ -119,6 +119,9 @@ extern uint64 version_hash(const uint8 *key, size_t key_len, const Version *v);
 /* The versions of one unit, in the current memory context. */
 extern VersionSet version_read(Store *store, Snapshot snapshot, int32 zone, const uint8 *key, size_t key_len);
 
+/* The one of that dot; NULL: there is none. */
+extern const Version *version_find(const VersionSet *set, Dot dot);
+
 /* Has one of them not been projected yet? */
 extern bool versions_wait(const VersionSet *set);
 
