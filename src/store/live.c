@@ -34,7 +34,7 @@ live_add(Live *live, const ZoneRef *zone, Dot incarnation)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a zone would have more incarnations than %d: \"%s\"", MAX_INCARNATIONS, zone_text(zone->name, zone->name_len)),
 				 errdetail("So many nodes have made it, none of which knew of the others."),
-				 errhint("Delete it at one of them.")));
+				 errhint("Delete the zone at one of these nodes.")));
 	memmove(&live->incarnations[at + 1], &live->incarnations[at], sizeof(Dot) * (size_t) (live->n - at));
 	live->incarnations[at] = incarnation;
 	live->n++;
