@@ -9,6 +9,9 @@
 /* The version of the link protocol (doc/protocol.md). Both ends must speak the same. */
 #define PROTOCOL_VERSION 6
 
+/* Of the notice by which a node tells a peer what waits there: unknown notices are signs of life, and nothing else. */
+#define SQLSTATE_ZONES_WAIT "01DN1"
+
 /* Limits. Each bounds a loop, a queue or an allocation that a peer or a user could make large. */
 #define MAX_NODES			64		/* databases of one server that are nodes */
 #define MAX_LINKS			256		/* links of all nodes of one server */

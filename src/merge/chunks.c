@@ -30,6 +30,7 @@
 #include "dnsrepl.h"
 #include "merge/chunks.h"
 #include "store/codec.h"
+#include "store/delta.h"
 #include "store/progress.h"
 #include "store/schema.h"
 
@@ -117,6 +118,32 @@ chunks_next(Chunks *c, WireReader *r)
 	wire_reader_init(r, VARDATA(payload), VARSIZE(payload) - VARHDRSZ);
 	chunk_check(r);
 	c->next++;
+	return true;
+}
+
+/* Opens the next chunk; the first one's header is skipped, it was read before. */
+bool
+chunks_items(Chunks *chunks, WireReader *r)
+{
+	bool		first = chunks->next == 0;
+	int			n;
+	size_t		len;
+	uint8		flags;
+
+	if (!chunks_next(chunks, r))
+		return false;
+	if (wire_get_u8(r) != (first ? CHUNK_FIRST : CHUNK_NEXT))
+		peer_nonsense("A chunk is out of place.");
+	if (first)
+	{
+		(void) wire_get_bytes(r, 2 * UUID_LEN);
+		(void) wire_get_string(r, NAMEDATALEN - 1, &len);
+		if (!entries_decode(r, &n) || !entries_decode(r, &n) || (flags = wire_get_u8(r), !entries_decode(r, &n)) ||
+			((flags & DELTA_SALVAGE) && !entries_decode(r, &n)))
+			peer_nonsense("The header of a delta cannot be read.");
+		if (flags & DELTA_SALVAGE)
+			(void) wire_get_bytes(r, UUID_LEN * (size_t) wire_get_varint(r));
+	}
 	return true;
 }
 

@@ -25,6 +25,9 @@ typedef struct Chunks
 /* The next chunk, in the current memory context; false at the end. Raises 08P01 if one is missing. */
 extern bool chunks_next(Chunks *c, WireReader *r);
 
+/* The same from its items on: the header of the first is skipped, it was read before (store/delta_read.h). */
+extern bool chunks_items(Chunks *c, WireReader *r);
+
 /*
  * What this session stages is its own: no other one, of the same node either, reads it or takes it away. What waits has a bound on disk,
  * dnsrepl.staging_limit: 53400 beyond it, until what nobody needs any more has been vacuumed. Of a stranger a sixteenth of that is kept.

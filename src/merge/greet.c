@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -34,6 +35,7 @@
 #include "store/guest_life.h"
 #include "store/private_lock.h"
 #include "store/progress.h"
+#include "store/schema.h"
 
 PG_FUNCTION_INFO_V1(dnsrepl_hello);
 
@@ -155,6 +157,24 @@ guest_enter(const Greeting *g)
 	memcpy(guest.clusters, g->clusters, sizeof(pg_uuid_t) * (size_t) g->nclusters);
 }
 
+/* For the sender's dnsrepl.status: it has sent all, and not all of it is shown here. */
+static void
+waits_tell(void)
+{
+	OwnerScope	scope = owner_enter();
+	char	   *waits;
+
+	SPI_connect();
+	SPI_execute("SELECT dnsrepl.what_waits()", true, 1);
+	waits = SPI_processed == 1 ? SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1) : NULL;
+	if (waits)
+		ereport(NOTICE,
+				(errcode(MAKE_SQLSTATE(SQLSTATE_ZONES_WAIT[0], SQLSTATE_ZONES_WAIT[1], SQLSTATE_ZONES_WAIT[2], SQLSTATE_ZONES_WAIT[3], SQLSTATE_ZONES_WAIT[4])),
+				 errmsg_internal("%s", waits)));
+	SPI_finish();
+	owner_leave(scope);
+}
+
 /* hello(encoding text, greeting bytea) returns bytea: a greeting */
 Datum
 dnsrepl_hello(PG_FUNCTION_ARGS)
@@ -201,6 +221,7 @@ dnsrepl_hello(PG_FUNCTION_ARGS)
 	initStringInfo(&out);
 	appendStringInfoSpaces(&out, VARHDRSZ);
 	greeting_encode(&out, guest.session, greeting_tells_known(&told), &life);
+	waits_tell();
 	PopActiveSnapshot();
 	SET_VARSIZE(out.data, out.len);
 	call_end(level);

@@ -29,7 +29,7 @@ dnsrepl_become_other(PG_FUNCTION_ARGS)
 				is;
 
 	/* two links may have been told at once */
-	(void) private_lock(LOCK_LIFE, 0, ExclusiveLock, false);
+	private_lock_soon(LOCK_LIFE, 0, ExclusiveLock, "the present life of this node");
 	if (slot->other)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -17,9 +17,9 @@
 #include "utils/snapmgr.h"
 
 #include "merge/chunks.h"
-#include "merge/delta_read.h"
 #include "merge/join.h"
 #include "store/attempt.h"
+#include "store/delta_read.h"
 #include "store/image.h"
 #include "store/origin.h"
 #include "store/own.h"
@@ -289,7 +289,7 @@ preview_delta(Preview *p, Chunks chunks, const Vector *mine, MemoryContext scrat
 	if (!chunks_next(&first, &r))
 		return;
 	(void) delta_header(&in, &r, &chunks.node, NULL, NULL, mine);
-	while (delta_chunk(&chunks, &r))
+	while (chunks_items(&chunks, &r))
 		for (;;)
 		{
 			MemoryContext old = MemoryContextSwitchTo(scratch);

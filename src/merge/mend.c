@@ -12,6 +12,9 @@
  * held, and is the source for those that have not come so far. It does not matter if several do so. So it needs nobody's order, and a
  * chain of links is enough.
  *
+ * What was kept for zones that were locked (store/deferred.h) stays, and is merged before anything of a peer's, by the vector of then: it is held
+ * here as versions are, and may be nowhere else.
+ *
  * A member that is not evicted and has not come may be sound, so it is waited for, for as long as it is not evicted: by evict(), or
  * because it was silent for dnsrepl.evict_after. What has come is kept meanwhile, restarts or not (dnsrepl.node).
  */
@@ -28,6 +31,7 @@
 #include "merge/scrub.h"
 #include "store/clock.h"
 #include "store/damage.h"
+#include "store/deferred.h"
 #include "store/origin.h"
 #include "store/policy.h"
 #include "store/private_lock.h"
@@ -38,8 +42,6 @@
 PG_FUNCTION_INFO_V1(dnsrepl_damage);
 PG_FUNCTION_INFO_V1(dnsrepl_renew_sums);
 PG_FUNCTION_INFO_V1(dnsrepl_end_damage);
-
-#define LOCK_WAIT 200			/* ms, for each lock that somebody else has */
 
 typedef struct Dots
 {
@@ -203,6 +205,7 @@ dnsrepl_end_damage(PG_FUNCTION_ARGS)
 	NodeInfo	me;
 	ZoneRef    *zones;
 	Vector	   *now;
+	bool		over;
 	int			n;
 
 	if (!node_read(&me) || !me.damaged || !damage_nobody_left())
@@ -219,12 +222,15 @@ dnsrepl_end_damage(PG_FUNCTION_ARGS)
 		if (!zone_lock(&zones[i], false) && !wait_within(LOCK_WAIT, zone_wait, &zones[i]))
 			PG_RETURN_BOOL(false);
 	}
+	if (!private_lock_within(LOCK_VECTOR, 0, ExclusiveLock, LOCK_WAIT))
+		PG_RETURN_BOOL(false);
 	now = holdings_push_snapshot();
 	node_require(&me);
-	if (me.damaged)
+	over = me.damaged && !deferred_any(GetActiveSnapshot());
+	if (over)
 		mend_alone(now);
 	PopActiveSnapshot();
-	PG_RETURN_BOOL(me.damaged);
+	PG_RETURN_BOOL(over);
 }
 
 void
@@ -277,7 +283,7 @@ claims_give_up(void)
 	Vector	   *held = holdings_push_snapshot();
 
 	PopActiveSnapshot();
-	private_lock(LOCK_VECTOR, 0, ExclusiveLock, false);
+	private_lock_soon(LOCK_VECTOR, 0, ExclusiveLock, "the vector of this node");
 	damage_write(held);
 	(void) owner_execute("UPDATE dnsrepl.vector SET head = 0, ranges = NULL", 0, NULL, NULL);
 	(void) owner_execute("UPDATE dnsrepl.origin SET closed = true WHERE own", 0, NULL, NULL);
@@ -299,10 +305,11 @@ dnsrepl_damage(PG_FUNCTION_ARGS)
 	const char *name = zone.table ? "a table without zones" : psprintf("zone \"%s\"", zone_text(zone.name, zone.name_len));
 
 	tables_refresh();
-	private_lock(LOCK_MERGE, 0, ExclusiveLock, false);
-	(void) zone_lock(&zone, true);
-	private_lock(LOCK_LIFE, 0, ExclusiveLock, false);
-	private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
+	private_lock_soon(LOCK_MERGE, 0, ExclusiveLock, "the merging of deltas");
+	if (!zone_lock(&zone, false) && !wait_within(LOCK_WAIT, zone_wait, &zone))
+		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("%s, whose store is to be mended, is locked by another transaction", name)));
+	private_lock_soon(LOCK_LIFE, 0, ExclusiveLock, "the present life of this node");
+	private_lock_soon(LOCK_ORIGIN, 0, ExclusiveLock, "the origin of this node");
 	PushActiveSnapshot(GetLatestSnapshot());
 	zone = zone_by_number(zone.number);
 	if (zone_held_right(&zone))

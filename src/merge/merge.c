@@ -8,6 +8,8 @@
  * peer calls next: only then does the peer count on it. (call_end() has made the session's commits asynchronous.)
  *
  * A zone is projected if its stripe is free and nothing of it waits already; else it WAITS (store/parked.h): what comes is stored unseen.
+ * A zone whose row is not to be had soon is out: what comes for it is kept, and merged later (defer.h). Nothing else waits with LOCK_MERGE, or a
+ * stripe, for longer than LOCK_WAIT: then the merge fails, and the sender tries again.
  * So nothing is overtaken. With it wait the zones that a transaction of the delta has changed along with it (ties.h), and those that they
  * wait with already. If the projection runs into a lock, all of it is undone, that zone waits too, and it begins again: so nothing is shown
  * in part.
@@ -20,6 +22,7 @@
 #include "access/xlog.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -29,7 +32,7 @@
 #include "merge/accept.h"
 #include "merge/call.h"
 #include "merge/chunks.h"
-#include "merge/delta_read.h"
+#include "merge/defer.h"
 #include "merge/greet.h"
 #include "merge/join.h"
 #include "merge/mend.h"
@@ -39,6 +42,7 @@
 #include "store/codec.h"
 #include "store/conflict.h"
 #include "store/delta.h"
+#include "store/delta_read.h"
 #include "store/image.h"
 #include "store/merge_rule.h"
 #include "store/origin.h"
@@ -159,24 +163,6 @@ unit_claims(const Merge *m, const Dot *mine, int nmine, const Dot *theirs, int n
 	return c;
 }
 
-/* The zone's incarnations after the same rule; or (united) those of both. */
-static Live
-incarnations_merge(const Claims *c, const ZoneRef *zone, const Live *mine, const Live *theirs, bool united)
-{
-	bool		keep[MAX_INCARNATIONS],
-				take[MAX_INCARNATIONS];
-	Live		live = {0};
-
-	merge_rule(mine->incarnations, mine->n, c->mine, theirs->incarnations, theirs->n, c->theirs, keep, take);
-	for (int i = 0; i < mine->n; i++)
-		if (keep[i] || united)
-			live_add(&live, zone, mine->incarnations[i]);
-	for (int i = 0; i < theirs->n; i++)
-		if (take[i] || united)
-			live_add(&live, zone, theirs->incarnations[i]);
-	return live;
-}
-
 /* The unit's versions after the merge rule, written to the store; false if nothing has changed. */
 static bool
 unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
@@ -208,8 +194,7 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 	else
 		merge_rule(mine, set.n, claims.mine, theirs, item->nversions, claims.theirs, keep, take);
 	if (key_number(u->key, u->key_len) == TABLE_DOMAINS)
-		live = incarnations_merge(&claims, &z->ref, &was, &item->live, united);
-	live.all = was.all;
+		live = live_merge(&z->ref, &was, claims.mine, &item->live, claims.theirs, united);
 	changed = !live_same(&live, &was);
 	if (m->limits && (changed || unit_changes(keep, set.n, take, item->nversions)) && !accept_unit(m->limits, &z->ref, u->key, u->key_len))
 		accept_refuse(m->guest, &z->ref, u->key, u->key_len);
@@ -428,11 +413,32 @@ absent_units(Merge *m, const DeltaItem *next)
 	pfree(after);
 }
 
+/* Of a zone that is out, and may not be looked at: what is new may come in if anything may. */
+static void
+unit_keep(Merge *m, const DeltaItem *item)
+{
+	const ZoneRef *zone = &m->zones[m->zone].ref;
+	bool		fresh = false;
+
+	key_in_order(m, item);
+	for (int i = 0; i < item->nversions; i++)
+		fresh |= !vector_covers(m->mine, item->versions[i].dot.origin, item->versions[i].dot.stamp);
+	for (int i = 0; i < item->live.n; i++)
+		fresh |= !vector_covers(m->mine, item->live.incarnations[i].origin, item->live.incarnations[i].stamp);
+	if (m->limits && fresh && !accept_unit(m->limits, zone, item->key, item->key_len))
+		accept_refuse(m->guest, zone, item->key, item->key_len);
+}
+
 static void
 unit_came(Merge *m, const DeltaItem *item)
 {
 	if (m->zone < 0)
 		peer_nonsense("A unit comes before its zone.");
+	if (m->zones[m->zone].out)
+	{
+		unit_keep(m, item);
+		return;
+	}
 	absent_units(m, item);
 	unit_merge(m, item);
 }
@@ -449,6 +455,8 @@ zone_leave(Merge *m)
 	if (m->zone < 0)
 		return;
 	z = &m->zones[m->zone];
+	if (z->out)
+		return;
 	if (z->ref.made && !accept_zone(m->limits, &z->ref))
 		accept_refuse(m->guest, &z->ref, NULL, 0);
 	if (!z->free && (z->ref.state.dnames > 0 || store_tally(m->store, z->ref.number)->dnames > 0))
@@ -474,6 +482,8 @@ zone_next(Merge *m)
 	zone_leave(m);
 	new = &m->zones[++m->zone];
 	resetStringInfo(&m->last_key);
+	if (new->out)
+		return;
 	work_zone(m->work, &new->work, &new->ref);
 	new->work.peer_serial = new->serial;
 	new->work.peer_served = new->served;
@@ -601,7 +611,7 @@ pass_run(void *arg)
 }
 
 /* Whoever reads sees all that is shown of the delta at once: a pass that runs into a lock is undone, and begun again without those zones. */
-static void
+bool
 merge_units(Merge *m, const Chunks *chunks)
 {
 	uint64		policies;
@@ -609,6 +619,13 @@ merge_units(Merge *m, const Chunks *chunks)
 
 	m->chunks = chunks;
 	zones_collect(m);
+	if (!m->late)
+		m->deferred = deferred_read(false);
+	if (m->deferred && m->me.damaged)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("the receiver mends its store, and merges first what it has kept for zones that are locked"),
+				 errhint("It will be tried again. dnsrepl.problem of the receiver shows them, and for whom they wait.")));
 	PopActiveSnapshot();
 	zones_lock(m);
 	policies_refresh();			/* whoever has changed one before may have had these zones looked at again, and will not do so once more */
@@ -617,6 +634,8 @@ merge_units(Merge *m, const Chunks *chunks)
 	PushActiveSnapshot(GetLatestSnapshot());
 	m->before = GetActiveSnapshot();
 	zones_look(m);
+	if (zones_out(m) && !defer_may(m))
+		return false;
 	zones_settle(m);
 	for (int tries = 1; (error = projection_try(pass_run, m)) != NULL; tries++)
 	{
@@ -628,6 +647,8 @@ merge_units(Merge *m, const Chunks *chunks)
 	MemoryContextDelete(m->pass);
 	zones_waited(m);
 	made_zones_look_again(m, policies);
+	defer_write(m);
+	return true;
 }
 
 /* May the sender's delta be merged? False: it is kept until somebody has said whose data count. */
@@ -682,6 +703,7 @@ merge_salvaged(Merge *m, const Guest *guest)
 	damage_salvaged(&m->damage, m->in.theirs, &guest->node, m->in.salvaged, m->in.nsalvaged);
 	for (int i = 0; i < m->in.collected->n; i++)
 		vector_add(now, m->in.collected->entries[i].origin, 0, NULL, 0);
+	private_lock_soon(LOCK_VECTOR, 0, ExclusiveLock, "the vector of the receiver");
 	holdings_write(now, m->in.collected);
 	peer_vector_none(guest);
 	if (damage_nobody_left())
@@ -711,6 +733,7 @@ merge_holdings(Merge *m, const Guest *guest)
 		mend_by_peer(now);
 	if (m->changed || !vector_covers_all(m->mine, now))
 		clock_store_changed();
+	private_lock_soon(LOCK_VECTOR, 0, ExclusiveLock, "the vector of the receiver");
 	holdings_write(now, m->in.collected);
 	strlcpy(known.name, guest->name, NAMEDATALEN);
 	if (known_is_kept(&known, now))
@@ -746,7 +769,7 @@ merge_damage(Merge *m)
 }
 
 static Datum
-merge_run(const Guest *guest, const Chunks *chunks)
+merge_locked(const Guest *guest, const Chunks *chunks)
 {
 	Merge	   *m = palloc0(sizeof(Merge));
 	Chunks		first = *chunks;
@@ -758,8 +781,6 @@ merge_run(const Guest *guest, const Chunks *chunks)
 	m->guest = guest;
 	m->limits = accept_limits(guest);
 	initStringInfo(&m->last_key);
-	while (!private_lock_within(LOCK_MERGE, 0, ExclusiveLock, PROGRESS_EVERY / 2))
-		progress();
 	m->mine = holdings_push_snapshot();
 	if (!chunks_next(&first, &r))
 		peer_nonsense("A delta has no chunk.");
@@ -775,7 +796,7 @@ merge_run(const Guest *guest, const Chunks *chunks)
 		return merge_refused(m, ANSWER_REBASE);
 	m->my_collected = collected_read(GetActiveSnapshot());
 	merge_foresee(m);
-	merge_units(m, chunks);
+	(void) merge_units(m, chunks);
 	if (m->joining)
 		join_done(&m->me, guest->name, guest->clusters, guest->nclusters);
 	if (m->repaired)
@@ -786,6 +807,28 @@ merge_run(const Guest *guest, const Chunks *chunks)
 	PopActiveSnapshot();
 	guest_has_sent();
 	return merge_answer(ANSWER_MERGED, now);
+}
+
+/* From when this merge is the one that runs, others wait for it: so it waits for nothing that takes long. */
+static Datum
+merge_run(const Guest *guest, const Chunks *chunks)
+{
+	int			timeout = LockTimeout;
+	Datum		answer;
+
+	while (!private_lock_within(LOCK_MERGE, 0, ExclusiveLock, PROGRESS_EVERY / 2))
+		progress();
+	PG_TRY();
+	{
+		LockTimeout = LOCK_WAIT;
+		answer = merge_locked(guest, chunks);
+	}
+	PG_FINALLY();
+	{
+		LockTimeout = timeout;
+	}
+	PG_END_TRY();
+	return answer;
 }
 
 static bytea *

@@ -1,6 +1,8 @@
 /*
  * merge_zones.c: see merge_zones.h.
  *
+ * Whose row is not to be had within a short time is out: what comes for it is kept (defer.c).
+ *
  * A zone waits if its stripe is not free, if it waits already, or if a projection has run into a lock in it; and with it those
  * that are tied to it (ties.h). The ties are looked for only when something has to wait: another pass over the delta.
  */
@@ -24,12 +26,14 @@
 
 #define STRIPE_WAIT 10				/* ms that a merge waits for the authors of a stripe; they may wait for one another */
 #define STRIPES_WAIT 20				/* ms in all */
+#define ROW_WAIT 250				/* ms that it waits for the row of a zone: most commits are shorter. If it is in vain, nothing waits for it again */
+#define ROWS_WAIT 500				/* ms in all */
 
 bool
 merge_chunk_next(Chunks *chunks, WireReader *r)
 {
 	progress();
-	return delta_chunk(chunks, r);
+	return chunks_items(chunks, r);
 }
 
 /* ---------- the delta's zones, and their locks ---------- */
@@ -130,45 +134,50 @@ zone_wait(void *arg)
 	(void) zone_lock(arg, true);
 }
 
-/* A capture that commits slowly may have it for long. */
-static void
-zone_take(ZoneRef *z)
+/* Other zones, and all that other peers send, wait for this merge: so it does not wait for somebody whose commit is long. */
+static bool
+zone_take(ZoneRef *z, TimestampTz until)
 {
+	long		left;
+
 	if (zone_lock(z, false))
-		return;
-	while (!wait_within(PROGRESS_EVERY / 2, zone_wait, z))
-		progress();
+		return true;
+	left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+	return left > 0 && wait_within((int) Min(left, ROW_WAIT), zone_wait, z);
 }
 
 void
 zones_collect(Merge *m)
 {
 	zones_read(m);
-	if ((m->in.flags & DELTA_FULL) || m->me.damaged)
+	if (((m->in.flags & DELTA_FULL) || m->me.damaged) && !m->late)
 		zones_add_local(m);
 }
 
 void
 zones_lock(Merge *m)
 {
-	bool		wanted[STRIPES] = {0},
-				got[STRIPES] = {0};
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), STRIPES_WAIT);
+	const ZoneRef **wanted = palloc(sizeof(ZoneRef *) * (size_t) (m->nzones + 1));
+	const char **why = palloc(sizeof(char *) * (size_t) (m->nzones + 1));
+	TimestampTz until;
+	int			n = 0;
 
-	for (int i = 0; i < m->nzones; i++)
-		wanted[stripe_of(&m->zones[i].ref)] = true;
-	for (uint32 s = 0; s < STRIPES; s++)
-		if (wanted[s])
-		{
-			long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
-
-			got[s] = stripe_exclude(s, Min((int) Max(left, 0), STRIPE_WAIT));
-		}
 	for (int i = 0; i < m->nzones; i++)
 	{
+		m->zones[i].out = deferred_has(m->deferred, &m->zones[i].ref);
+		if (!m->zones[i].out && !m->late)
+			wanted[n++] = &m->zones[i].ref;
+	}
+	(void) zones_exclude(wanted, n, STRIPE_WAIT, STRIPES_WAIT, why);
+	n = 0;
+	until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ROWS_WAIT);
+	for (int i = 0; i < m->nzones; i++)
+	{
+		MergeZone  *z = &m->zones[i];
+
 		progress();
-		m->zones[i].why = got[stripe_of(&m->zones[i].ref)] ? NULL : PARKED_AUTHOR;
-		zone_take(&m->zones[i].ref);
+		z->why = m->late ? PARKED_LATE : z->out ? NULL : why[n++];
+		z->out = z->out || !zone_take(&z->ref, until);
 	}
 }
 
@@ -227,6 +236,26 @@ zones_tie(Merge *m)
 	MemoryContextDelete(scratch);
 }
 
+bool
+zones_out(Merge *m)
+{
+	bool	   *out;
+	bool		any = false;
+
+	for (int i = 0; i < m->nzones; i++)
+		any |= m->zones[i].out;
+	if (!any)
+		return false;
+	if (!m->ties)
+		zones_tie(m);
+	out = palloc0(sizeof(bool) * (size_t) m->nzones);
+	for (int i = 0; i < m->nzones; i++)
+		out[ties_root(m->ties, i)] |= m->zones[i].out;
+	for (int i = 0; i < m->nzones; i++)
+		m->zones[i].out = out[ties_root(m->ties, i)];
+	return true;
+}
+
 const char *
 zone_reason(const MergeZone *z)
 {
@@ -247,7 +276,7 @@ zones_settle(Merge *m)
 	{
 		MergeZone  *z = &m->zones[i];
 
-		any |= z->why != NULL;
+		any |= z->why != NULL && !z->out;
 		z->free = true;
 		z->cause = NULL;
 		z->together = z->waits ? Min(z->waits, z->ref.number) : z->ref.number;
@@ -275,7 +304,7 @@ zones_settle(Merge *m)
 	}
 	if (m->joining)
 		for (int i = 0; i < m->nzones; i++)
-			if (!m->zones[i].free)
+			if (!m->zones[i].free && !m->zones[i].out)
 				ereport(ERROR,
 						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						 errmsg("this node can join when no local transaction is editing a zone"),
@@ -290,12 +319,12 @@ zones_blocked(Merge *m, bool all)
 				any = false;
 
 	for (int i = 0; i < m->nzones && !all; i++)
-		known |= m->zones[i].free && m->zones[i].ref.number == projection_zone;
+		known |= m->zones[i].free && !m->zones[i].out && m->zones[i].ref.number == projection_zone;
 	for (int i = 0; i < m->nzones; i++)
 	{
 		MergeZone  *z = &m->zones[i];
 
-		if (!z->free || (known && z->ref.number != projection_zone))
+		if (z->out || !z->free || (known && z->ref.number != projection_zone))
 			continue;
 		z->why = PARKED_LOCKED;
 		any = true;
@@ -308,6 +337,6 @@ void
 zones_waited(Merge *m)
 {
 	for (int i = 0; i < m->nzones; i++)
-		if (m->zones[i].waits && m->zones[i].waits != m->zones[i].together)
+		if (!m->zones[i].out && m->zones[i].waits && m->zones[i].waits != m->zones[i].together)
 			waiting_join(m->zones[i].waits, m->zones[i].together);
 }

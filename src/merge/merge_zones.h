@@ -4,12 +4,14 @@
 #ifndef DNSREPL_MERGE_ZONES_H
 #define DNSREPL_MERGE_ZONES_H
 
-#include "merge/delta_read.h"
+#include "merge/chunks.h"
 #include "merge/greet.h"
 #include "merge/join.h"
 #include "merge/ties.h"
 #include "merge/zone_work.h"
 #include "store/damage.h"
+#include "store/deferred.h"
+#include "store/delta_read.h"
 
 typedef struct MergeZone MergeZone;
 struct MergeZone
@@ -18,6 +20,7 @@ struct MergeZone
 	ZoneWork	work;
 	uint64		serial,			/* what the peer says of the zone */
 				served;
+	bool		out;			/* it is no part of this merge: its row is not to be had, or that of a zone which is tied to it (defer.h) */
 	const char *why;			/* NULL, or why it has to wait; those that are tied to it wait with it */
 	int32		waits;			/* it waits already, with zones of this number (store/parked.h); 0: it does not */
 	bool		free;			/* what comes is projected at once */
@@ -42,6 +45,8 @@ typedef struct Merge
 	int			nzones,
 				cap_zones;
 	MergeZone  *zones;				/* in zone_order */
+	const Deferred *deferred;	/* what is kept of earlier deltas; NULL: nothing */
+	bool		late;			/* this is such a delta */
 	Ties	   *ties;				/* of zones by index; NULL: not asked for, since none has to wait */
 	const Chunks *chunks;
 	Snapshot	before;
@@ -64,8 +69,11 @@ extern bool merge_chunk_next(Chunks *chunks, WireReader *r);
 /* The zones of the delta; of one that has all, and for a damaged node, those of this node too. */
 extern void zones_collect(Merge *m);
 
-/* Their stripes, as far as authors leave them, and their rows. */
+/* Their stripes, as far as authors leave them, and their rows: those that are not to be had soon are out. */
 extern void zones_lock(Merge *m);
+
+/* Those that are tied to zones that are out are out too. False: none is. */
+extern bool zones_out(Merge *m);
 
 /* Those that wait already. Their rows are held, and the active snapshot is newer. */
 extern void zones_look(Merge *m);

@@ -1,8 +1,8 @@
 /*
  * parked_set.c: see parked_set.h.
  *
- * Stripes are not waited for at first: authors who queue behind it may be those that its holder waits for. For a set that has
- * waited for more than a second, a turn that holds nothing makes authors wait: first for one stripe that is not free, with nothing
+ * Zones are not waited for at first: authors who queue behind one may be those that its holder waits for. For a set that has
+ * waited for more than a second, a turn that holds nothing makes authors wait: first for one zone that is not free, with nothing
  * held; then for the others, each for less than deadlock_timeout, all for less than SET_WAIT; if one is not to be had, all are given
  * back at once. So nobody waits for long for what waits for him.
  */
@@ -94,59 +94,34 @@ sets_next(bool queue, int32 after, int *n)
 
 /* ---------- locks ---------- */
 
-/* All or none, without waiting; *missed: one that was not to be had. What this transaction holds already, it keeps. */
-static bool
-stripes_try(const bool *wanted, uint32 *missed)
-{
-	uint32		got[STRIPES];
-	int			n = 0,
-				nmissed = 0;
-
-	for (uint32 s = 0; s < STRIPES; s++)
-	{
-		if (!wanted[s] || stripe_excluded(s))
-			continue;
-		if (stripe_exclude(s, 0))
-			got[n++] = s;
-		else if (random() % ++nmissed == 0)
-			*missed = s;
-	}
-	for (int i = 0; i < n && nmissed; i++)
-		stripe_release(got[i]);
-	return nmissed == 0;
-}
-
-/* The same, waiting; nothing is held before. `first` was not free just now. */
-static bool
-stripes_wait(const bool *wanted, uint32 first)
-{
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SET_WAIT);
-	bool		got[STRIPES] = {0};
-	bool		all;
-
-	all = got[first] = stripe_exclude(first, STRIPE_WAIT);
-	for (uint32 s = 0; s < STRIPES && all; s++)
-		if (wanted[s] && !stripe_excluded(s))
-		{
-			long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
-
-			all = got[s] = stripe_exclude(s, (int) Min(Max(left, 0), STRIPE_WAIT));
-		}
-	for (uint32 s = 0; s < STRIPES; s++)
-		if (got[s] && !all)
-			stripe_release(s);
-	return all;
-}
-
 bool
 set_claim(const ParkedSet *s, bool wait)
 {
-	bool		wanted[STRIPES] = {0};
-	uint32		missed = 0;
+	const ZoneRef **zones = palloc(sizeof(ZoneRef *) * (size_t) (s->n + 1));
+	const char **why = palloc(sizeof(char *) * (size_t) (s->n + 1));
+	int			mark = private_lock_mark(),
+				missed,
+				nth;
+	bool		all;
 
 	for (int i = 0; i < s->n; i++)
-		wanted[stripe_of(&s->zones[i].ref)] = true;
-	return stripes_try(wanted, &missed) || (wait && stripes_wait(wanted, missed));
+		zones[i] = &s->zones[i].ref;
+	missed = zones_exclude(zones, s->n, 0, 0, why);
+	if (missed > 0)
+		private_unlock_since(mark);
+	if (missed == 0 || !wait)
+		return missed == 0;
+	/* first for one that was not free just now, with nothing held */
+	nth = (int) (random() % missed);
+	for (int i = 0; i < s->n; i++)
+		if (why[i] && nth-- == 0)
+			zones[0] = &s->zones[i].ref;
+	all = zones_exclude(zones, 1, STRIPE_WAIT, STRIPE_WAIT, why) == 0;
+	zones[0] = &s->zones[0].ref;
+	all = all && zones_exclude(zones, s->n, STRIPE_WAIT, SET_WAIT, why) == 0;
+	if (!all)
+		private_unlock_since(mark);
+	return all;
 }
 
 static void

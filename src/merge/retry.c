@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "dnsrepl.h"
+#include "merge/defer.h"
 #include "merge/parked_set.h"
 #include "merge/project.h"
 #include "merge/zone_work.h"
@@ -375,7 +376,7 @@ parked_count(void)
 	bool		isnull;
 
 	SPI_connect();
-	SPI_execute("SELECT count(*), min(" REFUSED_DUE ") FILTER (WHERE state = 'refused') FROM dnsrepl.parked p", false, 1);	/* with a new snapshot */
+	SPI_execute("SELECT count(*) + (SELECT count(*) FROM dnsrepl.deferred), min(" REFUSED_DUE ") FILTER (WHERE state = 'refused') FROM dnsrepl.parked p", false, 1);	/* with a new snapshot */
 	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	due = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	if (!isnull)
@@ -385,7 +386,7 @@ parked_count(void)
 	return n;
 }
 
-/* project_parked() returns bigint: takes one turn; how many rows are left */
+/* project_parked() returns bigint: takes one turn, or merges a delta that was kept; how many rows are left of both */
 Datum
 dnsrepl_project_parked(PG_FUNCTION_ARGS)
 {
@@ -396,7 +397,8 @@ dnsrepl_project_parked(PG_FUNCTION_ARGS)
 	pg_atomic_write_u32(&clock_slot()->parked, 0);
 	parked_turn = (ParkedTurn) {.due = DT_NOEND};
 	projection_refusals = 0;
-	for (int i = 0; i < 2 && !parked_turn.round_over && !turn_take(); i++)
+	parked_turn.came_on = defer_merge();
+	for (int i = 0; i < 2 && !parked_turn.came_on && !parked_turn.round_over && !turn_take(); i++)
 	{
 		parked_turn.round_over = turn.queue;
 		turn.queue = !turn.queue;

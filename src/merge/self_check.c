@@ -26,6 +26,7 @@
 #include "merge/scrub.h"
 #include "merge/self_check.h"
 #include "store/clock.h"
+#include "store/deferred.h"
 #include "store/delta.h"
 #include "store/origin.h"
 #include "store/parked.h"
@@ -372,7 +373,8 @@ dnsrepl_stable(PG_FUNCTION_ARGS)
 {
 	Vector	   *stable = collect_stable();
 
-	if (!stable)
+	/* what is kept may not have seen a deletion */
+	if (!stable || deferred_any(GetActiveSnapshot()))
 		PG_RETURN_NULL();
 	return vector_to_datum(stable);
 }

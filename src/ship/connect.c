@@ -48,6 +48,7 @@ struct PeerConn
 	PGconn	   *pg;
 	TimestampTz heard;
 	uint64		session;		/* as the peer numbers it, big-endian */
+	char		waits[256];		/* what the peer said last of zones that wait there; empty: nothing */
 	char		farewell[256];	/* what the peer said when it ended the session unasked */
 };
 
@@ -71,10 +72,25 @@ conn_notice(void *arg, const PGresult *res)
 	PeerConn   *conn = arg;
 	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
 	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 
 	conn_heard(conn);
+	if (state && message && strcmp(state, SQLSTATE_ZONES_WAIT) == 0)
+		strlcpy(conn->waits, message, sizeof(conn->waits));
 	if (severity && message && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
 		strlcpy(conn->farewell, message, sizeof(conn->farewell));
+}
+
+const char *
+peer_waits(const PeerConn *conn)
+{
+	return conn->waits;
+}
+
+void
+peer_waits_forget(PeerConn *conn)
+{
+	conn->waits[0] = '\0';
 }
 
 /*

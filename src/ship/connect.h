@@ -70,4 +70,8 @@ extern void peer_idle(PeerConn *conn, TimestampTz until);
 /* When something was heard from the peer last. */
 extern TimestampTz peer_heard(const PeerConn *conn);
 
+/* What it has said last of zones in which what came has to wait, since that was forgotten; empty: nothing. */
+extern const char *peer_waits(const PeerConn *conn);
+extern void peer_waits_forget(PeerConn *conn);
+
 #endif

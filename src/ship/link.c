@@ -191,6 +191,7 @@ link_greet(Link *link)
 	asked = stamp_time(clock_now());
 	link->greeting = true;
 	link_state_set_waiting(link->state, true);
+	peer_waits_forget(link->conn);
 	peer_send(link->conn, &call_hello, params);
 	answer = peer_answer(link->conn, &len);
 	link_state_set_waiting(link->state, false);
@@ -364,6 +365,16 @@ link_cut_and_send(Link *link, const DeltaFor *peer)
 	return merged;
 }
 
+/* The link is well; what has to wait at the peer it has said. */
+static void
+link_show_waits(Link *link)
+{
+	char		text[LINK_ERROR_SIZE];
+
+	link_error_format(text, sizeof(text), peer_waits(link->conn));
+	link_state_set_error(link->state, *text ? text : NULL);
+}
+
 /* Sends what has been committed since the peer confirmed last. */
 static void
 link_ship(Link *link)
@@ -499,7 +510,7 @@ link_go_on(Link *link)
 	}
 	if (!obstacle)
 	{
-		link_state_set_error(link->state, NULL);
+		link_show_waits(link);
 		link_log_up(&link->log, "link", link->name);
 		return;
 	}
@@ -572,7 +583,11 @@ link_session(Link *link)
 				link_compare(link);
 		}
 		else if (link->exact || (pg_atomic_read_u64(&link->slot->commits) != link->acked && !link_obstacle(link)))
+		{
 			link_ship(link);
+			if (!link_obstacle(link) && *peer_waits(link->conn))
+				link_show_waits(link);
+		}
 		else
 		{
 			peer_idle(link->conn, due);

@@ -100,17 +100,62 @@ CREATE FUNCTION dnsrepl.join_preview(on_join text DEFAULT 'cluster')
 $$;
 COMMENT ON FUNCTION dnsrepl.join_preview(text) IS 'what dnsrepl.join(on_join) would change, here and in the cluster that has sent what it holds';
 
+-- What came for a zone that another transaction has locked, or of which something came before that is kept still.
+CREATE VIEW dnsrepl.deferred_zone AS
+  SELECT u.zone, u.tab, min(d.since) AS since, min(d.peer) AS peer, min(h.pid) AS pid, min(h.zone::text) AS locked, min(d.error) AS error
+    FROM dnsrepl.deferred d CROSS JOIN LATERAL unnest(d.zones, d.tabs) u (zone, tab)
+    LEFT JOIN LATERAL (SELECT x.zone, dnsrepl.zone_holder(x.zone, CASE WHEN x.zone IS NULL THEN x.tab END) AS pid
+                         FROM unnest(d.zones, d.tabs) x (zone, tab) ORDER BY x.zone IS DISTINCT FROM u.zone, pid LIMIT 10) h ON h.pid IS NOT NULL
+   GROUP BY u.zone, u.tab;
+COMMENT ON VIEW dnsrepl.deferred_zone IS 'for dnsrepl.problem: the zones in dnsrepl.deferred, and for which process they wait';
+
+CREATE FUNCTION dnsrepl.wait_reason(zone text, locked text, pid int, peer text) RETURNS text
+  LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN pid IS NULL THEN format('what came from "%s" is kept, and merged soon', peer)
+              WHEN locked IS NOT DISTINCT FROM zone THEN format('process %s has the zone locked: what came from "%s" is kept, and merged when its transaction has ended', pid, peer)
+              ELSE format('process %s has "%s" locked, which a transaction has changed along with this zone: what came from "%s" is kept', pid, locked, peer) END
+$$;
+COMMENT ON FUNCTION dnsrepl.wait_reason(text, text, int, text) IS 'for dnsrepl.problem, and for the sender''s dnsrepl.status';
+
+CREATE FUNCTION dnsrepl.zone_author(zone @extschema@.dnsname, tab int2) RETURNS int
+  LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_zone_author' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.zone_author(@extschema@.dnsname, int2) IS 'the process of a local transaction that is editing a zone, or many; null: none';
+
+CREATE VIEW dnsrepl.waiting_author AS
+  SELECT w.zone, dnsrepl.zone_author(w.name, w.tab) AS pid
+    FROM (SELECT DISTINCT p.zone, z.name, CASE WHEN z.name IS NULL THEN z.tab END AS tab
+            FROM dnsrepl.parked p JOIN dnsrepl.zone z ON z.no = p.zone WHERE p.state = 'waiting' ORDER BY p.zone LIMIT 100) w;
+COMMENT ON VIEW dnsrepl.waiting_author IS 'for dnsrepl.problem: for whom zones wait; of the first hundred';
+
+CREATE FUNCTION dnsrepl.what_waits() RETURNS text
+  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT max(w.text) FILTER (WHERE w.nth = 1) || CASE WHEN count(*) > 1 THEN format(' (and %s more zones: see dnsrepl.problem there)', count(*) - 1) ELSE '' END
+    FROM (SELECT row_number() OVER (ORDER BY a.since) AS nth, format('%s waits: %s', coalesce(format('zone "%s"', a.zone), 'a table without zones'), a.reason) AS text
+            FROM (SELECT d.zone::text AS zone, d.since, coalesce(d.error, dnsrepl.wait_reason(d.zone::text, d.locked, d.pid, d.peer)) AS reason FROM dnsrepl.deferred_zone d
+                  UNION ALL
+                  SELECT z.name::text, min(p.since), min(p.error || coalesce(format(' (process %s)', a.pid), ''))
+                    FROM dnsrepl.parked p JOIN dnsrepl.zone z ON z.no = p.zone
+                    LEFT JOIN dnsrepl.waiting_author a ON a.zone = p.zone AND p.error LIKE 'a local transaction %'
+                   WHERE p.state = 'waiting' AND p.since < now() - interval '2 seconds' GROUP BY z.no) a) w
+$$;
+COMMENT ON FUNCTION dnsrepl.what_waits() IS 'for the senders'' dnsrepl.status: a zone in which what has come has to wait, and for what; null: none';
+
 CREATE VIEW dnsrepl.problem AS
   SELECT coalesce(t.name, 'all tables') AS tab, z.name AS zone,
          -- a zone waits as a whole; and what it waits for may be a lock on the table without which no key can be told
          CASE WHEN length(p.key) > 0 AND p.state <> 'waiting' THEN dnsrepl.key_columns(p.key) END AS key,
          p.error, p.since, p.tries,
-         CASE p.state WHEN 'waiting' THEN 'what came from other nodes is kept, and shown as one when nothing is in its way: end the local transaction that is'
+         CASE p.state WHEN 'waiting' THEN 'what came from other nodes is kept, and shown as one when nothing is in its way: end the local transaction that is' || coalesce(format(' (process %s)', a.pid), '')
                       WHEN 'queued' THEN 'it is looked at anew by itself, when no local transaction is in the way'
                       ELSE 'what came from other nodes is kept and tried again; remove what stands in its way' END AS advice
     FROM dnsrepl.parked p
     JOIN dnsrepl.zone z ON z.no = p.zone
     LEFT JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(p.key)
+    LEFT JOIN dnsrepl.waiting_author a ON a.zone = p.zone AND p.state = 'waiting' AND p.error LIKE 'a local transaction %'
+  UNION ALL
+  SELECT coalesce(t.name, 'all tables'), d.zone, NULL, coalesce(d.error, dnsrepl.wait_reason(d.zone::text, d.locked, d.pid, d.peer)), d.since, NULL,
+         CASE WHEN d.error IS NULL THEN 'it goes by itself: end the transaction that has the zone, if it is not to last' ELSE 'it is tried again; remove what stands in its way' END
+    FROM dnsrepl.deferred_zone d LEFT JOIN dnsrepl.tab t ON t.no = d.tab AND d.zone IS NULL
   UNION ALL
   SELECT t.name, z.name, dnsrepl.key_columns(p.key), format('resolver %s failed: %s', p.resolver, p.error), p.since, NULL,
          'the latest version is served; ' || coalesce(o.advice, 'mend the function, or change dnsrepl.policy')

@@ -26,6 +26,7 @@
 #include "store/clock.h"
 #include "store/codec.h"
 #include "store/damage.h"
+#include "store/deferred.h"
 #include "store/delta.h"
 #include "store/image.h"
 #include "store/pack.h"
@@ -50,6 +51,7 @@ typedef struct ZoneName
 {
 	int32		number;
 	ZoneRef		ref;
+	bool		deferred;		/* something of it is kept, and not in the store yet */
 } ZoneName;
 
 typedef struct Cut
@@ -60,6 +62,7 @@ typedef struct Cut
 			   *base;
 	Tuplesortstate *sort;
 	HTAB	   *zones;			/* ZoneName by number */
+	const Deferred *deferred;	/* NULL: nothing is kept */
 	int32		zone;			/* of the unit written last */
 	uint8		flags;
 	const DeltaFor *peer;
@@ -88,9 +91,59 @@ cut_zone(Cut *c, int32 number)
 					 errmsg("what the peer lacks is of more than %d zones, which are too many for a delta", MAX_ZONES)));
 		if (!zone_by_number_at(GetActiveSnapshot(), number, &z->ref))
 			elog(ERROR, "zone %d of a version is not there", number);
+		z->deferred = false;
 		MemoryContextSwitchTo(old);
 	}
 	return &z->ref;
+}
+
+static bool
+cut_deferred(Cut *c, int32 number)
+{
+	const ZoneName *z = c->deferred ? hash_search(c->zones, &number, HASH_FIND, NULL) : NULL;
+
+	return z && z->deferred;
+}
+
+/* A zone of which something is kept. One that is not in the store yet has a number less than 0 here. */
+static int32
+cut_deferred_zone(Cut *c, const DeferredZone *kept, int *unknown)
+{
+	MemoryContext old = MemoryContextSwitchTo(c->delta->context);
+	int32		number = zone_number_at(GetActiveSnapshot(), &kept->ref);
+	ZoneName   *z;
+	bool		found;
+
+	for (int i = 0; i < c->deferred->n && !number; i++)
+	{
+		const DeferredZone *earlier = deferred_zone(&c->deferred->deltas[i], &kept->ref);
+
+		number = earlier ? earlier->ref.number : 0;
+	}
+	if (!number)
+		number = --*unknown;
+	z = hash_search(c->zones, &number, HASH_ENTER, &found);
+	if (!found)
+		z->ref = kept->ref;
+	if (!found && number > 0 && !zone_by_number_at(GetActiveSnapshot(), number, &z->ref))
+		elog(ERROR, "zone %d is not there", number);
+	z->ref.number = number;
+	z->ref.state.heard = Max(z->ref.state.heard, kept->serial);
+	z->deferred = true;
+	MemoryContextSwitchTo(old);
+	return number;
+}
+
+static void
+cut_deferred_begin(Cut *c)
+{
+	Deferred   *all = deferred_read(true);
+	int			unknown = 0;
+
+	c->deferred = all;
+	for (int i = 0; all && i < all->n; i++)
+		for (int k = 0; k < all->deltas[i].nzones; k++)
+			all->deltas[i].zones[k].ref.number = cut_deferred_zone(c, &all->deltas[i].zones[k], &unknown);
 }
 
 /*
@@ -123,14 +176,6 @@ cut_item(Cut *c, int32 zone, const uint8 *key, size_t key_len, const ItemPointer
 	tuplesort_putdatum(c->sort, PointerGetDatum(s.data), false);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(c->scratch);
-}
-
-/* Of the units of a pack there is no other version: it goes as it is. */
-static bool
-cut_lacking(const VersionRow *row, void *arg)
-{
-	cut_item(arg, row->zone, row->key, row->key_len, row->more ? &row->v.tid : NULL);
-	return true;
 }
 
 /* The length of the name that begins a sort key: labels, each ended by 0, and then an empty one. */
@@ -271,7 +316,7 @@ incarnations_put(Cut *c, const Live *live)
 }
 
 static void
-unit_put(Cut *c, int32 zone, const uint8 *key, size_t key_len, VersionSet set)
+unit_put(Cut *c, int32 zone, const uint8 *key, size_t key_len, VersionSet set, const Live *live)
 {
 	StringInfo	out = &c->delta->buf;
 	int			claimed = 0;
@@ -300,26 +345,33 @@ unit_put(Cut *c, int32 zone, const uint8 *key, size_t key_len, VersionSet set)
 		wire_put_string(out, set.v[i].image, set.v[i].image_len);
 	}
 	if (key_number(key, key_len) == TABLE_DOMAINS)
-		incarnations_put(c, &cut_zone(c, zone)->state.stored);
+		incarnations_put(c, live);
 	if (out->len >= setting_chunk_size * 1024)
 		chunk_spill(c);
 }
 
+/* As it is held: with what is kept of it. */
 static void
 cut_unit(Cut *c, int32 zone, const uint8 *key, size_t key_len)
 {
-	unit_put(c, zone, key, key_len, version_read(c->store, GetActiveSnapshot(), zone, key, key_len));
+	VersionSet	set = version_read(c->store, GetActiveSnapshot(), zone, key, key_len);
+	Live		live = cut_zone(c, zone)->state.stored;
+
+	if (cut_deferred(c, zone))
+		deferred_fold(c->deferred, cut_zone(c, zone), key, key_len, &set, &live);
+	unit_put(c, zone, key, key_len, set, &live);
 }
 
-/* All units of a pack, from where it was seen; the snapshot is the same. */
+/* Calls fn with all units of a pack, from where it was seen; the snapshot is the same. */
 static void
-cut_pack(Cut *c, int32 zone, ItemPointer tid)
+pack_each(Cut *c, int32 zone, const ItemPointerData *at, void (*fn) (Cut *c, int32 zone, const PackReader *p, Version v))
 {
+	ItemPointerData tid = *at;
 	TupleTableSlot *slot = table_slot_create(c->store->heap, NULL);
 	VersionRow	row;
 	PackReader	p;
 
-	if (!table_tuple_fetch_row_version(c->store->heap, tid, GetActiveSnapshot(), slot))
+	if (!table_tuple_fetch_row_version(c->store->heap, &tid, GetActiveSnapshot(), slot))
 		elog(ERROR, "a row of dnsrepl.version_store is gone");
 	row = version_row(slot, true);
 	pack_read_begin(&p, row.key, row.key_len, row.v.image, row.v.image_len, row.more, row.more_len);
@@ -329,10 +381,33 @@ cut_pack(Cut *c, int32 zone, ItemPointer tid)
 
 		v.image = (const uint8 *) p.image.data;
 		v.image_len = (size_t) p.image.len;
-		unit_put(c, zone, (const uint8 *) p.key.data, (size_t) p.key.len, (VersionSet) {1, &v});
+		fn(c, zone, &p, v);
 	}
 	pack_read_end(&p);
 	ExecDropSingleTupleTableSlot(slot);
+}
+
+static void
+pack_unit_put(Cut *c, int32 zone, const PackReader *p, Version v)
+{
+	unit_put(c, zone, (const uint8 *) p->key.data, (size_t) p->key.len, (VersionSet) {1, &v}, &cut_zone(c, zone)->state.stored);
+}
+
+static void
+pack_unit_unfold(Cut *c, int32 zone, const PackReader *p, Version v)
+{
+	cut_item(c, zone, (const uint8 *) p->key.data, (size_t) p->key.len, NULL);
+}
+
+/* Of the units of a pack there is no other version: it goes as it is, unless something is kept. */
+static bool
+cut_lacking(const VersionRow *row, void *arg)
+{
+	if (row->more && cut_deferred(arg, row->zone))
+		pack_each(arg, row->zone, &row->v.tid, pack_unit_unfold);
+	else
+		cut_item(arg, row->zone, row->key, row->key_len, row->more ? &row->v.tid : NULL);
+	return true;
 }
 
 static void
@@ -374,7 +449,7 @@ cut_units(Cut *c)
 			ItemPointerData tid;
 
 			memcpy(&tid, end - sizeof(tid), sizeof(tid));
-			cut_pack(c, zone, &tid);
+			pack_each(c, zone, &tid, pack_unit_put);
 		}
 		else
 			cut_unit(c, zone, r.p, (size_t) (end - r.p));
@@ -418,6 +493,31 @@ cut_any(int32 zone, const uint8 *key, size_t key_len, void *arg)
 	return true;
 }
 
+/* Units that are kept, and of which the peer lacks something. */
+static void
+cut_kept_zone(Cut *c, const DeferredZone *z)
+{
+	for (int i = 0; i < z->nunits; i++)
+	{
+		const DeferredUnit *u = &z->units[i];
+		bool		lacks = false;
+
+		progress();
+		for (int v = 0; v < u->nversions; v++)
+			lacks |= (c->flags & DELTA_FULL) || !vector_covers(c->base, u->versions[v].dot.origin, u->versions[v].dot.stamp);
+		if (lacks)
+			cut_item(c, z->ref.number, u->key, u->key_len, NULL);
+	}
+}
+
+static void
+cut_kept(Cut *c)
+{
+	for (int i = 0; c->deferred && !(c->flags & DELTA_REPAIR) && i < c->deferred->n; i++)
+		for (int k = 0; k < c->deferred->deltas[i].nzones; k++)
+			cut_kept_zone(c, &c->deferred->deltas[i].zones[k]);
+}
+
 /* The units that go in: those of which the peer lacks something, or all. */
 static void
 cut_select(Cut *c)
@@ -429,6 +529,7 @@ cut_select(Cut *c)
 			unit_walk(c->store, GetActiveSnapshot(), c->peer->zones[i].number, (const uint8 *) "", 0, NULL, 0, cut_any, c);
 	else
 		version_row_lacking(c->store, GetActiveSnapshot(), (c->flags & DELTA_FULL) ? none : c->base, c->ours, cut_lacking, c);
+	cut_kept(c);
 	tuplesort_performsort(c->sort);
 }
 
@@ -442,6 +543,7 @@ cut_run(Cut *c)
 	c->zones = hash_create("dnsrepl zones of a cut", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	c->store = store_open(false);
 	c->sort = tuplesort_begin_datum(BYTEAOID, BYTEA_LESS, InvalidOid, false, work_mem, NULL, 0);
+	cut_deferred_begin(c);
 	cut_select(c);
 	cut_header(c);
 	cut_units(c);

@@ -9,6 +9,7 @@
 
 #include "store/image.h"
 #include "store/live.h"
+#include "store/merge_rule.h"
 #include "store/origin.h"
 #include "store/relation.h"
 
@@ -58,6 +59,23 @@ live_remove(Live *live, const Live *gone)
 		if (!live_has(gone, live->incarnations[i]))
 			live->incarnations[left++] = live->incarnations[i];
 	live->n = left;
+}
+
+Live
+live_merge(const ZoneRef *zone, const Live *mine, const Vector *my_vector, const Live *theirs, const Vector *their_vector, bool united)
+{
+	bool		keep[MAX_INCARNATIONS],
+				take[MAX_INCARNATIONS];
+	Live		live = {.all = mine->all};
+
+	merge_rule(mine->incarnations, mine->n, my_vector, theirs->incarnations, theirs->n, their_vector, keep, take);
+	for (int i = 0; i < mine->n; i++)
+		if (keep[i] || united)
+			live_add(&live, zone, mine->incarnations[i]);
+	for (int i = 0; i < theirs->n; i++)
+		if (take[i] || united)
+			live_add(&live, zone, theirs->incarnations[i]);
+	return live;
 }
 
 uint64

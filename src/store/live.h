@@ -42,6 +42,13 @@ extern bool live_same(const Live *a, const Live *b);
 /* Adds one; raises 54000 if there are too many. */
 extern void live_add(Live *live, const ZoneRef *zone, Dot incarnation);
 
+/*
+ * Those that live after `theirs` have come, which a peer holds under its vector, by the rule for versions (merge_rule.h); `united`: those of
+ * both.
+ */
+extern Live live_merge(const ZoneRef *zone, const Live *mine, const Vector *my_vector, const Live *theirs, const Vector *their_vector,
+					   bool united);
+
 /* Removes those that another has. */
 extern void live_remove(Live *live, const Live *gone);
 

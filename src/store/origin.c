@@ -485,6 +485,7 @@ lives_over(const pg_uuid_t *life)
 	return over;
 }
 
+/* The caller has locks that others wait for: another time, if these are not free. */
 void
 lives_close(void)
 {
@@ -497,7 +498,11 @@ lives_close(void)
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (lives_over(&life))
 	{
-		private_lock(LOCK_ORIGIN, 0, ExclusiveLock, false);
+		if (!private_lock(LOCK_ORIGIN, 0, ExclusiveLock, true) || !private_lock(LOCK_VECTOR, 0, ExclusiveLock, true))
+		{
+			PopActiveSnapshot();
+			return;
+		}
 		PopActiveSnapshot();
 		PushActiveSnapshot(GetLatestSnapshot());	/* newer than the lock */
 		now = vector_new();

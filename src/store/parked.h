@@ -27,7 +27,9 @@
 
 /* Why a zone waits: the stripe, or a row or table, is not free. */
 #define PARKED_AUTHOR "a local transaction is editing the zone"
+#define PARKED_AUTHOR_OF_MANY "a local transaction is editing many zones, and may be editing this one"
 #define PARKED_BEFORE "what came for the zone before has to wait"
+#define PARKED_LATE "it came while another transaction had the zone"
 #define PARKED_LOCKED "another transaction has locked rows or tables that have to change"
 
 /* What dnsrepl.project_parked() tells the manager, in whose process it runs. */

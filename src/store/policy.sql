@@ -82,11 +82,18 @@ CREATE FUNCTION dnsrepl.policy_changes(since bigint, OUT no bigint, OUT everywhe
 $$;
 COMMENT ON FUNCTION dnsrepl.policy_changes(bigint) IS 'for changes_since(): the policy changes after one, and the zones concerned (everywhere: all, or it is not known which); the last row has the last of all';
 
+-- Whoever calls it keeps others from it until he has committed (defer_merge()).
+CREATE FUNCTION dnsrepl.served_changed(above @extschema@.dnsname) RETURNS void
+  LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  DELETE FROM dnsrepl.policy_change c WHERE c.no <= (SELECT max(l.no) FROM dnsrepl.policy_change l) - 1000;
+  INSERT INTO dnsrepl.policy_change (no, above) SELECT coalesce(max(c.no), 0) + 1, $1 FROM dnsrepl.policy_change c
+$$;
+COMMENT ON FUNCTION dnsrepl.served_changed(@extschema@.dnsname) IS 'all zones at and below a name (null: all) are told anew to those who go by changes_since()';
+
 CREATE FUNCTION dnsrepl.park_zones(above @extschema@.dnsname, reason text) RETURNS void
   LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   SELECT dnsrepl.policy_hold();
-  DELETE FROM dnsrepl.policy_change c WHERE c.no <= (SELECT max(l.no) FROM dnsrepl.policy_change l) - 1000;
-  INSERT INTO dnsrepl.policy_change (no, above) SELECT coalesce(max(c.no), 0) + 1, $1 FROM dnsrepl.policy_change c;
+  SELECT dnsrepl.served_changed($1);
   SELECT dnsrepl.queue_units(array_agg(z.no), array_agg(''::bytea), reason) FROM dnsrepl.zone z
    WHERE above IS NULL OR z.name OPERATOR(@extschema@.<<=) above
 $$;

@@ -4,13 +4,17 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
 #include "compat.h"
 #include "store/private_lock.h"
+#include "store/schema.h"
 #include "store/subxact.h"
 
 typedef struct HeldLock
@@ -85,37 +89,35 @@ private_lock(LockClass cls, uint32 object, LOCKMODE mode, bool nowait)
 	return result != LOCKACQUIRE_NOT_AVAIL;
 }
 
-static HeldLock *
-held_find(LockClass cls, uint32 object, LOCKMODE mode)
+bool
+private_lock_held(LockClass cls, uint32 object, LOCKMODE mode)
 {
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) cls, object, (uint16) cls);
 	for (int i = 0; i < nheld && held_by == MY_LXID; i++)
 		if (held[i].mode == mode && memcmp(&held[i].tag, &tag, sizeof(LOCKTAG)) == 0)
-			return &held[i];
-	return NULL;
+			return true;
+	return false;
 }
 
-bool
-private_lock_held(LockClass cls, uint32 object, LOCKMODE mode)
+int
+private_lock_mark(void)
 {
-	return held_find(cls, object, mode) != NULL;
+	return held_by == MY_LXID ? nheld : 0;
 }
 
 void
-private_unlock(LockClass cls, uint32 object, LOCKMODE mode)
+private_unlock_since(int mark)
 {
-	HeldLock   *h = held_find(cls, object, mode);
 	ResourceOwner old = CurrentResourceOwner;
-	LOCKTAG		tag;
 
-	if (!h)
-		return;
-	tag = h->tag;
-	*h = held[--nheld];
 	CurrentResourceOwner = TopTransactionResourceOwner;
-	LockRelease(&tag, mode, false);
+	while (held_by == MY_LXID && nheld > mark)
+	{
+		nheld--;
+		LockRelease(&held[nheld].tag, held[nheld].mode, false);
+	}
 	CurrentResourceOwner = old;
 }
 
@@ -174,4 +176,42 @@ private_lock_within(LockClass cls, uint32 object, LOCKMODE mode, int ms)
 	if (private_lock(cls, object, mode, true))
 		return true;
 	return ms > 0 && wait_within(ms, wanted_lock, &w);
+}
+
+int
+private_lock_holder(LockClass cls, uint32 object, LOCKMODE mode)
+{
+	OwnerScope	scope = owner_enter();
+	Oid			types[3] = {INT8OID, INT8OID, TEXTOID};
+	Datum		values[3] = {Int64GetDatum((int64) cls), Int64GetDatum((int64) object), CStringGetTextDatum(GetLockmodeName(DEFAULT_LOCKMETHOD, mode))};
+	int			pid = 0;
+
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT min(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+							  " AND classid = $1::oid AND objid = $2::oid AND objsubid = $1 AND mode = $3 AND granted AND pid <> pg_backend_pid()",
+							  3, types, values, NULL, true, 1) == SPI_OK_SELECT && SPI_processed == 1)
+	{
+		bool		isnull;
+
+		pid = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		if (isnull)
+			pid = 0;
+	}
+	SPI_finish();
+	owner_leave(scope);
+	return pid;
+}
+
+void
+private_lock_soon(LockClass cls, uint32 object, LOCKMODE mode, const char *what)
+{
+	int			pid;
+
+	if (private_lock_within(cls, object, mode, LOCK_WAIT))
+		return;
+	pid = private_lock_holder(cls, object, ExclusiveLock);
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("%s is locked by %s", what, pid ? psprintf("process %d", pid) : "other transactions"),
+			 errhint("Try again when that has ended.")));
 }

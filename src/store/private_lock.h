@@ -17,6 +17,7 @@ typedef enum LockClass
 	LOCK_VECTOR,				/* writing dnsrepl.vector */
 	LOCK_TURN,					/* object: a zone's id: who deletes records from it (write/delete_turn.c) */
 	LOCK_POLICY,				/* exclusive: who changes policies; shared: who has made zones by them */
+	LOCK_ZONE,					/* object: a hash of the zone (stripe.h) */
 	LOCK_LIFE					/* shared: a stamp of this life is in flight; exclusive: the life ends, with none in flight */
 } LockClass;
 
@@ -26,11 +27,19 @@ extern bool private_lock(LockClass cls, uint32 object, LOCKMODE mode, bool nowai
 /* Does this transaction hold it? */
 extern bool private_lock_held(LockClass cls, uint32 object, LOCKMODE mode);
 
-/* Gives it back before the transaction ends. */
-extern void private_unlock(LockClass cls, uint32 object, LOCKMODE mode);
+/* Gives those back, before the transaction ends, that it has taken since. */
+extern int	private_lock_mark(void);
+extern void private_unlock_since(int mark);
 
 /* Runs fn, which waits for locks, in a subtransaction: false if they were not to be had within so many milliseconds. */
 extern bool wait_within(int ms, void (*fn) (void *arg), void *arg);
+
+/* Waits as long as others may be kept waiting meanwhile: LOCK_WAIT. Else raises 55P03, with `what` it is and who has it. */
+#define LOCK_WAIT 500				/* ms; below deadlock_timeout */
+extern void private_lock_soon(LockClass cls, uint32 object, LOCKMODE mode, const char *what);
+
+/* The process that has it in that mode; 0: none. */
+extern int	private_lock_holder(LockClass cls, uint32 object, LOCKMODE mode);
 
 /* False if it is not to be had within so many milliseconds; waits in a subtransaction. */
 extern bool private_lock_within(LockClass cls, uint32 object, LOCKMODE mode, int ms);

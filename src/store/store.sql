@@ -168,6 +168,27 @@ COMMENT ON COLUMN dnsrepl.parked.together IS 'waiting: zones with the same numbe
 COMMENT ON COLUMN dnsrepl.parked.tried IS 'when it was parked, or refused, last';
 COMMENT ON COLUMN dnsrepl.parked.after IS 'queued, a zone as a whole: how far it has been looked at';
 
+CREATE TABLE dnsrepl.deferred (
+  no      int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  node    uuid NOT NULL,
+  peer    text NOT NULL,
+  mine    bytea NOT NULL,
+  zones   @extschema@.dnsname[] NOT NULL,
+  tabs    int2[] NOT NULL,
+  payload bytea NOT NULL,
+  since   timestamptz NOT NULL DEFAULT now(),
+  error   text,
+  tried   timestamptz
+);
+COMMENT ON TABLE dnsrepl.deferred IS 'what has come for zones that another transaction had locked: deltas of these zones, held and handed on, and merged when their locks are free; dnsrepl.problem shows them';
+COMMENT ON COLUMN dnsrepl.deferred.mine IS 'the vector of what this node held when it came: by that it is merged';
+COMMENT ON COLUMN dnsrepl.deferred.error IS 'why it could not be merged when that was tried last; null: it is the lock';
+COMMENT ON COLUMN dnsrepl.deferred.zones IS 'which; null: the table without zones that stands in tabs';
+
+CREATE FUNCTION dnsrepl.zone_holder(zone @extschema@.dnsname, tab int2) RETURNS int
+  LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_zone_holder' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.zone_holder(@extschema@.dnsname, int2) IS 'the process whose transaction has locked a zone, or makes it; null: none, or not known';
+
 CREATE FUNCTION dnsrepl.queue_units(zones int[], keys bytea[], reason text) RETURNS void
   LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO dnsrepl.parked AS p (zone, key, state, tries, error)

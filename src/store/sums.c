@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "store/deferred.h"
 #include "store/live.h"
 #include "store/schema.h"
 #include "store/sums.h"
@@ -75,7 +76,7 @@ sums_total(Snapshot snapshot, uint64 *total)
 	ZoneRef    *zones;
 
 	*total = 0;
-	if (anything_parked(snapshot))
+	if (anything_parked(snapshot) || deferred_any(snapshot))
 		return false;
 	zones = zone_all_at(snapshot, &n);
 	for (int i = 0; i < n; i++)

@@ -185,6 +185,12 @@ struct ZoneRef
  */
 extern bool zone_lock(ZoneRef *zone, bool wait);
 
+/* The process whose transaction has locked a zone's row, or is making it; 0: none, or not known. */
+extern int	zone_holder(const ZoneRef *zone);
+
+/* Which number a zone has by a snapshot; 0: none. */
+extern int32 zone_number_at(Snapshot snapshot, const ZoneRef *zone);
+
 /* For store_close(): adds a tally to the zone's row. */
 extern void zone_state_write(const ZoneTally *tally);
 

@@ -10,6 +10,7 @@
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/subtrans.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -18,6 +19,7 @@
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -107,6 +109,41 @@ zone_row_find(Relation rel, Snapshot snapshot, const ZoneRef *z, ItemPointer tid
 	}
 	systable_endscan(scan);
 	return number;
+}
+
+/* Is another transaction making it, or (xid of whoever) has it locked? */
+static bool
+zone_row_busy(Relation rel, const ZoneRef *z, TransactionId *xid)
+{
+	SnapshotData dirty;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		coming;
+
+	InitDirtySnapshot(dirty);
+	scan = zone_scan(rel, &dirty, z);
+	tuple = systable_getnext(scan);
+	coming = HeapTupleIsValid(tuple) && TransactionIdIsValid(dirty.xmin);
+	*xid = InvalidTransactionId;
+	if (coming)
+		*xid = dirty.xmin;
+	else if (HeapTupleIsValid(tuple) && !(tuple->t_data->t_infomask & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)))
+		*xid = HeapTupleHeaderGetRawXmax(tuple->t_data);
+	systable_endscan(scan);
+	return coming;
+}
+
+int
+zone_holder(const ZoneRef *z)
+{
+	Relation	rel = schema_table("zone", AccessShareLock, ZONE_NATTS);
+	TransactionId xid;
+
+	(void) zone_row_busy(rel, z, &xid);
+	table_close(rel, AccessShareLock);
+	if (!TransactionIdIsNormal(xid) || !TransactionIdIsInProgress(xid) || TransactionIdIsCurrentTransactionId(xid))
+		return 0;
+	return BackendXidGetPid(SubTransGetTopmostTransaction(xid));
 }
 
 /* Another transaction may be making the same row: then this waits for it. False: so it was. */
@@ -281,12 +318,15 @@ zone_lock(ZoneRef *z, bool wait)
 		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 		ItemPointerData tid;
 		TM_FailureData tmfd;
+		TransactionId maker;
 
 		z->number = zone_row_find(rel, snapshot, z, &tid);
 		if (z->number)
 			result = table_tuple_lock(rel, &tid, snapshot, slot, GetCurrentCommandId(false),
 									  LockTupleNoKeyExclusive, wait ? LockWaitBlock : LockWaitSkip,
 									  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &tmfd);
+		else if (!wait && zone_row_busy(rel, z, &maker))
+			result = TM_WouldBlock;
 		else
 			z->made = zone_row_make(z);
 		UnregisterSnapshot(snapshot);
@@ -327,6 +367,17 @@ zone_from_tuple(HeapTuple tuple, TupleDesc desc)
 		memcpy(z.name, VARDATA_ANY(name), z.name_len);
 	}
 	return z;
+}
+
+int32
+zone_number_at(Snapshot snapshot, const ZoneRef *z)
+{
+	Relation	rel = schema_table("zone", AccessShareLock, ZONE_NATTS);
+	ItemPointerData tid;
+	int32		number = zone_row_find(rel, snapshot, z, &tid);
+
+	table_close(rel, AccessShareLock);
+	return number;
 }
 
 bool

@@ -355,7 +355,7 @@ dnsrepl_note_unit(PG_FUNCTION_ARGS)
 Datum
 dnsrepl_renew(PG_FUNCTION_ARGS)
 {
-	(void) private_lock(LOCK_LIFE, 0, ExclusiveLock, false);
+	private_lock_soon(LOCK_LIFE, 0, ExclusiveLock, "the present life of this node");
 	clock_renew();
 	clock_links_changed();
 	PG_RETURN_VOID();

@@ -250,7 +250,8 @@ sub heal
 my $restless = <<'END_SQL';
 SELECT count(*) FROM (
   SELECT 1 FROM dnsrepl.status WHERE state <> 'paused' AND (state <> 'streaming' OR behind_units > 0)
-  UNION ALL SELECT 1 FROM dnsrepl.parked) s
+  UNION ALL SELECT 1 FROM dnsrepl.parked
+  UNION ALL SELECT 1 FROM dnsrepl.deferred) s
 END_SQL
 
 sub rest
@@ -277,6 +278,7 @@ sub unrest
         push @out, "$node->{name}: " . join ' ', map { $_ // '-' } @$_ for ask($node, 'SELECT name, state, behind_units, last_error FROM dnsrepl.status');
         push @out, "$node->{name}: parked " . join ' ', map { $_ // '-' } @$_
             for ask($node, 'SELECT z.name, z.tab, encode(p.key, \'escape\'), p.tries, p.error FROM dnsrepl.parked p JOIN dnsrepl.zone z ON z.no = p.zone LIMIT 10');
+        push @out, "$node->{name}: deferred " . join ' ', map { $_ // '-' } @$_ for ask($node, 'SELECT no, peer, zones, error FROM dnsrepl.deferred ORDER BY no LIMIT 10');
     }
     return join "\n", @out;
 }

@@ -237,10 +237,10 @@ unlike($_->log, qr/PANIC|TRAP:|terminated by signal/, $_->name . ' had no crash 
 
 # ---------------------------------------------------------------- in the middle of a merge
 my $holder = $tacoma->session;
-$holder->query_safe("BEGIN; SELECT FROM dnsrepl.zone WHERE name = 'example.org' FOR UPDATE");
+$holder->query_safe('BEGIN; LOCK TABLE dnsrepl.version_store IN EXCLUSIVE MODE');
 write_some($seattle, 'middle', 50);
 my $waiting = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'dnsrepl_link' AND query LIKE '%merge%' AND wait_event_type = 'Lock'";
-ok($tacoma->poll($waiting, 1), 'a merge waits for the zone\'s row');
+ok($tacoma->poll($waiting, 1), 'a merge waits for a lock, for half a second each time');
 $tacoma->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'dnsrepl_link'");
 ok($tacoma->poll($waiting, 1), 'its session is ended; a new one tries again');
 is($tacoma->sql("SELECT count(*) FROM records WHERE name <<= 'middle1.example.org'"), 0, 'none of it is here');

@@ -1,5 +1,5 @@
 # Processes that are ended or killed, and servers that are stopped at once, at moments chosen to be bad: while a delta of many
-# chunks is being staged, while its merge has locked some zones, while all of it is written and not committed, and between a
+# chunks is being staged, while it is kept for a zone that is locked, while all of it is written and not committed, and between a
 # commit and its way to the peer. Afterwards both nodes are equal, the tables are what the store says, and never has the
 # receiver shown a part of a transaction: somebody looks all the time.
 use strict;
@@ -48,8 +48,9 @@ my $looker = Dnsrepl::spawn('who looks', "$dir/seen", $^X, '-e', $loop, 'psql', 
 sub pid_of
 {
     my ($node, $who) = @_;
-    my $what = $who eq 'session' ? "usename = 'dnsrepl_link' AND query ~ 'merge'" : "backend_type = 'dnsrepl $who'";
-    return $node->sql("SELECT pid FROM pg_stat_activity WHERE $what ORDER BY state = 'active' DESC LIMIT 1");
+    my $what = $who eq 'session' ? "usename = 'dnsrepl_link'" : "backend_type = 'dnsrepl $who'";
+    # a session whose merge has waited in vain is over, and comes again
+    return Dnsrepl::wait_until(sub { $node->sql("SELECT pid FROM pg_stat_activity WHERE $what ORDER BY query ~ 'merge' DESC, state = 'active' DESC LIMIT 1") });
 }
 
 sub end_one
@@ -103,10 +104,10 @@ my @moment = (
         return $_[0]->query_safe('SELECT count(*) FROM dnsrepl.staging') >= 3
           && $tacoma->poll("SELECT count(*) > 0 FROM pg_locks WHERE relation = 'dnsrepl.staging'::regclass AND NOT granted");
     } ],
-    [ 'while the merge waits for a zone', sub {
+    [ 'while it is kept for a zone', sub {
         $_[0]->query_safe("SELECT no FROM dnsrepl.zone WHERE name = 'z5.example' FOR UPDATE");
     }, sub {
-        return $tacoma->poll("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'merge_done'");
+        return $tacoma->poll('SELECT count(*) > 0 FROM dnsrepl.deferred');
     } ],
     [ 'when all is written and not committed', sub {
         $_[0]->query_safe('LOCK TABLE dnsrepl.peer_vector IN SHARE MODE');

@@ -246,7 +246,9 @@ sub hold_lock
     my ($game) = @_;
     my %w = words($game);
     return hold_sql($game, one_of('LOCK TABLE records IN SHARE MODE', 'LOCK TABLE domains IN SHARE MODE', 'LOCK TABLE comments IN SHARE MODE',
-        "SELECT FROM records WHERE domain_id = torture.id('$w{z}') FOR UPDATE"));
+        "SELECT FROM records WHERE domain_id = torture.id('$w{z}') FOR UPDATE",
+        # as a commit that hangs has it
+        "SELECT FROM dnsrepl.zone WHERE name::text = '$w{z}' FOR NO KEY UPDATE", "SELECT FROM dnsrepl.zone WHERE name::text ~ '^m' FOR NO KEY UPDATE"));
 }
 
 sub mark

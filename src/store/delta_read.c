@@ -6,10 +6,10 @@
 #include "mb/pg_wchar.h"
 
 #include "dnsrepl.h"
-#include "merge/delta_read.h"
 #include "store/claim.h"
 #include "store/clock.h"
 #include "store/delta.h"
+#include "store/delta_read.h"
 #include "store/image.h"
 #include "store/live.h"
 #include "store/origin.h"
@@ -247,31 +247,5 @@ delta_item(DeltaRead *d, WireReader *r, DeltaItem *item)
 		item_unit(d, r, item);
 	else
 		peer_nonsense("An item of a delta is of no known kind.");
-	return true;
-}
-
-/* Opens the next chunk; the first one's header is skipped, it was read before. */
-bool
-delta_chunk(Chunks *chunks, WireReader *r)
-{
-	bool		first = chunks->next == 0;
-	int			n;
-	size_t		len;
-	uint8		flags;
-
-	if (!chunks_next(chunks, r))
-		return false;
-	if (wire_get_u8(r) != (first ? CHUNK_FIRST : CHUNK_NEXT))
-		peer_nonsense("A chunk is out of place.");
-	if (first)
-	{
-		(void) wire_get_bytes(r, 2 * UUID_LEN);
-		(void) wire_get_string(r, NAMEDATALEN - 1, &len);
-		if (!entries_decode(r, &n) || !entries_decode(r, &n) || (flags = wire_get_u8(r), !entries_decode(r, &n)) ||
-			((flags & DELTA_SALVAGE) && !entries_decode(r, &n)))
-			peer_nonsense("The header of a delta cannot be read.");
-		if (flags & DELTA_SALVAGE)
-			(void) wire_get_bytes(r, UUID_LEN * (size_t) wire_get_varint(r));	/* it was looked at before */
-	}
 	return true;
 }

@@ -6,7 +6,6 @@
 
 #include "postgres.h"
 
-#include "merge/chunks.h"
 #include "store/codec.h"
 #include "store/version.h"
 
@@ -44,9 +43,6 @@ typedef struct DeltaItem
  */
 extern bool delta_header(DeltaRead *d, WireReader *r, const pg_uuid_t *sender, const pg_uuid_t *sender_life, const char *name,
 						 const Vector *mine);
-
-/* Opens the next chunk, and skips the header of the first; false at the end. */
-extern bool delta_chunk(Chunks *chunks, WireReader *r);
 
 /* The next item of a chunk, in the current context; false at its end. */
 extern bool delta_item(DeltaRead *d, WireReader *r, DeltaItem *item);

@@ -1,0 +1,58 @@
+/*
+ * zone_wait.c: for whom a zone waits: zone_holder(), zone_author(), for dnsrepl.problem.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "store/stripe.h"
+#include "store/version.h"
+
+PG_FUNCTION_INFO_V1(dnsrepl_zone_holder);
+PG_FUNCTION_INFO_V1(dnsrepl_zone_author);
+
+/* (zone dnsname, tab int2): one of them is not null. */
+static bool
+zone_argument_is(FunctionCallInfo fcinfo, ZoneRef *z)
+{
+	struct varlena *name;
+
+	memset(z, 0, sizeof(*z));
+	if (PG_ARGISNULL(0) == PG_ARGISNULL(1))
+		return false;
+	if (PG_ARGISNULL(0))
+	{
+		z->table = PG_GETARG_INT16(1);
+		return true;
+	}
+	name = PG_GETARG_VARLENA_PP(0);
+	z->name = (uint8 *) VARDATA_ANY(name);
+	z->name_len = VARSIZE_ANY_EXHDR(name);
+	return true;
+}
+
+static Datum
+pid_datum(FunctionCallInfo fcinfo, int pid)
+{
+	if (pid)
+		PG_RETURN_INT32(pid);
+	PG_RETURN_NULL();
+}
+
+/* zone_holder(zone dnsname, tab int2) returns int */
+Datum
+dnsrepl_zone_holder(PG_FUNCTION_ARGS)
+{
+	ZoneRef		z;
+
+	return pid_datum(fcinfo, zone_argument_is(fcinfo, &z) ? zone_holder(&z) : 0);
+}
+
+/* zone_author(zone dnsname, tab int2) returns int */
+Datum
+dnsrepl_zone_author(PG_FUNCTION_ARGS)
+{
+	ZoneRef		z;
+
+	return pid_datum(fcinfo, zone_argument_is(fcinfo, &z) ? zone_author(&z) : 0);
+}
