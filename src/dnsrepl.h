@@ -7,7 +7,7 @@
 #include "postgres.h"
 
 /* The version of the link protocol (doc/protocol.md). Both ends must speak the same. */
-#define PROTOCOL_VERSION 6
+#define PROTOCOL_VERSION 7
 
 /* Of the notice by which a node tells a peer what waits there: unknown notices are signs of life, and nothing else. */
 #define SQLSTATE_ZONES_WAIT "01DN1"

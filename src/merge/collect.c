@@ -34,6 +34,9 @@
 #include "store/origin.h"
 #include "store/relation.h"
 #include "store/schema.h"
+#include "store/transaction_zones.h"
+
+PG_FUNCTION_INFO_V1(dnsrepl_forget_transaction_zones);
 
 /* The vectors that a query gives, met; NULL if one of them is not known, or (with `must`) there is none. */
 static Vector *
@@ -106,6 +109,14 @@ Vector *
 collect_members(void)
 {
 	return collect_vector(false, true);
+}
+
+/* forget_transaction_zones(): what no member lacks, and what is too much */
+Datum
+dnsrepl_forget_transaction_zones(PG_FUNCTION_ARGS)
+{
+	transaction_zones_forget(collect_members());
+	PG_RETURN_VOID();
 }
 
 /* ---------- one zone ---------- */

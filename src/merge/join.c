@@ -298,7 +298,7 @@ preview_delta(Preview *p, Chunks chunks, const Vector *mine, MemoryContext scrat
 			progress();
 			if (p && more && item.kind == ITEM_UNIT)
 				preview_unit(p, &item);
-			else if (p && more)
+			else if (p && more && item.kind != ITEM_TRANSACTION)
 				preview_zone(p, &item);
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(scratch);

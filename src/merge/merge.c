@@ -443,6 +443,26 @@ unit_came(Merge *m, const DeltaItem *item)
 	unit_merge(m, item);
 }
 
+/* Who lacks it too is told of it, whatever happens to its versions meanwhile. */
+static void
+transaction_came(Merge *m, Dot dot)
+{
+	const MergeZone *z = &m->zones[m->zone];
+	MemoryContext old;
+
+	if (!transaction_ties(m, z, dot))
+		return;
+	old = MemoryContextSwitchTo(m->pass);
+	if (m->ntransactions == m->cap_transactions)
+	{
+		m->cap_transactions = Max(m->cap_transactions * 2, 16);
+		m->transactions = m->transactions ? repalloc(m->transactions, sizeof(TransactionZone) * (size_t) m->cap_transactions)
+			: palloc(sizeof(TransactionZone) * (size_t) m->cap_transactions);
+	}
+	m->transactions[m->ntransactions++] = (TransactionZone) {dot, z->ref.number};
+	MemoryContextSwitchTo(old);
+}
+
 /* The zone before is complete. */
 static void
 zone_leave(Merge *m)
@@ -527,6 +547,8 @@ units_merge(Merge *m, Chunks chunks)
 			progress();
 			if (item.kind == ITEM_UNIT)
 				unit_came(m, &item);
+			else if (item.kind == ITEM_TRANSACTION)
+				transaction_came(m, item.dot);
 			else
 			{
 				MemoryContextSwitchTo(old);
@@ -599,6 +621,8 @@ pass_run(void *arg)
 	m->group = m->group_before = NULL;
 	m->changed = false;
 	m->repaired = 0;
+	m->ntransactions = m->cap_transactions = 0;
+	m->transactions = NULL;
 	resetStringInfo(&m->last_key);
 	for (int i = 0; i < m->nzones; i++)
 		m->zones[i].unseen = 0;
@@ -607,6 +631,7 @@ pass_run(void *arg)
 	m->store = store_open(true);
 	units_merge(m, *m->chunks);
 	store_close(m->store);
+	transaction_zones_write(m->transactions, m->ntransactions);
 	MemoryContextSwitchTo(old);
 }
 

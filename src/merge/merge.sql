@@ -113,6 +113,10 @@ CREATE FUNCTION dnsrepl.zones_enter() RETURNS void
 $$;
 COMMENT ON FUNCTION dnsrepl.zones_enter() IS 'enters zones that are in domains and not known to the extension';
 
+CREATE FUNCTION dnsrepl.forget_transaction_zones() RETURNS void
+  LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_forget_transaction_zones' SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION dnsrepl.forget_transaction_zones() IS 'which zones a transaction changed is forgotten when all members hold it, and of the oldest beyond 100,000 zones';
+
 CREATE FUNCTION dnsrepl.keep_books(up_since timestamptz DEFAULT now()) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -133,6 +137,7 @@ BEGIN
   DELETE FROM dnsrepl.stranger WHERE at < now() - interval '7 days';
   DELETE FROM dnsrepl.staging s USING (SELECT node FROM dnsrepl.staging GROUP BY node HAVING max(at) < now() - interval '1 hour') old
    WHERE s.node = old.node AND NOT EXISTS (SELECT FROM dnsrepl.stranger t WHERE t.node = s.node);
+  PERFORM dnsrepl.forget_transaction_zones();
   PERFORM dnsrepl.resolvers_look();	-- event triggers may have been off
   DELETE FROM dnsrepl.vector_log WHERE at > now();	-- the clock was ahead
   INSERT INTO dnsrepl.vector_log SELECT now(), dnsrepl.holdings()

@@ -23,6 +23,7 @@
 #include "store/progress.h"
 #include "store/relation.h"
 #include "store/stripe.h"
+#include "store/transaction_zones.h"
 
 #define STRIPE_WAIT 10				/* ms that a merge waits for the authors of a stripe; they may wait for one another */
 #define STRIPES_WAIT 20				/* ms in all */
@@ -86,18 +87,29 @@ zones_read(Merge *m)
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl chunk", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	WireReader	r;
+	int			transactions = 0;
 
 	while (merge_chunk_next(&chunks, &r))
 	{
 		DeltaItem		item;
 
 		while (delta_item(&m->in, &r, &item))
-			if (progress(), item.kind != ITEM_UNIT)
+		{
+			progress();
+			if (item.kind == ITEM_TRANSACTION)
+			{
+				if (m->nzones == 0)
+					peer_nonsense("A transaction comes before its zone.");
+				if (++transactions > MAX_TRANSACTION_ZONES)
+					peer_nonsense("A delta has too many transactions over several zones.");
+			}
+			else if (item.kind != ITEM_UNIT)
 			{
 				MemoryContextSwitchTo(old);
 				zones_add(m, &item);
 				MemoryContextSwitchTo(scratch);
 			}
+		}
 		MemoryContextReset(scratch);
 	}
 	MemoryContextSwitchTo(old);
@@ -197,6 +209,12 @@ zones_look(Merge *m)
 	}
 }
 
+bool
+transaction_ties(const Merge *m, const MergeZone *z, Dot dot)
+{
+	return !vector_covers(m->mine, dot.origin, dot.stamp) && accept_zone(m->limits, &z->ref);
+}
+
 /* A version that is new here ties its zone to the others that its transaction has changed. That of a serial is of no transaction. */
 static void
 unit_tie(Merge *m, int zone, const DeltaItem *item)
@@ -227,6 +245,11 @@ zones_tie(Merge *m)
 		while (delta_item(&m->in, &r, &item))
 			if (item.kind == ITEM_UNIT)
 				unit_tie(m, zone, &item);
+			else if (item.kind == ITEM_TRANSACTION)
+			{
+				if (transaction_ties(m, &m->zones[zone], item.dot))
+					ties_dot(m->ties, zone, item.dot);
+			}
 			else
 				while (zone_order(&m->zones[zone].ref, &item.zone) != 0)
 					zone++;

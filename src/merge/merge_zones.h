@@ -12,6 +12,7 @@
 #include "store/damage.h"
 #include "store/deferred.h"
 #include "store/delta_read.h"
+#include "store/transaction_zones.h"
 
 typedef struct MergeZone MergeZone;
 struct MergeZone
@@ -59,6 +60,9 @@ typedef struct Merge
 	bool		group_changed;
 	MemoryContext absent_context;
 	MemoryContext pass;				/* what lasts as long as one try */
+	int			ntransactions,
+				cap_transactions;
+	TransactionZone *transactions;	/* of the delta, new here: to be kept for others; in `pass` */
 	bool		changed;
 	int			repaired;			/* DELTA_REPAIR: units that have changed */
 } Merge;
@@ -89,6 +93,12 @@ extern bool zones_blocked(Merge *m, bool all);
 
 /* Those that waited with zones of this delta go on under the number that these have got. */
 extern void zones_waited(Merge *m);
+
+/*
+ * Does it count that the sender says that a transaction has changed a zone? It says nothing of what is here, nor of zones that it may
+ * not change.
+ */
+extern bool transaction_ties(const Merge *m, const MergeZone *z, Dot dot);
 
 /* Why a zone has to wait, for people. */
 extern const char *zone_reason(const MergeZone *z);

@@ -1,6 +1,6 @@
 /*
  * ties.h: which zones of a delta have to be shown together, as one transaction has changed them: by the dots of their new
- * versions, and so on from zone to zone. Zones are numbers from 0.
+ * versions, and of the transactions that the delta names (store/transaction_zones.h), and so on from zone to zone. Zones are numbers from 0.
  */
 #ifndef DNSREPL_TIES_H
 #define DNSREPL_TIES_H
@@ -11,7 +11,7 @@ typedef struct Ties Ties;
 
 extern Ties *ties_begin(int nzones);
 
-/* A zone has a new version of that dot. */
+/* A transaction of that dot, which is new here, has changed a zone. */
 extern void ties_dot(Ties *t, int zone, Dot dot);
 
 /* Two zones are tied, whatever their versions are. */

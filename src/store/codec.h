@@ -5,7 +5,9 @@
  * later chunks: u8 'C'. Then items: u8 1 zone: name (string, DNS wire form), u64 serial (0: none),
  * u64 sum of what is served of it; u8 2 table without zones (u16);
  * u8 3 unit: string key, varint versions, each: varint index of its origin in the header's vector, u64 stamp, string
- * image; and if it is a zone's unit in domains, varint incarnations that live, each: index of its origin, u64 stamp. Zones come in zone_order, a zone's units sorted by key.
+ * image; and if it is a zone's unit in domains, varint incarnations that live, each: index of its origin, u64 stamp;
+ * u8 4 transaction: one that has changed the zone, and others of the delta: varint index of its origin, u64 stamp. Zones come in zone_order, a zone's
+ * transactions before its units, which are sorted by key.
  * Every chunk ends with the CRC-32C of what is before (u32): a chunk that is cut short at the end of an item would be a
  * delta whose vector claims what was not sent, and that makes others delete it.
  * vector: varint entries, each: uuid origin, string node name, u64 head, varint ranges, each u64 first, u64 last.
@@ -25,7 +27,8 @@ typedef enum ItemKind
 {
 	ITEM_ZONE = 1,
 	ITEM_TABLE = 2,
-	ITEM_UNIT = 3
+	ITEM_UNIT = 3,
+	ITEM_TRANSACTION = 4
 } ItemKind;
 
 /* An entry of an encoded vector, before its origin has a local number. */

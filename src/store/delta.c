@@ -34,6 +34,7 @@
 #include "store/progress.h"
 #include "store/relation.h"
 #include "store/sums.h"
+#include "store/transaction_zones.h"
 #include "store/unit_json.h"
 #include "store/version_row.h"
 
@@ -63,7 +64,8 @@ typedef struct Cut
 	Tuplesortstate *sort;
 	HTAB	   *zones;			/* ZoneName by number */
 	const Deferred *deferred;	/* NULL: nothing is kept */
-	int32		zone;			/* of the unit written last */
+	int32		zone;			/* of the item written last */
+	int			ntransaction_zones; /* items of that kind */
 	uint8		flags;
 	const DeltaFor *peer;
 	Vector	   *collected,
@@ -146,12 +148,18 @@ cut_deferred_begin(Cut *c)
 			all->deltas[i].zones[k].ref.number = cut_deferred_zone(c, &all->deltas[i].zones[k], &unknown);
 }
 
+/* The last octet of a sort key. */
+enum
+{
+	SORT_UNIT, SORT_PACK, SORT_TRANSACTION
+};
+
 /*
- * Sorts as zone_order, then key: u8 0, u16 table | u8 1, name, u8 0; then zone number and key; for a pack (of its first unit)
- * where it is; u8 is it one?
+ * Sorts as zone_order, then key: u8 0, u16 table | u8 1, name, u8 0; then zone number and key, of a pack that of its first unit, and
+ * `more`; u8 SORT_...
  */
 static void
-cut_item(Cut *c, int32 zone, const uint8 *key, size_t key_len, const ItemPointerData *pack)
+cut_item(Cut *c, int32 zone, const uint8 *key, size_t key_len, const void *more, size_t more_len, uint8 kind)
 {
 	const ZoneRef *z = cut_zone(c, zone);
 	MemoryContext old = MemoryContextSwitchTo(c->scratch);
@@ -169,13 +177,36 @@ cut_item(Cut *c, int32 zone, const uint8 *key, size_t key_len, const ItemPointer
 	}
 	wire_put_u32(&s, (uint32) zone);
 	appendBinaryStringInfo(&s, (const char *) key, (int) key_len);
-	if (pack)
-		appendBinaryStringInfo(&s, (const char *) pack, sizeof(*pack));
-	wire_put_u8(&s, pack != NULL);
+	appendBinaryStringInfo(&s, more, (int) more_len);
+	wire_put_u8(&s, kind);
 	SET_VARSIZE(s.data, s.len);
 	tuplesort_putdatum(c->sort, PointerGetDatum(s.data), false);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(c->scratch);
+}
+
+/* Of its zones those that are in the delta, if they are several. */
+static bool
+cut_transaction(Dot dot, const int32 *zones, int n, void *arg)
+{
+	static const uint8 before_units[] = {0, 0}; /* no table has this number */
+	Cut		   *c = arg;
+	uint8		octets[sizeof(dot.origin) + sizeof(dot.stamp)];
+	int			present = 0;
+
+	memcpy(octets, &dot.origin, sizeof(dot.origin));
+	memcpy(octets + sizeof(dot.origin), &dot.stamp, sizeof(dot.stamp));
+	for (int i = 0; i < n; i++)
+		present += hash_search(c->zones, &zones[i], HASH_FIND, NULL) != NULL;
+	if (present < 2)
+		return true;
+	if (c->ntransaction_zones + present > MAX_TRANSACTION_ZONES)
+		return false;
+	c->ntransaction_zones += present;
+	for (int i = 0; i < n; i++)
+		if (progress(), hash_search(c->zones, &zones[i], HASH_FIND, NULL) != NULL)
+			cut_item(c, zones[i], before_units, sizeof(before_units), octets, sizeof(octets), SORT_TRANSACTION);
+	return true;
 }
 
 /* The length of the name that begins a sort key: labels, each ended by 0, and then an empty one. */
@@ -316,15 +347,38 @@ incarnations_put(Cut *c, const Live *live)
 }
 
 static void
+zone_put(Cut *c, int32 zone)
+{
+	if (zone != c->zone)
+		zone_encode(&c->delta->buf, cut_zone(c, zone));
+	c->zone = zone;
+}
+
+/* An item is written. */
+static void
+item_end(Cut *c)
+{
+	if (c->delta->buf.len >= setting_chunk_size * 1024)
+		chunk_spill(c);
+}
+
+static void
+transaction_put(Cut *c, int32 zone, Dot dot)
+{
+	zone_put(c, zone);
+	wire_put_u8(&c->delta->buf, ITEM_TRANSACTION);
+	dot_put(c, dot);
+	item_end(c);
+}
+
+static void
 unit_put(Cut *c, int32 zone, const uint8 *key, size_t key_len, VersionSet set, const Live *live)
 {
 	StringInfo	out = &c->delta->buf;
 	int			claimed = 0;
 
 	cut_secret(c, zone, key, key_len, &set);
-	if (zone != c->zone)
-		zone_encode(out, cut_zone(c, zone));
-	c->zone = zone;
+	zone_put(c, zone);
 	/* what is not claimed is not sent, but it may have replaced what is */
 	for (int i = 0; i < set.n; i++)
 	{
@@ -346,8 +400,7 @@ unit_put(Cut *c, int32 zone, const uint8 *key, size_t key_len, VersionSet set, c
 	}
 	if (key_number(key, key_len) == TABLE_DOMAINS)
 		incarnations_put(c, live);
-	if (out->len >= setting_chunk_size * 1024)
-		chunk_spill(c);
+	item_end(c);
 }
 
 /* As it is held: with what is kept of it. */
@@ -396,7 +449,7 @@ pack_unit_put(Cut *c, int32 zone, const PackReader *p, Version v)
 static void
 pack_unit_unfold(Cut *c, int32 zone, const PackReader *p, Version v)
 {
-	cut_item(c, zone, (const uint8 *) p->key.data, (size_t) p->key.len, NULL);
+	cut_item(c, zone, (const uint8 *) p->key.data, (size_t) p->key.len, "", 0, SORT_UNIT);
 }
 
 /* Of the units of a pack there is no other version: it goes as it is, unless something is kept. */
@@ -406,7 +459,7 @@ cut_lacking(const VersionRow *row, void *arg)
 	if (row->more && cut_deferred(arg, row->zone))
 		pack_each(arg, row->zone, &row->v.tid, pack_unit_unfold);
 	else
-		cut_item(arg, row->zone, row->key, row->key_len, row->more ? &row->v.tid : NULL);
+		cut_item(arg, row->zone, row->key, row->key_len, &row->v.tid, row->more ? sizeof(row->v.tid) : 0, row->more ? SORT_PACK : SORT_UNIT);
 	return true;
 }
 
@@ -444,12 +497,20 @@ cut_units(Cut *c)
 		zone = (int32) wire_get_u32(&r);
 		end = r.end - 1;
 		old = MemoryContextSwitchTo(c->scratch);
-		if (*end)
+		if (*end == SORT_PACK)
 		{
 			ItemPointerData tid;
 
 			memcpy(&tid, end - sizeof(tid), sizeof(tid));
 			pack_each(c, zone, &tid, pack_unit_put);
+		}
+		else if (*end == SORT_TRANSACTION)
+		{
+			Dot			dot;
+
+			memcpy(&dot.stamp, end - sizeof(dot.stamp), sizeof(dot.stamp));
+			memcpy(&dot.origin, end - sizeof(dot.stamp) - sizeof(dot.origin), sizeof(dot.origin));
+			transaction_put(c, zone, dot);
 		}
 		else
 			cut_unit(c, zone, r.p, (size_t) (end - r.p));
@@ -489,7 +550,7 @@ cut_base(const DeltaFor *peer)
 static bool
 cut_any(int32 zone, const uint8 *key, size_t key_len, void *arg)
 {
-	cut_item(arg, zone, key, key_len, NULL);
+	cut_item(arg, zone, key, key_len, "", 0, SORT_UNIT);
 	return true;
 }
 
@@ -506,7 +567,7 @@ cut_kept_zone(Cut *c, const DeferredZone *z)
 		for (int v = 0; v < u->nversions; v++)
 			lacks |= (c->flags & DELTA_FULL) || !vector_covers(c->base, u->versions[v].dot.origin, u->versions[v].dot.stamp);
 		if (lacks)
-			cut_item(c, z->ref.number, u->key, u->key_len, NULL);
+			cut_item(c, z->ref.number, u->key, u->key_len, "", 0, SORT_UNIT);
 	}
 }
 
@@ -530,6 +591,8 @@ cut_select(Cut *c)
 	else
 		version_row_lacking(c->store, GetActiveSnapshot(), (c->flags & DELTA_FULL) ? none : c->base, c->ours, cut_lacking, c);
 	cut_kept(c);
+	if (c->base->n > 0)			/* who holds nothing has nothing that could be shown in part; a repair has no new transactions */
+		transaction_zones_lacking(GetActiveSnapshot(), c->base, c->ours, cut_transaction, c);
 	tuplesort_performsort(c->sort);
 }
 

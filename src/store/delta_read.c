@@ -245,6 +245,8 @@ delta_item(DeltaRead *d, WireReader *r, DeltaItem *item)
 		item_zone(r, item);
 	else if (item->kind == ITEM_UNIT)
 		item_unit(d, r, item);
+	else if (item->kind == ITEM_TRANSACTION)
+		item->dot = item_dot(d, r);
 	else
 		peer_nonsense("An item of a delta is of no known kind.");
 	return true;

@@ -35,6 +35,7 @@ typedef struct DeltaItem
 	int			nversions;
 	Version    *versions;			/* their dots have local origins */
 	Live		live;				/* of a zone's unit in domains: its incarnations that live at the sender's */
+	Dot			dot;				/* of a transaction that has changed the zone, with a local origin */
 } DeltaItem;
 
 /*

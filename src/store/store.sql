@@ -209,6 +209,14 @@ CREATE TABLE dnsrepl.shown (
 ALTER TABLE dnsrepl.shown ALTER key SET STORAGE PLAIN;
 COMMENT ON TABLE dnsrepl.shown IS 'versions that authors here may have before their eyes, though versions that wait have replaced them in the store; of this node alone';
 
+CREATE TABLE dnsrepl.transaction_zones (
+  origin int4 NOT NULL,
+  stamp  int8 NOT NULL,
+  zones  int4[] NOT NULL
+);
+CREATE INDEX transaction_zones_dot ON dnsrepl.transaction_zones (origin, stamp);
+COMMENT ON TABLE dnsrepl.transaction_zones IS 'the zones of each transaction that changed more than one, until all members hold it: they are shown together. The newest; see src/store/transaction_zones.h';
+
 CREATE TABLE dnsrepl.check_problem (
   zone    int4 NOT NULL,
   peer    text NOT NULL,

@@ -9,7 +9,8 @@
  *      projected yet stay, as siblings. An edit in a group settles it: what had siblings, or was hidden by a rule, becomes
  *      what the tables show. What the rules would hide of the result is refused;
  *   4. the serials of zones whose content has changed are raised (zone_serial.c);
- *   5. what is derived of the records of the names touched is put right (zone/rectify.c).
+ *   5. what is derived of the records of the names touched is put right (zone/rectify.c);
+ *   6. if it has written in several zones, which (store/transaction_zones.h).
  * The stamp is drawn with the first difference, after all locks: it is larger than all that this author saw.
  * Notes that stand for many units are unfolded into notes of units, which are the next lot.
  * A zone that is deleted costs one version, its own: its units are of an incarnation that lives no more (store/live.h).
@@ -41,6 +42,7 @@
 #include "store/shown.h"
 #include "store/soa.h"
 #include "store/table_code.h"
+#include "store/transaction_zones.h"
 #include "write/capture.h"
 #include "write/name_shown.h"
 #include "write/note.h"
@@ -87,6 +89,9 @@ typedef struct Capture
 	List	   *dname_names;
 	ZoneLooks	looks;
 	Rectify    *rectify;		/* of this lot */
+	int			nwritten,
+				cap_written;
+	TransactionZone *zones_written; /* of all lots */
 } Capture;
 
 /* The table of a key, open. */
@@ -315,7 +320,7 @@ unit_write(Capture *c, TableDesc *t, GroupUnit *u, const RowSet *rows)
 	u->set = left;
 	u->served = now;
 	u->served.rank = left.v[left.n - 1].dot;
-	c->written = true;
+	c->written = c->zone->written = true;
 	soa_later(c, u);
 	/* a zone that goes has taken all of its sums along: tally_live() */
 	if (now.live || t->zone != ZONE_SELF)
@@ -818,6 +823,18 @@ capture_lock(Capture *c)
 }
 
 static void
+zone_written(Capture *c, const ZoneTouch *z)
+{
+	if (c->nwritten == c->cap_written)
+	{
+		c->cap_written = Max(c->cap_written * 2, 16);
+		c->zones_written = c->zones_written ? repalloc_huge(c->zones_written, sizeof(TransactionZone) * (size_t) c->cap_written)
+			: palloc(sizeof(TransactionZone) * (size_t) c->cap_written);
+	}
+	c->zones_written[c->nwritten++] = (TransactionZone) {own_dot(), z->ref.number};
+}
+
+static void
 capture_lot(Capture *c)
 {
 	Note		note;
@@ -838,8 +855,14 @@ capture_lot(Capture *c)
 	c->rel = NULL;
 	c->table = NULL;
 	for (int i = 0; i < c->touched.n; i++)
-		if (c->touched.zones[i].looked)
-			zone_serial_raise(c->store, &c->touched.zones[i]);
+	{
+		ZoneTouch  *z = &c->touched.zones[i];
+
+		if (z->looked)
+			zone_serial_raise(c->store, z);
+		if (z->written)
+			zone_written(c, z);
+	}
 	rectify_end(c->rectify, c->store);
 	store_close(c->store);
 	PopActiveSnapshot();
@@ -868,6 +891,7 @@ capture_run(void)
 		c.user = "";
 	while (notes_any())
 		capture_lot(&c);
+	transaction_zones_write(c.zones_written, c.nwritten);
 	zone_looks_done(&c.looks);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(c.scratch);

@@ -15,6 +15,7 @@ typedef struct ZoneTouch
 	bool		looked;			/* the rest is known */
 	Live		live;			/* its incarnations, by what this node has shown */
 	bool		was_live;		/* so it was when this lot of notes began */
+	bool		written;		/* a unit of it has been captured */
 	bool		changed;		/* what is served of it is not what it was */
 	int			level;			/* zone/zone_level.h; -1: not known yet */
 	bool		metadata_known; /* whether domainmetadata has anything of it: */

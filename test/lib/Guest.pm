@@ -28,7 +28,7 @@ sub greeting
 {
     my ($self, %option) = @_;
     my @cluster = @{ $self->{clusters} };
-    return pack('N Q> H32 H32', $option{protocol} // 6, $option{session} // 0, $self->{id}, $self->{life}) . string($self->{name}) . pack('Q>', 2**49) . pack('Q>', 2**49) . chr($option{flags} // 0)
+    return pack('N Q> H32 H32', $option{protocol} // 7, $option{session} // 0, $self->{id}, $self->{life}) . string($self->{name}) . pack('Q>', 2**49) . pack('Q>', 2**49) . chr($option{flags} // 0)
         . varint(scalar @cluster) . join('', map { pack 'H32', $_ } @cluster) . ($option{vector} // vector())
         . varint(scalar @{ $option{known} // [] }) . join '', map { my ($node, $life, $name, $at, $vector) = @$_; pack('H32 H32', $node, $life) . string($name) . pack('Q>', $at) . string($vector) } @{ $option{known} // [] };
 }

@@ -30,7 +30,7 @@ sub greeting
 {
     my ($self, %option) = @_;
     my $known = $option{known} // [];
-    return pack('N Q>', 6, 0) . uuid($self->{id}) . uuid($self->{life}) . string($self->{name}) . pack('Q>', int((time - 946684800) * 1e6))
+    return pack('N Q>', 7, 0) . uuid($self->{id}) . uuid($self->{life}) . string($self->{name}) . pack('Q>', int((time - 946684800) * 1e6))
       . pack('Q>', ($option{began} // 100) * 1_000_000) . chr(1) . varint(1) . uuid($self->{cluster}) . vector(@{ $option{vector} // [] }) . varint(scalar @$known)
       . join '', map { my ($node, $life, $name, $entries) = @$_;
         uuid($node) . uuid($life) . string($name) . pack('Q>', int((time - 946684800) * 1e6)) . string(vector(@$entries)) } @$known;

@@ -12,7 +12,7 @@ my $conf = "synchronous_commit = off\nwal_writer_delay = 10s\nbgwriter_lru_maxpa
 sub holds
 {
     my ($node) = @_;
-    my $octets = pack 'H*', $node->sql("SELECT encode(dnsrepl.hello(getdatabaseencoding(), '\\x000000060000000000000000' || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || '\\x0570726f62650000000000000001000000000000000100000000'), 'hex')");
+    my $octets = pack 'H*', $node->sql("SELECT encode(dnsrepl.hello(getdatabaseencoding(), '\\x000000070000000000000000' || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || '\\x0570726f62650000000000000001000000000000000100000000'), 'hex')");
     my $at = 4 + 8 + 16 + 16;    # protocol, session, node, life
     my $take = sub { my $part = substr $octets, $at, $_[0]; $at += $_[0]; return $part };
     my $varint = sub {

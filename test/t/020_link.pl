@@ -152,7 +152,7 @@ is($down, 1, 'a reason is logged once');
 
 # ---------------------------------------------------------------- nonsense from a peer
 my @as_link = (extra_params => [ '-U', 'dnsrepl_link' ]);
-my $introduced = "('x' || encode(substr(dnsrepl.hello('UTF8', '\\x00000006" . '0' x 16 . '33' x 16 . '44' x 16 . '0178' . '0000000000000001' x 2 . "00000000'), 5, 8), 'hex'))::bit(64)::bigint";
+my $introduced = "('x' || encode(substr(dnsrepl.hello('UTF8', '\\x00000007" . '0' x 16 . '33' x 16 . '44' x 16 . '0178' . '0000000000000001' x 2 . "00000000'), 5, 8), 'hex'))::bit(64)::bigint";
 for my $call ("merge(0, '\\x00')", "merge(0, '\\x44ff', 1, 0)", 'merge_done(0, 1, 1)', "merge($introduced, '\\x44')")
 {
     like(($tacoma->try("\\set VERBOSITY verbose\nSELECT dnsrepl.$call", @as_link))[2], qr/ERROR:  08P01/, "nonsense is refused: $call");

@@ -39,7 +39,7 @@ ok(Dnsrepl::same($seattle, $tacoma), 'two nodes');
 sub greeting
 {
     my ($node, $node_life, $name, $clusters) = @_;
-    return '00000006' . '0' x 16 . "$node$node_life" . sprintf('%02x', length $name) . unpack('H*', $name) . '7fffffffffffffff' . '0002000000000000' . '00' . ($clusters // '00') . '00' . '00';
+    return '00000007' . '0' x 16 . "$node$node_life" . sprintf('%02x', length $name) . unpack('H*', $name) . '7fffffffffffffff' . '0002000000000000' . '00' . ($clusters // '00') . '00' . '00';
 }
 
 # ---------------------------------------------------------------- what the role of links may do

@@ -20,7 +20,7 @@ sub hello
     my ($digit, $its) = @_;
     my ($id, $life) = ids($digit);
     my $name = "peer$digit";
-    return session_of("dnsrepl.hello('UTF8', '\\x00000006" . '0' x 16 . "$id$life" . sprintf('%02x', length $name) . unpack('H*', $name) . '0002000000000000' . '0002000000000000' . '01' . ($its // $clusters) . "0000')");
+    return session_of("dnsrepl.hello('UTF8', '\\x00000007" . '0' x 16 . "$id$life" . sprintf('%02x', length $name) . unpack('H*', $name) . '0002000000000000' . '0002000000000000' . '01' . ($its // $clusters) . "0000')");
 }
 sub first { my ($digit) = @_; my ($id, $life) = ids($digit); return pack('a H32 H32 C a* C C C C', 'D', $id, $life, 5, "peer$digit", 0, 0, 0, 0) }
 sub zone { my ($name) = @_; my $wire = join '', map { pack 'C/a', $_ } split(/\./, $name), ''; return pack('C C/a Q> Q>', 1, $wire, 0, 0) }
