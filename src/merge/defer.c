@@ -83,6 +83,15 @@ zones_absent(const Merge *m, int from, const ZoneRef *upto, StringInfo out)
 	return from;
 }
 
+/* Of a zone that is out: is it kept? */
+static bool
+item_kept(const Merge *m, const MergeZone *z, const DeltaItem *item)
+{
+	if (item->kind == ITEM_UNIT)
+		return accept_unit(m->limits, &z->ref, item->key, item->key_len);
+	return item->kind != ITEM_TRANSACTION || accept_zone(m->limits, &z->ref);
+}
+
 /*
  * The items of zones that are out, octet by octet as they came, but for units that the sender may not change: they are not new (merge.c), and
  * whether something would go could only be told later. `at` is the index of the zone that the last chunk ended with, -1 at first;
@@ -98,9 +107,9 @@ chunk_copy(const Merge *m, WireReader *r, int at, StringInfo out)
 	for (; delta_item(&in, r, &item); from = r->p)
 	{
 		progress();
-		if (item.kind != ITEM_UNIT && (at < 0 || zone_order(&m->zones[at].ref, &item.zone) != 0))
+		if ((item.kind == ITEM_ZONE || item.kind == ITEM_TABLE) && (at < 0 || zone_order(&m->zones[at].ref, &item.zone) != 0))
 			at = zones_absent(m, at + 1, &item.zone, out);
-		if (m->zones[at].out && (item.kind != ITEM_UNIT || accept_unit(m->limits, &m->zones[at].ref, item.key, item.key_len)))
+		if (m->zones[at].out && item_kept(m, &m->zones[at], &item))
 			appendBinaryStringInfo(out, (const char *) from, (int) (r->p - from));
 		if (out->len > MAX_DEFERRED)
 			break;				/* deferred_write() says so */

@@ -450,7 +450,7 @@ transaction_came(Merge *m, Dot dot)
 	const MergeZone *z = &m->zones[m->zone];
 	MemoryContext old;
 
-	if (!transaction_ties(m, z, dot))
+	if (z->out || !transaction_ties(m, z, dot))
 		return;
 	old = MemoryContextSwitchTo(m->pass);
 	if (m->ntransactions == m->cap_transactions)

@@ -77,7 +77,7 @@ units_read(DeferredDelta *d)
 	while (delta_item(&d->in, &r, &item))
 	{
 		progress();
-		if (item.kind != ITEM_UNIT && (at < 0 || zone_order(&d->zones[at].ref, &item.zone) != 0) && ++at < d->nzones)
+		if ((item.kind == ITEM_ZONE || item.kind == ITEM_TABLE) && (at < 0 || zone_order(&d->zones[at].ref, &item.zone) != 0) && ++at < d->nzones)
 			d->zones[at].serial = item.serial;
 		if (at < 0 || at >= d->nzones)
 			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of dnsrepl.deferred has been changed")));

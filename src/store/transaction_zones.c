@@ -162,7 +162,7 @@ transaction_zones_lacking(Snapshot snapshot, const Vector *held, const Vector *o
 	bool		more = true;
 
 	for (int i = 0; i < ours->n && more; i++)
-		if (!vector_covers_entry(held, &ours->entries[i]))
+		if (progress(), !vector_covers_entry(held, &ours->entries[i]))
 			more = origin_lacking(rel, index, snapshot, held, ours, ours->entries[i].origin, fn, arg);
 	index_close(index, AccessShareLock);
 	table_close(rel, AccessShareLock);
