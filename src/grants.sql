@@ -13,7 +13,7 @@ GRANT EXECUTE ON FUNCTION dnsrepl.hello(text, bytea), dnsrepl.merge(bigint, byte
 GRANT USAGE ON SCHEMA dnsrepl TO pg_monitor;
 GRANT SELECT ON dnsrepl.status, dnsrepl.member, dnsrepl.problem, dnsrepl.conflict, dnsrepl.conflict_history, dnsrepl.self_check, dnsrepl.rejection, dnsrepl.acceptance, dnsrepl.server_extra TO pg_monitor;
 GRANT EXECUTE ON FUNCTION dnsrepl.link_status(text, boolean), dnsrepl.wait_for_peers(interval), dnsrepl.digest(),
-  dnsrepl.digest(@extschema@.dnsname), dnsrepl.key_columns(bytea), dnsrepl.unit_table(bytea), dnsrepl.table_problem(int, oid), dnsrepl.holds_back(bytea), dnsrepl.counts(), dnsrepl.disputed(), dnsrepl.unchecked_since(), dnsrepl.zone_holder(@extschema@.dnsname, int2), dnsrepl.zone_author(@extschema@.dnsname, int2), dnsrepl.wait_reason(text, text, int, text), dnsrepl.conflict_now(int, bytea), dnsrepl.resolver_obstacle(text),
+  dnsrepl.digest(@extschema@.dnsname), dnsrepl.key_columns(bytea), dnsrepl.unit_table(bytea), dnsrepl.table_problem(int, oid), dnsrepl.holds_back(bytea), dnsrepl.counts(), dnsrepl.disputed(), dnsrepl.unchecked_since(), dnsrepl.zone_holder(@extschema@.dnsname, int2), dnsrepl.zone_author(@extschema@.dnsname, int2), dnsrepl.wait_reason(text, text, text, text), dnsrepl.conflict_now(int, bytea), dnsrepl.resolver_obstacle(text),
   dnsrepl.check_zone(@extschema@.dnsname), dnsrepl.check_all(), dnsrepl.rejections(), dnsrepl.rows_text(text, jsonb, jsonb), dnsrepl.siblings_text(text, jsonb, jsonb) TO pg_monitor;
 
 -- The database's owner: to dump it.

@@ -7,10 +7,12 @@
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "dns/name.h"
 #include "merge/accept.h"
 #include "merge/defer.h"
 #include "store/clock.h"
@@ -28,6 +30,7 @@
 #define MERGE_WAIT 100			/* ms that the manager waits for merges */
 #define PATIENT_EVERY 2000		/* ms after which it waits for a row that others queue for, */
 #define PATIENT_WAIT 200		/* so long (ms), before it has a lock for which anybody would wait */
+#define TURN 200				/* ms in which one transaction merges; a zone's row that it has is not free meanwhile */
 #define RETRY_EVERY 1000		/* ms; earlier if somebody who has been editing a zone ends */
 #define MAX_CHANGED 100			/* zones that are told of one by one; more: all are */
 
@@ -35,19 +38,19 @@
 
 /* For people: a zone that is out since its row is not to be had, and who has it. */
 static const char *
-zone_busy(const Merge *m)
+zone_locked(const Merge *m)
 {
 	const ZoneRef *z = NULL;
-	int			pid = 0;
+	const char *holder = NULL;
 
-	for (int i = 0; i < m->nzones && !pid; i++)
+	for (int i = 0; i < m->nzones && !holder; i++)
 		if (m->zones[i].out)
 		{
 			z = &m->zones[i].ref;
-			pid = zone_holder(z);
+			holder = zone_holder(z);
 		}
 	return psprintf("%s is locked by %s", !z || z->table ? "a table without zones" : psprintf("zone \"%s\"", zone_text(z->name, z->name_len)),
-					pid ? psprintf("process %d", pid) : "another transaction");
+					holder ? holder : "another transaction");
 }
 
 bool
@@ -58,12 +61,12 @@ defer_may(const Merge *m)
 	if (m->joining || m->me.damaged)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("%s: what is sent to a node that joins, or mends its store, is merged as a whole", zone_busy(m)),
+				 errmsg("%s: what is sent to a node that joins, or mends its store, is merged as a whole", zone_locked(m)),
 				 errhint("It will be tried again.")));
 	if (m->limits && (m->in.flags & DELTA_FULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("%s: all that a node holds which may not change everything here is merged as a whole", zone_busy(m)),
+				 errmsg("%s: all that a node holds which may not change everything here is merged as a whole", zone_locked(m)),
 				 errhint("It will be tried again.")));
 	return true;
 }
@@ -247,24 +250,74 @@ delta_try(DeferredDelta *d)
 	return false;
 }
 
-/* Has nobody one of its zones, nor an earlier one that could not be merged? */
-static bool
-delta_is_next(const Deferred *all, int at)
+/* One that is not to be had, or of which an earlier delta has to be merged first. */
+typedef struct BusyZone
 {
-	if (all->deltas[at].failed)
-		return false;
-	for (int k = 0; k < all->deltas[at].nzones; k++)
-	{
-		const ZoneRef *zone = &all->deltas[at].zones[k].ref;
+	int16		table;
+	uint16		len;
+	uint8		name[NAME_STORED_MAX];	/* the rest is 0 */
+} BusyZone;
 
+static bool
+busy_has(HTAB *busy, const ZoneRef *zone, HASHACTION action)
+{
+	BusyZone	key;
+	bool		found;
+
+	memset(&key, 0, sizeof(key));
+	key.table = zone->table;
+	key.len = (uint16) Min(zone->name_len, NAME_STORED_MAX);
+	if (!zone->table)
+		memcpy(key.name, zone->name, key.len);
+	(void) hash_search(busy, &key, action, &found);
+	return found;
+}
+
+/* May it be merged now? If not, nothing of its zones may. */
+static bool
+delta_is_next(const DeferredDelta *d, HTAB *busy)
+{
+	bool		next = !d->failed;
+
+	for (int k = 0; k < d->nzones && next; k++)
+	{
 		progress();
-		if (zone_holder(zone))
-			return false;
-		for (int i = 0; i < at; i++)
-			if (deferred_zone(&all->deltas[i], zone))
-				return false;
+		next = !busy_has(busy, &d->zones[k].ref, HASH_FIND) && !zone_busy(&d->zones[k].ref);
 	}
-	return true;
+	return next;
+}
+
+static void
+delta_keeps(const DeferredDelta *d, HTAB *busy)
+{
+	for (int k = 0; k < d->nzones; k++)
+		(void) busy_has(busy, &d->zones[k].ref, HASH_ENTER);
+}
+
+/* Merges those that can be, in their order, for a short while; or only looks whether there is one. How many. */
+static int
+deltas_merge(Deferred *all, bool look)
+{
+	HASHCTL		ctl = {.keysize = sizeof(BusyZone), .entrysize = sizeof(BusyZone), .hcxt = CurrentMemoryContext};
+	HTAB	   *busy = hash_create("dnsrepl busy zones", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl delta", ALLOCSET_DEFAULT_SIZES);
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TURN);
+	int			n = 0;
+
+	for (int i = 0; i < all->n && (n == 0 || GetCurrentTimestamp() < until) && !(look && n > 0); i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+
+		if (delta_is_next(&all->deltas[i], busy) && (look || delta_try(&all->deltas[i])))
+			n++;
+		else
+			delta_keeps(&all->deltas[i], busy);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
+	}
+	MemoryContextDelete(scratch);
+	hash_destroy(busy);
+	return n;
 }
 
 static void
@@ -288,7 +341,7 @@ rows_wait(DeferredDelta *d)
 	{
 		ZoneRef    *z = &d->zones[i].ref;
 
-		if (zone_holder(z) && zone_number_at(GetActiveSnapshot(), z) && !wait_within(PATIENT_WAIT, zone_wait, z))
+		if (zone_busy(z) && zone_number_at(GetActiveSnapshot(), z) && !wait_within(PATIENT_WAIT, zone_wait, z))
 			break;
 	}
 	due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PATIENT_EVERY);
@@ -299,14 +352,13 @@ static bool
 defer_merge_locked(void)
 {
 	Deferred   *all;
-	bool		done = false;
+	bool		done;
 
 	policies_refresh();
 	(void) table_domains();
 	PushActiveSnapshot(GetLatestSnapshot());
 	all = deferred_read(false);
-	for (int i = 0; all && i < all->n && !done; i++)
-		done = delta_is_next(all, i) && delta_try(&all->deltas[i]);
+	done = all && deltas_merge(all, false) > 0;
 	PopActiveSnapshot();
 	return done;
 }
@@ -317,15 +369,14 @@ defer_merge(void)
 	int			mark = private_lock_mark();
 	Oid			numbers = schema_oid("policy_change");
 	Deferred   *all;
-	bool		free = false,
+	bool		free,
 				done = false;
 
 	PushActiveSnapshot(GetLatestSnapshot());
 	all = deferred_read(false);
 	if (all)
 		rows_wait(&all->deltas[0]);
-	for (int i = 0; all && i < all->n && !free; i++)
-		free = delta_is_next(all, i);
+	free = all && deltas_merge(all, true) > 0;
 	PopActiveSnapshot();
 	if (free && private_lock_within(LOCK_MERGE, 0, ExclusiveLock, MERGE_WAIT) && ConditionalLockRelationOid(numbers, ShareRowExclusiveLock))
 	{

@@ -16,8 +16,8 @@ extern bool defer_may(const Merge *m);
 extern void defer_write(const Merge *m);
 
 /*
- * The manager: merges one delta that was kept, the first that can be. False: there is none. The caller returns then, and so ends the
- * transaction, which has the locks of a merge.
+ * The manager: merges deltas that were kept and can be merged, for a short while. False: there is none. After that the caller returns, and so ends
+ * the transaction, which has the locks of a merge.
  */
 extern bool defer_merge(void);
 

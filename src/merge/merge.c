@@ -761,7 +761,7 @@ merge_holdings(Merge *m, const Guest *guest)
 	private_lock_soon(LOCK_VECTOR, 0, ExclusiveLock, "the vector of the receiver");
 	holdings_write(now, m->in.collected);
 	strlcpy(known.name, guest->name, NAMEDATALEN);
-	if (known_is_kept(&known, now))
+	if (known_is_kept(&known, now) && (!(m->in.flags & DELTA_DEFERS) || known_as_before(&known)))
 		peer_vector_write(&known);
 	return now;
 }

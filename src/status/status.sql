@@ -102,20 +102,20 @@ COMMENT ON FUNCTION dnsrepl.join_preview(text) IS 'what dnsrepl.join(on_join) wo
 
 -- What came for a zone that another transaction has locked, or of which something came before that is kept still.
 CREATE VIEW dnsrepl.deferred_zone AS
-  SELECT u.zone, u.tab, min(d.since) AS since, min(d.peer) AS peer, min(h.pid) AS pid, min(h.zone::text) AS locked, min(d.error) AS error
+  SELECT u.zone, u.tab, min(d.since) AS since, min(d.peer) AS peer, min(h.holder) AS holder, min(h.zone::text) AS locked, min(d.error) AS error
     FROM dnsrepl.deferred d CROSS JOIN LATERAL unnest(d.zones, d.tabs) u (zone, tab)
-    LEFT JOIN LATERAL (SELECT x.zone, dnsrepl.zone_holder(x.zone, CASE WHEN x.zone IS NULL THEN x.tab END) AS pid
-                         FROM unnest(d.zones, d.tabs) x (zone, tab) ORDER BY x.zone IS DISTINCT FROM u.zone, pid LIMIT 10) h ON h.pid IS NOT NULL
+    LEFT JOIN LATERAL (SELECT x.zone, dnsrepl.zone_holder(x.zone, CASE WHEN x.zone IS NULL THEN x.tab END) AS holder
+                         FROM unnest(d.zones, d.tabs) x (zone, tab) ORDER BY x.zone IS DISTINCT FROM u.zone, holder LIMIT 10) h ON h.holder IS NOT NULL
    GROUP BY u.zone, u.tab;
-COMMENT ON VIEW dnsrepl.deferred_zone IS 'for dnsrepl.problem: the zones in dnsrepl.deferred, and for which process they wait';
+COMMENT ON VIEW dnsrepl.deferred_zone IS 'for dnsrepl.problem: the zones in dnsrepl.deferred, and for whom they wait';
 
-CREATE FUNCTION dnsrepl.wait_reason(zone text, locked text, pid int, peer text) RETURNS text
+CREATE FUNCTION dnsrepl.wait_reason(zone text, locked text, holder text, peer text) RETURNS text
   LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN pid IS NULL THEN format('what came from "%s" is kept, and merged soon', peer)
-              WHEN locked IS NOT DISTINCT FROM zone THEN format('process %s has the zone locked: what came from "%s" is kept, and merged when its transaction has ended', pid, peer)
-              ELSE format('process %s has "%s" locked, which a transaction has changed along with this zone: what came from "%s" is kept', pid, locked, peer) END
+  SELECT CASE WHEN holder IS NULL THEN format('what came from "%s" is kept, and merged soon', peer)
+              WHEN locked IS NOT DISTINCT FROM zone THEN format('%s has the zone locked: what came from "%s" is kept, and merged when that has ended', holder, peer)
+              ELSE format('%s has "%s" locked, which a transaction has changed along with this zone: what came from "%s" is kept', holder, locked, peer) END
 $$;
-COMMENT ON FUNCTION dnsrepl.wait_reason(text, text, int, text) IS 'for dnsrepl.problem, and for the sender''s dnsrepl.status';
+COMMENT ON FUNCTION dnsrepl.wait_reason(text, text, text, text) IS 'for dnsrepl.problem, and for the sender''s dnsrepl.status';
 
 CREATE FUNCTION dnsrepl.zone_author(zone @extschema@.dnsname, tab int2) RETURNS int
   LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_zone_author' SET search_path = pg_catalog, pg_temp;
@@ -131,7 +131,7 @@ CREATE FUNCTION dnsrepl.what_waits() RETURNS text
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT max(w.text) FILTER (WHERE w.nth = 1) || CASE WHEN count(*) > 1 THEN format(' (and %s more zones: see dnsrepl.problem there)', count(*) - 1) ELSE '' END
     FROM (SELECT row_number() OVER (ORDER BY a.since) AS nth, format('%s waits: %s', coalesce(format('zone "%s"', a.zone), 'a table without zones'), a.reason) AS text
-            FROM (SELECT d.zone::text AS zone, d.since, coalesce(d.error, dnsrepl.wait_reason(d.zone::text, d.locked, d.pid, d.peer)) AS reason FROM dnsrepl.deferred_zone d
+            FROM (SELECT d.zone::text AS zone, d.since, coalesce(d.error, dnsrepl.wait_reason(d.zone::text, d.locked, d.holder, d.peer)) AS reason FROM dnsrepl.deferred_zone d
                   UNION ALL
                   SELECT z.name::text, min(p.since), min(p.error || coalesce(format(' (process %s)', a.pid), ''))
                     FROM dnsrepl.parked p JOIN dnsrepl.zone z ON z.no = p.zone
@@ -153,7 +153,7 @@ CREATE VIEW dnsrepl.problem AS
     LEFT JOIN dnsrepl.tab t ON t.no = dnsrepl.unit_table(p.key)
     LEFT JOIN dnsrepl.waiting_author a ON a.zone = p.zone AND p.state = 'waiting' AND p.error LIKE 'a local transaction %'
   UNION ALL
-  SELECT coalesce(t.name, 'all tables'), d.zone, NULL, coalesce(d.error, dnsrepl.wait_reason(d.zone::text, d.locked, d.pid, d.peer)), d.since, NULL,
+  SELECT coalesce(t.name, 'all tables'), d.zone, NULL, coalesce(d.error, dnsrepl.wait_reason(d.zone::text, d.locked, d.holder, d.peer)), d.since, NULL,
          CASE WHEN d.error IS NULL THEN 'it goes by itself: end the transaction that has the zone, if it is not to last' ELSE 'it is tried again; remove what stands in its way' END
     FROM dnsrepl.deferred_zone d LEFT JOIN dnsrepl.tab t ON t.no = d.tab AND d.zone IS NULL
   UNION ALL

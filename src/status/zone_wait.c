@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/builtins.h"
 
 #include "store/stripe.h"
 #include "store/version.h"
@@ -31,21 +32,16 @@ zone_argument_is(FunctionCallInfo fcinfo, ZoneRef *z)
 	return true;
 }
 
-static Datum
-pid_datum(FunctionCallInfo fcinfo, int pid)
-{
-	if (pid)
-		PG_RETURN_INT32(pid);
-	PG_RETURN_NULL();
-}
-
-/* zone_holder(zone dnsname, tab int2) returns int */
+/* zone_holder(zone dnsname, tab int2) returns text */
 Datum
 dnsrepl_zone_holder(PG_FUNCTION_ARGS)
 {
 	ZoneRef		z;
+	char	   *holder = zone_argument_is(fcinfo, &z) ? zone_holder(&z) : NULL;
 
-	return pid_datum(fcinfo, zone_argument_is(fcinfo, &z) ? zone_holder(&z) : 0);
+	if (holder)
+		PG_RETURN_TEXT_P(cstring_to_text(holder));
+	PG_RETURN_NULL();
 }
 
 /* zone_author(zone dnsname, tab int2) returns int */
@@ -53,6 +49,9 @@ Datum
 dnsrepl_zone_author(PG_FUNCTION_ARGS)
 {
 	ZoneRef		z;
+	int			pid = zone_argument_is(fcinfo, &z) ? zone_author(&z) : 0;
 
-	return pid_datum(fcinfo, zone_argument_is(fcinfo, &z) ? zone_author(&z) : 0);
+	if (pid)
+		PG_RETURN_INT32(pid);
+	PG_RETURN_NULL();
 }

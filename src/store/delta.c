@@ -607,6 +607,8 @@ cut_run(Cut *c)
 	c->store = store_open(false);
 	c->sort = tuplesort_begin_datum(BYTEAOID, BYTEA_LESS, InvalidOid, false, work_mem, NULL, 0);
 	cut_deferred_begin(c);
+	if (c->deferred)
+		c->flags |= DELTA_DEFERS;
 	cut_select(c);
 	cut_header(c);
 	cut_units(c);

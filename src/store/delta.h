@@ -23,7 +23,8 @@ typedef struct Delta Delta;
 #define DELTA_FULL		1		/* it has all that the sender holds: what is not in it, the sender does not hold */
 #define DELTA_REPAIR	2		/* the zones in it differ at both ends, though both hold the same: see merge/merge.c */
 #define DELTA_SALVAGE	4		/* all versions of a node whose store is damaged, for another such one: see merge/mend.c */
-#define DELTA_FLAGS		7
+#define DELTA_DEFERS	8		/* the sender keeps something that is not in its store yet: deferred.h */
+#define DELTA_FLAGS		15
 
 /* What the connection to a peer is good for. */
 typedef enum PeerTrust

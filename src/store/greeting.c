@@ -14,6 +14,7 @@
 #include "dnsrepl.h"
 #include "store/clock.h"
 #include "store/codec.h"
+#include "store/deferred.h"
 #include "store/delta.h"
 #include "store/greeting.h"
 #include "store/origin.h"
@@ -105,7 +106,7 @@ greeting_encode(StringInfo out, uint64 session, bool known, pg_uuid_t *life)
 	wire_put_u64(out, (uint64) stamp_time(clock_now()));
 	wire_put_u64(out, (uint64) began);
 	wire_put_u8(out, (uint8) ((node_has_data(&me) ? GREETING_HAS_DATA : 0) | (me.joining ? GREETING_JOINS : 0) |
-							(me.damaged ? GREETING_DAMAGED : 0)));
+							(me.damaged ? GREETING_DAMAGED : 0) | (deferred_any(GetActiveSnapshot()) ? GREETING_DEFERS : 0)));
 	wire_put_varint(out, (uint64) me.nclusters);
 	for (int i = 0; i < me.nclusters; i++)
 		wire_put_uuid(out, &me.clusters[i]);
@@ -233,6 +234,18 @@ known_is_kept(const KnownVector *k, const Vector *held)
 	return k->vector_len <= KNOWN_SIZE_LEAST + 2 * vector_size(held) && member_known(&k->node);
 }
 
+bool
+known_as_before(KnownVector *k)
+{
+	const KnownVector *had = peer_vector_find(GetActiveSnapshot(), &k->node);
+
+	if (!had || memcmp(&had->life, &k->life, UUID_LEN) != 0)
+		return false;
+	k->vector = had->vector;
+	k->vector_len = had->vector_len;
+	return true;
+}
+
 /* Takes a vector if it is told of a newer life, or later, than what is known, and this node holds all of it. */
 static void
 known_learn(const KnownVector *k, const Vector *held, TimestampTz now)
@@ -280,7 +293,8 @@ greeting_learn(const Greeting *g)
 
 	node_require(&me);
 	strlcpy(guest.name, g->name, NAMEDATALEN);
-	known_learn(&guest, held, now);
+	if (!(g->flags & GREETING_DEFERS) || known_as_before(&guest))
+		known_learn(&guest, held, now);
 	for (int i = 0; i < g->nknown; i++)
 	{
 		KnownVector *k = &g->known[i];

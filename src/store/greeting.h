@@ -18,7 +18,8 @@
 #define GREETING_HAS_DATA	1	/* it holds versions of its users' */
 #define GREETING_JOINS		2	/* it has been told to join another cluster */
 #define GREETING_DAMAGED	4	/* its store is not what it was */
-#define GREETING_FLAGS		7
+#define GREETING_DEFERS		8	/* it keeps something that is not in its store yet: deferred.h */
+#define GREETING_FLAGS		15
 
 /* What some node was seen to hold: store/peer_vector.h. */
 typedef struct KnownVector
@@ -71,6 +72,12 @@ extern void greeting_learn(const Greeting *g);
  * Is what a node was seen to hold worth keeping? Of members only; and no vector of which this node holds all is much larger than its own.
  */
 extern bool known_is_kept(const KnownVector *k, const Vector *held);
+
+/*
+ * Of a node that keeps something that is not in its store yet, its vector covers deletions which an author there, whose commit hangs, has not
+ * seen: they must not be collected. So it gets the vector that was known before. False: none was.
+ */
+extern bool known_as_before(KnownVector *k);
 
 /* How two nodes stand to each other. */
 typedef enum Meeting

@@ -185,9 +185,9 @@ COMMENT ON COLUMN dnsrepl.deferred.mine IS 'the vector of what this node held wh
 COMMENT ON COLUMN dnsrepl.deferred.error IS 'why it could not be merged when that was tried last; null: it is the lock';
 COMMENT ON COLUMN dnsrepl.deferred.zones IS 'which; null: the table without zones that stands in tabs';
 
-CREATE FUNCTION dnsrepl.zone_holder(zone @extschema@.dnsname, tab int2) RETURNS int
+CREATE FUNCTION dnsrepl.zone_holder(zone @extschema@.dnsname, tab int2) RETURNS text
   LANGUAGE C AS 'MODULE_PATHNAME', 'dnsrepl_zone_holder' SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.zone_holder(@extschema@.dnsname, int2) IS 'the process whose transaction has locked a zone, or makes it; null: none, or not known';
+COMMENT ON FUNCTION dnsrepl.zone_holder(@extschema@.dnsname, int2) IS 'the process, or the prepared transaction, that has locked a zone, or makes it; null: none, or not known';
 
 CREATE FUNCTION dnsrepl.queue_units(zones int[], keys bytea[], reason text) RETURNS void
   LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

@@ -185,8 +185,11 @@ struct ZoneRef
  */
 extern bool zone_lock(ZoneRef *zone, bool wait);
 
-/* The process whose transaction has locked a zone's row, or is making it; 0: none, or not known. */
-extern int	zone_holder(const ZoneRef *zone);
+/* Has another transaction locked a zone's row, or is it making it? */
+extern bool zone_busy(const ZoneRef *zone);
+
+/* Which one, in words: its process, or its name if it is prepared. NULL: none, or not known. */
+extern char *zone_holder(const ZoneRef *zone);
 
 /* Which number a zone has by a snapshot; 0: none. */
 extern int32 zone_number_at(Snapshot snapshot, const ZoneRef *zone);

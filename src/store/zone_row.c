@@ -133,8 +133,9 @@ zone_row_busy(Relation rel, const ZoneRef *z, TransactionId *xid)
 	return coming;
 }
 
-int
-zone_holder(const ZoneRef *z)
+/* The other transaction that is making it, or has it locked; InvalidTransactionId: none. */
+static TransactionId
+zone_transaction(const ZoneRef *z)
 {
 	Relation	rel = schema_table("zone", AccessShareLock, ZONE_NATTS);
 	TransactionId xid;
@@ -142,8 +143,44 @@ zone_holder(const ZoneRef *z)
 	(void) zone_row_busy(rel, z, &xid);
 	table_close(rel, AccessShareLock);
 	if (!TransactionIdIsNormal(xid) || !TransactionIdIsInProgress(xid) || TransactionIdIsCurrentTransactionId(xid))
-		return 0;
-	return BackendXidGetPid(SubTransGetTopmostTransaction(xid));
+		return InvalidTransactionId;
+	return SubTransGetTopmostTransaction(xid);
+}
+
+bool
+zone_busy(const ZoneRef *z)
+{
+	return TransactionIdIsValid(zone_transaction(z));
+}
+
+/* A transaction without a process is a prepared one. */
+static char *
+prepared_name(TransactionId xid)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	OwnerScope	scope = owner_enter();
+	Oid			types[1] = {XIDOID};
+	Datum		values[1] = {TransactionIdGetDatum(xid)};
+	char	   *name = NULL;
+
+	SPI_connect();
+	SPI_execute_with_args("SELECT format('the prepared transaction %L', gid) FROM pg_catalog.pg_prepared_xacts WHERE transaction = $1", 1, types, values, NULL, true, 1);
+	if (SPI_processed == 1)
+		name = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	SPI_finish();
+	owner_leave(scope);
+	return name;
+}
+
+char *
+zone_holder(const ZoneRef *z)
+{
+	TransactionId xid = zone_transaction(z);
+	int			pid = TransactionIdIsValid(xid) ? BackendXidGetPid(xid) : 0;
+
+	if (!TransactionIdIsValid(xid))
+		return NULL;
+	return pid ? psprintf("process %d", pid) : prepared_name(xid);
 }
 
 /* Another transaction may be making the same row: then this waits for it. False: so it was. */

@@ -9,7 +9,7 @@ use Test::More;
 my $conf = "dnsrepl.keepalive = '1s'\ndnsrepl.check_interval = '1s'";
 my $away = "synchronous_standby_names = 'away'";
 my @node = (Dnsrepl->new('seattle', conf => $conf),
-    Dnsrepl->new('tacoma', conf => "$conf\nwal_level = replica\nmax_wal_senders = 2\nsynchronous_commit = local\n$away"),
+    Dnsrepl->new('tacoma', conf => "$conf\nwal_level = replica\nmax_prepared_transactions = 2\nmax_wal_senders = 2\nsynchronous_commit = local\n$away"),
     Dnsrepl->new('olympia', conf => $conf));
 my ($seattle, $tacoma, $olympia) = @node;
 $seattle->peer($tacoma);
@@ -202,6 +202,47 @@ unlike($_->log, qr/have been united/, 'comparing had nothing to mend at ' . $_->
 # ---------------------------------------------------------------- a zone that somebody else is making
 hangs('a commit that waits for a standby', 'made.example', zone('made.example') . record('t.made.example', 1), zone('made.example') . record('s.made.example', 1));
 is($_->sql("SELECT string_agg(name::text, ' ' ORDER BY name) FROM records WHERE name ~ 'made.example'"), 's.made.example t.made.example', 'made at both ends, it is one zone: ' . $_->name) for @node;
+
+# ---------------------------------------------------------------- a deletion that waits has not been seen by whoever hangs: nobody collects it
+sub deletions { return $_[0]->poll("SELECT count(*) FROM dnsrepl.version WHERE key->>'name' = 'deleted.hung.example' AND NOT live", $_[1]) }
+{
+    my ($begin, $end) = @{ $hangs{'a commit that waits for a standby'} };
+    $_->sql("ALTER SYSTEM SET dnsrepl.tombstone_retention = '0'"), $_->sql('SELECT pg_reload_conf()') for @node;
+    $seattle->sql(record('deleted.hung.example', 1));
+    ok(Dnsrepl::same(@node), 'a deletion: all are the same before');
+    my $hung = $begin->("UPDATE records SET content = '192.0.2.50' WHERE name = 'deleted.hung.example';");
+    $seattle->sql("DELETE FROM records WHERE name = 'deleted.hung.example'");
+    ok($seattle->wait_for_peers, 'it is sent');
+    for ($seattle, $olympia)
+    {
+        my $rounds = $_->sql('SELECT rounds FROM dnsrepl.self_check');
+        ok($_->poll("SELECT rounds >= $rounds + 4 FROM dnsrepl.self_check"), $_->name . ' has looked for what can be collected');
+        ok(deletions($_, 1), 'not this, at ' . $_->name);
+    }
+    $end->($hung);
+    ok(Dnsrepl::same(@node), 'all are the same after');
+    is($_->sql(at('deleted.hung.example')), '', 'the deletion, which is later, is served at ' . $_->name) for @node;
+    $seattle->sql("DELETE FROM records WHERE name = 'www.hung.example'");
+    ok($_->poll("SELECT count(*) FROM dnsrepl.version WHERE key->>'name' = 'www.hung.example'", 0), 'another deletion is collected at ' . $_->name) for @node;
+    $seattle->sql(record('www.hung.example', 1));
+    $_->sql('ALTER SYSTEM RESET dnsrepl.tombstone_retention'), $_->sql('SELECT pg_reload_conf()') for @node;
+}
+
+# ---------------------------------------------------------------- a prepared transaction
+$tacoma->sql("BEGIN; SELECT FROM dnsrepl.zone WHERE name = 'hung.example' FOR UPDATE; PREPARE TRANSACTION 'held'");
+for my $n (1 .. 20)
+{
+    $seattle->sql(record("p$n.hung.example", 1));
+    ok($seattle->wait_for_peers, "prepared: sent, $n");
+}
+ok($tacoma->poll("SELECT error ~ 'the prepared transaction ''held'' has the zone locked' FROM dnsrepl.problem WHERE zone = 'hung.example'"), 'prepared: it is named');
+ok($seattle->poll("SELECT last_error ~ 'held' FROM dnsrepl.status WHERE name = 'tacoma'"), 'prepared: at the peer too');
+$seattle->sql(record('prepared.seattle.example', 1));
+ok($tacoma->poll(at('prepared.seattle.example'), 1), 'prepared: other zones come');
+$tacoma->sql("COMMIT PREPARED 'held'");
+ok($_->no_problem, 'prepared: nothing waits at ' . $_->name) for @node;
+ok(Dnsrepl::same(@node), 'prepared: all are the same after');
+is($tacoma->sql("SELECT count(*) FROM records WHERE name ~ '^p[0-9]+[.]hung'"), 20, 'prepared: with all that came');
 
 # ---------------------------------------------------------------- a node that is new, and one that crashes meanwhile
 {
