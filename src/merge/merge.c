@@ -163,6 +163,32 @@ unit_claims(const Merge *m, const Dot *mine, int nmine, const Dot *theirs, int n
 	return c;
 }
 
+/* Is it known which of a zone's incarnations one end lets live? Its row of the store is lost, or that says something else, if not. */
+static bool
+incarnations_known(const Live *live, const Version *v, int n)
+{
+	const bool *gone = versions_gone(v, n);
+
+	for (int i = 0; i < n && live->n == 0; i++)
+		if (!gone[i])
+			return false;
+	return n > 0;
+}
+
+/*
+ * The incarnations that live are no versions: a damaged end that has lost some of these knows still which it had deleted. So what it
+ * ever held counts for them. (Else a deletion that had not got around would be undone by whatever damage.)
+ */
+static Claims
+incarnations_claims(const Merge *m, Claims unit, const Live *mine, const VersionSet *set, const DeltaItem *item)
+{
+	if (m->me.damaged && incarnations_known(mine, set->v, set->n))
+		unit.mine = m->claimed;
+	if ((m->in.flags & DELTA_SALVAGE) && incarnations_known(&item->live, item->versions, item->nversions))
+		unit.theirs = m->in.theirs;
+	return unit;
+}
+
 /* The unit's versions after the merge rule, written to the store; false if nothing has changed. */
 static bool
 unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
@@ -194,7 +220,11 @@ unit_store(Merge *m, MergeZone *z, const DeltaItem *item, GroupUnit *u)
 	else
 		merge_rule(mine, set.n, claims.mine, theirs, item->nversions, claims.theirs, keep, take);
 	if (key_number(u->key, u->key_len) == TABLE_DOMAINS)
-		live = live_merge(&z->ref, &was, claims.mine, &item->live, claims.theirs, united);
+	{
+		Claims		lives = incarnations_claims(m, claims, &was, &set, item);
+
+		live = live_merge(&z->ref, &was, lives.mine, &item->live, lives.theirs, united);
+	}
 	changed = !live_same(&live, &was);
 	if (m->limits && (changed || unit_changes(keep, set.n, take, item->nversions)) && !accept_unit(m->limits, &z->ref, u->key, u->key_len))
 		accept_refuse(m->guest, &z->ref, u->key, u->key_len);

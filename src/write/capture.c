@@ -378,14 +378,16 @@ unit_before(Capture *c, TableDesc *t, const uint8 *key, size_t key_len)
 
 /*
  * Is it an edit? Where a version waits, what it superseded is not in the store any more: then the tables tell what there was
- * to be edited.
+ * to be edited. So they do of a unit that is in neither: a store that was changed behind the extension's back may have lost it, and
+ * its deletion is an edit all the same.
  */
 static bool
 unit_edited(Capture *c, TableDesc *t, const GroupUnit *u, const RowSet *rows)
 {
 	RowSet		before;
+	bool		nowhere = u->set.n == 0 && rows->n == 0 && c->lot == 1 && !c->zone->ref.made;
 
-	if (!versions_wait(&u->set))
+	if (!versions_wait(&u->set) && !nowhere)
 		return (rows->n > 0) != u->served.live || !rows_same(rows, &u->served.rows);
 	before = unit_before(c, t, u->key, u->key_len);
 	return !rows_same(rows, &before);

@@ -33,6 +33,15 @@ sub edit { my ($node, $name, $content) = @_; $node->sql("UPDATE records SET cont
 
 sub versions { return $_[0]->sql("SELECT count(*) FROM dnsrepl.version WHERE zone = 'example.org' AND key->>'name' = '$_[1]'") }
 
+# Of two zones one is deleted, the other one deleted and made again; what there is of them, with the number of names that they had.
+sub remove_zones
+{
+    my ($node, $i) = @_;
+    $node->sql($_) for "DELETE FROM domains WHERE name IN ('gone$i.example', 'again$i.example')", "INSERT INTO domains (name, type) VALUES ('again$i.example', 'NATIVE')";
+    return;
+}
+sub zones_left { my ($node, $i) = @_; return $node->sql("SELECT string_agg(d.name || ' ' || (SELECT count(*) FROM records r WHERE r.domain_id = d.id AND r.name::text ~ '^n'), ', ') FROM domains d WHERE d.name IN ('gone$i.example', 'again$i.example')") }
+
 # Serials too.
 sub alike { my @rows = map { $_->serving } @_; return !grep { $_ ne $rows[0] } @rows }
 
@@ -59,6 +68,7 @@ sub fine
     my ($seattle, $tacoma) = nodes('seattle', 'tacoma');
     $seattle->peer($tacoma);
     zone($seattle, 'example.org', 20);
+    zone($seattle, "$_.example", 2) for qw(gone1 again1);
     ok(Dnsrepl::same($seattle, $tacoma), 'two nodes');
     $_->sql("UPDATE dnsrepl.roll SET since = now() - interval '2 days'") for $seattle, $tacoma;
 
@@ -73,6 +83,7 @@ sub fine
     $seattle->cut($tacoma);
     edit($seattle, 'n10.example.org', '192.0.2.10');
     edit($tacoma, 'n11.example.org', '192.0.2.11');
+    remove_zones($seattle, 1);
 
     $_->unpack_store for $seattle, $tacoma;
     my ($one) = split /\n/, $seattle->sql("SELECT stamp FROM dnsrepl.stored_version WHERE dnsrepl.key_columns(key)->>'name' = 'n9.example.org' ORDER BY stamp");
@@ -101,6 +112,7 @@ sub fine
         is($node->sql("SELECT string_agg(content, ' ' ORDER BY content) FROM records WHERE name ~ '^n(1|7|8|10|11|12|13)\\.'"),
             '192.0.2.10 192.0.2.11 192.0.2.31 192.0.2.32 192.0.2.33 192.0.2.7 192.0.2.8', $node->name . ' has what either had alone, and what was written meanwhile');
         is(versions($node, 'n9.example.org'), 2, $node->name . ' has got back what only one was left of');
+        is(zones_left($node, 1), 'again1.example 0', $node->name . ': a zone deleted before the damage stays deleted, and begins empty if made again');
         # of n10 and n11 nobody knows any more whether the one that is not at the other end was replaced there, or lost
         is($node->sql("SELECT string_agg(name::text, ' ' ORDER BY name::text) FROM dnsrepl.conflict"), 'n10.example.org n11.example.org n9.example.org',
             $node->name . ': what was edited meanwhile has nothing beside it that its author had seen');
@@ -123,16 +135,25 @@ sub fine
     is(versions($_, 'n9.example.org'), 2, $_->name . ' holds both of the conflict') for $seattle, $tacoma;
 
     # ------------------------------------------------------------ mended by one that is whole: what was edited meanwhile
+    zone($seattle, "$_.example", 2) for qw(gone2 again2);
+    ok(Dnsrepl::same($seattle, $tacoma), 'two more zones');
     $seattle->cut($tacoma);
+    remove_zones($tacoma, 2);
     $tacoma->unpack_store;
-    lose($tacoma, '^n(3|4)\.example\.org$');
+    lose($tacoma, '^n(3|4|18)\.example\.org$');
     ok(damaged($tacoma), 'tacoma is damaged');
     edit($tacoma, 'n3.example.org', '192.0.2.43');
     edit($tacoma, 'n5.example.org', '192.0.2.45');
+    my $serial = $tacoma->sql("SELECT serial FROM dnsrepl.zone WHERE name = 'example.org'");
+    $tacoma->sql("DELETE FROM records WHERE name = 'n18.example.org'");
+    is($tacoma->sql("SELECT serial - $serial FROM dnsrepl.zone WHERE name = 'example.org'"), 1, 'what its store has lost is deleted: the serial rises');
     $seattle->heal($tacoma);
     ok(whole($tacoma), 'tacoma has been mended');
-    fine(20, $seattle, $tacoma);
-    is($_->sql("SELECT count(*) FROM dnsrepl.conflict WHERE name <> 'n9.example.org'"), 0, $_->name . ': an edit of a damaged node replaces what its author saw') for $seattle, $tacoma;
+    fine(19, $seattle, $tacoma);
+    is($_->sql("SELECT count(*) FROM records WHERE name = 'n18.example.org'"), 0, $_->name . ': and stays deleted') for $seattle, $tacoma;
+    $tacoma->sql("INSERT INTO records (domain_id, name, type, content, ttl, prio) SELECT id, 'n18.example.org', 'A', '192.0.2.1', 60, 0 FROM domains WHERE name = 'example.org'");
+    is($_->sql("SELECT count(*) FROM dnsrepl.conflict WHERE zone = 'example.org' AND name <> 'n9.example.org'"), 0, $_->name . ': an edit of a damaged node replaces what its author saw') for $seattle, $tacoma;
+    is(zones_left($_, 2), 'again2.example 0', $_->name . ': a zone deleted before the damage stays deleted, and begins empty if made again') for $seattle, $tacoma;
 
     # ------------------------------------------------------------ all others are evicted
     $seattle->cut($tacoma);
