@@ -24,6 +24,7 @@ use Time::HiRes qw(sleep time);
 use constant {
     NAMES => [qw(seattle tacoma spokane yakima olympia everett)],
     ZONES => [qw(z0.example z1.example sub.z0.example)],
+    RESOLVED => [qw(set.example line.example)],    # zones that always have a resolver of their own
     HEAL => 60,         # seconds that a healed mesh may take to come to rest
     KEPT => 60,         # steps that are told of a failed game
 };
@@ -36,6 +37,10 @@ deadlock_timeout = '200ms'
 dnsrepl.check_interval = '500ms'
 max_connections = 150
 max_worker_processes = 64
+synchronous_commit = local
+synchronous_standby_names = 'away'
+wal_level = replica
+max_wal_senders = 1
 restart_after_crash = on
 END_CONF
 
@@ -84,6 +89,18 @@ sub node_make
     $dbh->do('SELECT torture.triggers()');
     push @{ $self->{node} }, $node;
     return $node;
+}
+
+# If the server has gone on, nobody waits for a standby any more.
+sub let_commit
+{
+    my ($server) = @_;
+    my $dbh = connect_to($server, 'postgres');
+    $dbh->do("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    my $gone = Dnsrepl::wait_until(sub { !($dbh->selectrow_array("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))[0] }, 20);
+    $dbh->disconnect;
+    die "a commit waits for its standby though its wait has been cancelled\n" if !$gone;
+    return;
 }
 
 sub list_databases
@@ -148,6 +165,7 @@ sub forget_sessions
 {
     my ($self, $server, @node) = @_;
     my @old = delete $server->{torture_admin};
+    let_commit($server) if grep { my $node = $_->{node}; $_->{end} eq 'hangs' && grep { $_ == $node } @node } @{ $self->{held} };
     for my $node (@node)
     {
         push @old, delete $node->{watch}, delete $node->{eye}, @{ delete $node->{idle} // [] }, map { $_->{dbh} } grep { $_->{node} == $node } @{ $self->{held} };
@@ -155,6 +173,13 @@ sub forget_sessions
     }
     eval { $_->disconnect } for grep { $_ } @old;
     return;
+}
+
+# Does this process wait for the standby that there is not? (Nobody but those who ask for it do.)
+sub hangs
+{
+    my ($node, $pid) = @_;
+    return (ask($node, "SELECT count(*) FROM pg_stat_activity WHERE pid = ? AND wait_event = 'SyncRep'", $pid))[0][0];
 }
 
 sub link_make
@@ -207,6 +232,7 @@ sub play
         my $nodes = $self->{servers} ? between(2, 3) : between(2, 5);
         my $steps = between(50, 300);
         $self->node_make($server[ $_ % @server ]) for 0 .. $nodes - 1;
+        ask($self->{node}[0], 'SELECT torture.resolved_zones()');
         my $kind = $self->mesh_make;
         my $dns = chance(0.34) ? $self->{node}[ int rand $nodes ] : undef;
         $self->{dns} = $dns;
@@ -218,6 +244,7 @@ sub play
         $self->tell("$nodes nodes, $kind, $steps steps, clocks", map({ "$_->{name} $_->{offset}" } @{ $self->{node} }),
             $dns ? "PowerDNS on $dns->{name}" : ());
         my $oracle = $self->{oracle} = Property::Oracle->new($self);
+        $oracle->taken($self->{node}[0]);
         for my $step (1 .. $steps)
         {
             $self->{step} = $step;
@@ -251,7 +278,8 @@ my $restless = <<'END_SQL';
 SELECT count(*) FROM (
   SELECT 1 FROM dnsrepl.status WHERE state <> 'paused' AND (state <> 'streaming' OR behind_units > 0)
   UNION ALL SELECT 1 FROM dnsrepl.parked
-  UNION ALL SELECT 1 FROM dnsrepl.deferred) s
+  UNION ALL SELECT 1 FROM dnsrepl.deferred
+  UNION ALL SELECT 1 FROM dnsrepl.node WHERE damaged IS NOT NULL) s
 END_SQL
 
 sub rest
@@ -346,6 +374,7 @@ sub run
         elsif (!@server) { @server = (server('one'), server('two', collect => 1)) }
         my @on = $game->{servers} ? @servers : $server[ $seed % 2 ];
         $game->{collect} = $on[0]{collect};
+        $game->{keeps} = !$game->{collect};
         my $problem = $game->play(@on);
         $count{$_} += $game->{count}{$_} for keys %{ $game->{count} };
         $games++;

@@ -4,13 +4,18 @@
 # before his eyes and which he made, so that `write` has, for each version that was ever committed anywhere, its node, its
 # unit, its rows, and the versions that its author saw. That is the model's `children`, on real databases.
 #
-# All the time, on every node: the marks (torture.mark()) are those of one transaction, and never of an earlier one than before.
+# All the time, on every node, a reader (torture.watch()) looks: at marks, which one node writes, some in one zone and some in several, in one
+# transaction each: nobody sees part of one, nor an earlier one than before, nor an earlier value of one name beside a later one of another; at zones that
+# come and go in lots: all of a lot with all its records, or none; at elements of a set (resolver `merge`): none that was gone comes back.
 # At each commit: the version is what the tables had; what the author saw of units he left alone is what the store says he saw.
 # After each step, on every node: a zone's serial does not go back and rises with its content; what is served breaks no
 # rule; siblings that differ are an open conflict. A secondary that transfers from random nodes is kept as well.
 # At the end: all nodes serve the same and hold the same; check_store() is silent; no write is gone that no write alive
 # had seen, and none is back that one had; the zones are those that somebody made and nobody who saw them deleted; every conflict that was held anywhere, or that an author settled, is told there;
-# and no conflict is told that is none.
+# and no conflict is told that is none. Sets have what was added and not removed (`merge`); of a unit with `hold` the line that began first is served.
+#
+# What may be lost, or come back, after which step is what the documentation says: excused(), collectable(), replaced_unseen(), damage_may_bring_back(),
+# fell_back().
 package Property::Oracle;
 
 use strict;
@@ -38,16 +43,21 @@ sub taken
     my @taken = Property::ask($node, 'SELECT * FROM torture.take()');
     for my $t (reverse @taken)
     {
-        my ($scope, $live, $held, $rows, $made) = @$t;
+        my ($scope, $live, $held, $shown, $rows, $made) = @$t;
         $entries{$scope}++;
         my %rows = map { /^(.*?)\|(.*)$/s ? ($1 => $2) : die "a row: $_" } @$rows;
-        my (%seen, %waits, %own, %made);
+        my (%seen, %shown, %waits, %own, %made);
         for (@$held)
         {
             my ($unit, $origin, $stamp, $seen, $lives, $own) = split_right($_, 5);
             push @{ $seen{$unit} }, { dot => "$stamp $origin", lives => $lives } if $seen;
             $waits{$unit} = 1 if !$seen;
             $own{$unit} = "$stamp $origin" if $seen && $own;
+        }
+        for (@$shown)
+        {
+            my ($unit, $origin, $stamp) = split_right($_, 2);
+            push @{ $shown{$unit} }, "$stamp $origin";
         }
         for (@$made)
         {
@@ -58,7 +68,7 @@ sub taken
         my $later = $next{$scope} // {};
         for my $unit (keys %$later) { $made{$unit} //= [ $later->{$unit}, $rows{$unit} ] if ($own{$unit} // '') ne $later->{$unit} }
         $next{$scope} = \%own;
-        $t = { scope => $scope, live => [ split /,/, $live // '' ], rows => \%rows, seen => \%seen, waits => \%waits, made => \%made };
+        $t = { scope => $scope, live => [ split /,/, $live // '' ], rows => \%rows, seen => \%seen, shown => \%shown, waits => \%waits, made => \%made };
     }
     for my $t (@taken)
     {
@@ -69,6 +79,7 @@ sub taken
             if ($self->{write}{"$scope $unit $dot"}) { delete $made->{$unit}; next }
             # of two who end together, one may have come between the other's last look and his commit
             $self->made($node, $scope, $unit, $dot, $image, $entries{$scope} > 1 ? $image : $rows->{$unit}, $seen->{$unit} // [], $t->{live});
+            $self->{write}{"$scope $unit $dot"}{shown} = $t->{shown}{$unit} // [];
             $writes++;
         }
         # of two who end together one may have replaced what the other wrote, and nobody can tell any more
@@ -111,7 +122,7 @@ sub made
 sub left_alone
 {
     my ($self, $node, $scope, $rows, $seen, $made) = @_;
-    return if $self->{game}{policies};
+    return if $self->{game}{policies} || grep { $_ eq $scope } @{ Property::RESOLVED() };
     for my $unit (keys %{ { %$rows, %$seen } })
     {
         next if $made->{$unit} || $unit =~ /^cryptokeys/;
@@ -157,8 +168,8 @@ sub look
         {
             my ($kind, $zone, $x, $y, $z) = @$_;
             if ($kind eq 'zone') { $now{$zone} = { serial => $x // 0, soa => $y, content => $z } }
-            elsif ($kind eq 'rule' && $x eq 'whole' && $game->{fell}) { next }    # the node that makes the marks may have forgotten some
-            elsif ($kind eq 'rule' && $x eq 'whole') { die "$node->{name}: half a transaction, or one before the one before it, was served: $z ($y)\n" }
+            elsif ($kind eq 'rule' && $x eq 'reader' && $self->excused($z)) { next }
+            elsif ($kind eq 'rule' && $x eq 'reader') { die "$node->{name}: a reader has seen half a transaction, or an earlier one than before: $z ($y)\n" }
             elsif ($kind eq 'rule' && $x eq 'one-ttl' && $self->mixed($zone, $y, $z)) { $game->{count}{mixed_ttl}++ }
             elsif ($kind eq 'rule') { die "$node->{name}: zone $zone breaks the rule $x: $y $z\n" . $self->around($node, $zone, $x eq "dname-alone" ? $z : $y) }
             else { $self->siblings($node, $zone, $x, $y, $z) }
@@ -167,6 +178,10 @@ sub look
     }
     return;
 }
+
+# After a node was restored it makes marks and removes elements that it has made and removed before. What was removed from a set is forgotten with
+# the deletions that are collected.
+sub excused { my ($self, $what) = @_; return $self->{game}{fell} || $self->{game}{collect} && $what =~ /^elements:/ }
 
 # Nodes were restored from a backup: what nobody else holds is lost, and nobody is to blame; what was told there is forgotten.
 sub fell_back
@@ -332,7 +347,7 @@ sub at_rest
         my @wrong = Property::ask($node, 'SELECT * FROM dnsrepl.check_store()');
         die "$node->{name}: check_store(): ", map({ join(' ', map { $_ // '-' } @$_) . "\n" } @wrong), map({ $self->versions($node, $_->[0], "$_->[1] %") } @wrong) if @wrong;
         my ($found) = map { "@$_" } Property::ask($node, 'SELECT damages, repaired FROM dnsrepl.self_check');
-        die "$node->{name}: it has found its store damaged, or different from a peer's: $found\n" if $found ne '0 0' && !$self->{game}{collect};
+        die "$node->{name}: it has found its store damaged, or different from a peer's: $found\n" if $found ne '0 0' && !$self->{game}{collect} && !$self->{game}{damaged};
         my @staged = Property::ask($node, 'SELECT node FROM dnsrepl.staging');
         die "$node->{name}: there are chunks in staging\n" if @staged;
     }
@@ -349,6 +364,9 @@ sub at_rest
     $self->nothing_lost($node[0]);
     $self->conflicts_told($_) for @node;
     $self->zones_right($_) for @node;
+    $self->lots_right($_) for @node;
+    $self->elements_right($_) for @node;
+    $self->lines_right($_) for @node;
     my $count = $self->{game}{count};
     $count->{writes} += keys %{ $self->{write} };
     $count->{forgiven} += keys %{ $self->{forgiven} // {} };
@@ -416,6 +434,78 @@ sub zones_right
     return;
 }
 
+# What all nodes together have noted in a table (something, whether it was made): what was made and has not gone; whether anything may be missing there.
+sub noted
+{
+    my ($self, $table) = @_;
+    my (%made, %gone);
+    for (map { Property::ask($_, "SELECT * FROM $table") } @{ $self->{game}{node} }) { ($_->[1] ? \%made : \%gone)->{ $_->[0] } = 1 }
+    return (\%made, \%gone);
+}
+
+sub lots_right
+{
+    my ($self, $node) = @_;
+    return if $self->{game}{fell};
+    my ($made, $gone) = $self->noted('torture.lot');
+    my $want = join ' ', grep { !$gone->{$_} } sort keys %$made;
+    my ($is) = map { $_->[0] // '' } Property::ask($node, q(SELECT string_agg(DISTINCT split_part(name::text, '.', 2), ' ' ORDER BY split_part(name::text, '.', 2)) FROM domains WHERE name << 'lot.example'));
+    $is = join ' ', sort split / /, $is;
+    return if $is eq $want;
+    my %count;
+    $count{$_}++ for split(/ /, $is), split(/ /, $want);
+    die "$node->{name}: the lots of zones should be \"$want\", they are \"$is\"\n",
+        map { my $zone = "z1.$_.lot.example"; $self->trail("$zone domains {}") . $self->versions($node, $zone, 'domains%') . $self->incarnations_of($node, $zone) } grep { $count{$_} == 1 } sort keys %count;
+}
+
+sub incarnations_of
+{
+    my ($self, $node, $zone) = @_;
+    return join '', map { "  incarnations of $zone by the store: " . ($_->[0] // 'none') . ', by the tables: ' . ($_->[1] // 'none') . "\n" }
+        Property::ask($node, 'SELECT torture.incarnations(stored), torture.incarnations(live) FROM dnsrepl.zone WHERE name::text = ?', $zone);
+}
+
+# Resolver `merge`: what somebody has added and nobody has removed; and what was removed, when that has been forgotten.
+sub elements_right
+{
+    my ($self, $node) = @_;
+    return if $self->{game}{fell};
+    my ($made, $gone) = $self->noted('torture.element');
+    my %is = map { $_->[0] => 1 } Property::ask($node, q(SELECT content FROM records WHERE name << 'set.example' AND type = 'TXT'));
+    my @lost = grep { !$is{$_} && !$gone->{$_} } sort keys %$made;
+    my @back = grep { !$made->{$_} || $gone->{$_} && !$self->{game}{collect} } sort keys %is;
+    return if !@lost && !@back;
+    die "$node->{name}: of the sets' elements @lost are lost, and @back are back:\n", map { $self->trail(qq(set.example records {"name": "s$_.set.example", "type": "TXT"})) } 0, 1;
+}
+
+# Where the line began that a version belongs to: one's own edit of what one saw, and of nothing else, goes on with it.
+sub line
+{
+    my ($self, $w) = @_;
+    my $write = $self->{write}{$w};
+    my %over = map { $_ => 1 } @{ $write->{lived} }, map { "$write->{scope} $write->{unit} $_" } @{ $write->{shown} };
+    my ($one, @more) = keys %over;
+    return $one && !@more && $self->{write}{$one}{node} == $write->{node} ? $self->line($one) : $write->{dot};
+}
+
+# Resolver `hold`: of several versions that of the line that began first is served.
+sub lines_right
+{
+    my ($self, $node) = @_;
+    my $write = $self->{write};
+    my %there;
+    push @{ $there{ $_->[0] } }, "$_->[1] $_->[2]" for Property::ask($node, q(SELECT unit, stamp, origin FROM torture.version WHERE scope = 'line.example' AND lives AND unit LIKE '%"l_.line%'));
+    my %rows = map { $_->[0] => $_->[1] } Property::ask($node, q(SELECT unit, rows FROM torture.rows('line.example')));
+    for my $unit (sort keys %there)
+    {
+        my @w = sort { my ($l, $r) = map { (split / /, $self->line($_))[0] } $a, $b; $l <=> $r || (later($write->{$a}{dot}, $write->{$b}{dot}) ? -1 : 1) } map { "line.example $unit $_" } @{ $there{$unit} };
+        next if ($rows{$unit} // '') eq ($write->{ $w[0] }{rows} // '');
+        die "$node->{name}: of the versions of $unit @w the first began its line first, and $rows{$unit} is served\n" . $self->trail("line.example $unit");
+    }
+    $self->{game}{count}{lines} += grep { @$_ > 1 } values %there;
+    return;
+}
+
 sub nothing_lost
 {
     my ($self, $node) = @_;
@@ -425,7 +515,7 @@ sub nothing_lost
 
     # alive: held, or seen by a write that is alive
     my (%alive, %dead);
-    my @todo = (sort(keys %held), $self->{game}{collect} ? grep { $self->collectable($_) } sort keys %$write : ());
+    my @todo = (sort(keys %held), grep { $self->{game}{collect} && $self->collectable($_) || $self->replaced_unseen($_) } sort keys %$write);
     while (defined(my $w = pop @todo))
     {
         next if $alive{$w}++;
@@ -435,10 +525,29 @@ sub nothing_lost
     for my $w (sort keys %$write)
     {
         die "lost: $w, written at $self->{game}{node}[ $write->{$w}{node} ]{name} in step $write->{$w}{step}\n" . $self->trail("$write->{$w}{scope} $write->{$w}{unit}") if !$alive{$w} && !$self->{forgiven}{$w};
-        die "back from the dead: $w\n" if $held{$w} && $dead{$w};
+        die "back from the dead: $w\n" . $self->trail("$write->{$w}{scope} $write->{$w}{unit}") if $held{$w} && $dead{$w} && !$self->damage_may_bring_back($w);
     }
     $self->{alive} = \%alive;
     return;
+}
+
+# What a node whose store was damaged had replaced itself may be there again, as a sibling (doc/operations.md, "Self-check").
+sub damage_may_bring_back
+{
+    my ($self, $w) = @_;
+    my $write = $self->{write};
+    my $damaged = $self->{game}{damaged} or return 0;
+    for my $o (@{ $self->{unit}{"$write->{$w}{scope} $write->{$w}{unit}"} }) { return 1 if $damaged->{ $write->{$o}{node} } && $self->past($o)->{$w} }
+    return 0;
+}
+
+# An edit of a unit whose versions the store had lost replaces them: its author had them before his eyes.
+sub replaced_unseen
+{
+    my ($self, $w) = @_;
+    my $write = $self->{write};
+    my $at = $self->{game}{lost}{$w} or return 0;
+    return scalar grep { my $since = $at->{ $write->{$_}{node} }; $since && $write->{$_}{step} >= $since } @{ $self->{unit}{"$write->{$w}{scope} $write->{$w}{unit}"} };
 }
 
 # A deletion, or something of a zone that was deleted.
@@ -485,7 +594,7 @@ END_SQL
         next if $rule =~ /alone|apex|in-zone|zone-deleted|key-signing/;
         my $concurrent = 0;
         for my $x (@is) { for my $y (@is) { $concurrent ||= $x ne $y && !$self->past($x)->{$y} && !$self->past($y)->{$x} && $self->differ($x, $y) } }
-        die "$node->{name}: a conflict of $scope $unit is told ($rule) that is none: $siblings\n" if !$concurrent;
+        die "$node->{name}: a conflict of $scope $unit is told ($rule) that is none: $siblings\n" if !$concurrent && !grep { $self->damage_may_bring_back($_) } @is;
     }
     for (sort keys %{ $self->{told}{ $node->{number} } }) { die "$node->{name}: the conflict of $_ was there $self->{told}{ $node->{number} }{$_}, and is told nowhere\n" . $self->trail($_) if !$told{$_} }
     for my $w (sort keys %$write)

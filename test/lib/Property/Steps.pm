@@ -74,17 +74,26 @@ my @step = (
     [ 20, several => sub { author($_[0], between(2, 5)) } ],
     [ 6, all_at_once => \&burst ],
     [ 8, hold => \&hold ],
+    [ 6, hung => \&hung ],
     [ 14, release => sub { my ($game) = @_; my $x = rand; release($game, int($x * @{ $game->{held} })) if @{ $game->{held} } } ],
     [ 12, mark => \&mark ],
     [ 4, hold_mark => \&hold_mark ],
     [ 3, lock => \&hold_lock ],
+    [ 6, lot => \&lot ],
+    [ 4, lot_waits => \&lot_waits ],
+    [ 8, element => sub { element($_[0], some_node($_[0])) } ],
+    [ 6, element_waits => sub { meanwhile($_[0], \&element) } ],
+    [ 6, line => sub { line($_[0], some_node($_[0])) } ],
+    [ 6, line_waits => sub { meanwhile($_[0], \&line) } ],
     [ 6, again => \&again ],
     [ 10, pause => \&pause ],
     [ 10, resume => \&resume ],
     [ 8, api => \&api ],
     [ 2, policy => \&policy ],
     [ 1, join => \&join_game ],
-    [ 2, evict => \&evict ],
+    [ 2, evict => \&evict, 'collect' ],
+    [ 6, exile => \&exile, 'collect' ],
+    [ 5, damage => \&damage, 'keeps' ],
     [ 5, crash => sub { my ($game) = @_; fall($game, 'crash', sub { $_[0]->stop('immediate'); $_[0]->start }) }, 'servers' ],
     [ 2, restart => sub { my ($game) = @_; fall($game, 'restart', sub { $_[0]->restart }) }, 'servers' ],
     [ 3, kill => \&kill_worker, 'servers' ],
@@ -160,9 +169,15 @@ sub begin { return chance(0.15) ? 'BEGIN ISOLATION LEVEL REPEATABLE READ' : 'BEG
 
 sub author
 {
-    my ($game, $count) = @_;
-    my $node = some_node($game);
-    my @sql = (begin(), statements($game, $count), chance(0.05) ? 'ROLLBACK' : 'COMMIT');
+    my ($game, $count, $node) = @_;
+    $node //= some_node($game);
+    write_at($game, $node, begin(), statements($game, $count), chance(0.05) ? 'ROLLBACK' : 'COMMIT');
+    return;
+}
+
+sub write_at
+{
+    my ($game, $node, @sql) = @_;
     my $dbh = Property::session($node);
     my ($done, $state) = try($dbh, @sql);
     Property::give_back($node, $dbh);
@@ -209,13 +224,35 @@ sub hold
     my ($game) = @_;
     my $node = some_node($game);
     my @sql = (begin(), statements($game, between(1, 3)));
-    my $end = chance(0.75) ? 'COMMIT' : 'ROLLBACK';
-    return if @{ $game->{held} } >= 3;
+    hold_at($game, $node, chance(0.75) ? 'COMMIT' : 'ROLLBACK', @sql);
+    return;
+}
+
+# False if there are too many already, or it was refused.
+sub hold_at
+{
+    my ($game, $node, $end, @sql) = @_;
+    return 0 if @{ $game->{held} } >= 3;
     my $dbh = Property::session($node);
     my ($done, $state) = try($dbh, @sql);
     $game->tell($node->{name}, 'holds', $done ? '' : "refused ($state)", @sql);
     if ($done) { push @{ $game->{held} }, { node => $node, dbh => $dbh, end => $end } }
     else { Property::give_back($node, $dbh) }
+    return $done;
+}
+
+# One whose COMMIT does not end: it waits for a synchronous standby that there is not. Until somebody cancels the wait, which makes it
+# a commit like any other.
+sub hung
+{
+    my ($game) = @_;
+    my $node = some_node($game);
+    hold_at($game, $node, 'hangs', 'SET synchronous_commit = on', begin(), statements($game, between(1, 3))) or return;
+    my $held = $game->{held}[-1];
+    my $dbh = $held->{dbh};
+    $dbh->do('COMMIT', { pg_async => 1 });
+    Dnsrepl::wait_until(sub { $dbh->pg_ready || Property::hangs($node, $dbh->{pg_pid}) }, 20) or die "$node->{name}: a commit neither ends nor waits for its standby\n";
+    release($game, $#{ $game->{held} }) if $dbh->pg_ready;    # it was refused, or has changed nothing
     return;
 }
 
@@ -223,14 +260,7 @@ sub hold
 sub hold_sql
 {
     my ($game, @sql) = @_;
-    my $node = some_node($game);
-    return if @{ $game->{held} } >= 3;
-    my $dbh = Property::session($node);
-    my ($done, $state) = try($dbh, 'BEGIN', @sql);
-    $game->tell($node->{name}, 'holds', $done ? '' : "refused ($state)", @sql);
-    if ($done) { push @{ $game->{held} }, { node => $node, dbh => $dbh, end => 'ROLLBACK' } }
-    else { Property::give_back($node, $dbh) }
-    return;
+    return hold_at($game, some_node($game), 'ROLLBACK', 'BEGIN', @sql);
 }
 
 sub hold_mark
@@ -254,7 +284,7 @@ sub hold_lock
 sub mark
 {
     my ($game) = @_;
-    my $anew = chance(0.15) ? 'true' : 'false';
+    my $anew = chance(0.5) ? 'true' : 'false';
     my $node = $game->{node}[0];
     my $dbh = Property::session($node);
     my ($done, $state) = try($dbh, "SELECT torture.mark($anew)");
@@ -268,21 +298,96 @@ sub release
 {
     my ($game, $i) = @_;
     my ($held) = splice @{ $game->{held} }, $i, 1;
-    my ($done, $state) = try($held->{dbh}, $held->{end});
+    my ($done, $state) = $held->{end} eq 'hangs' ? commit_ends($held) : try($held->{dbh}, $held->{end});
     $game->tell($held->{node}{name}, 'who held:', $held->{end}, $done ? '' : "refused ($state)");
     Property::give_back($held->{node}, $held->{dbh});
     $game->{oracle}->taken($held->{node});
     return;
 }
 
-# A zone is deleted and made again, in two transactions, while others edit its row: before, between or after.
+sub commit_ends
+{
+    my ($held) = @_;
+    my ($node, $dbh) = @$held{qw(node dbh)};
+    Property::ask($node, 'SELECT pg_cancel_backend(?)', $dbh->{pg_pid}) if !$dbh->pg_ready;
+    my $done = eval { $dbh->pg_result; 1 };
+    my $state = $done ? '' : $dbh->state // '';
+    die "COMMIT: $@ ($state)\n" if !$done && !$REFUSED{$state};
+    $dbh->do('RESET synchronous_commit');
+    return ($done, $state);
+}
+
+# Something is done where somebody is at it, in a transaction that stays open, and then at other nodes; some of that comes while he is.
+sub meanwhile
+{
+    my ($game, $what) = @_;
+    my $node = some_node($game);
+    my @sql = $what->($game);
+    my $end = chance(0.75) ? 'COMMIT' : 'ROLLBACK';
+    my @others = map { [ some_node($game), $what->($game) ] } 1 .. between(1, 3);
+    hold_at($game, $node, $end, 'BEGIN', @sql) or return;
+    write_at($game, @$_) for @others;
+    waits($node);
+    return;
+}
+
+# Gives what comes to a node the time to be found waiting there, if it is.
+sub waits
+{
+    my ($node) = @_;
+    return Dnsrepl::wait_until(sub { (Property::ask($node, 'SELECT count(*) FROM dnsrepl.parked'))[0][0] }, 0.3);
+}
+
+# An element is added to a set, or removed; without a node: the SQL of it.
+sub element
+{
+    my ($game, $node) = @_;
+    my $sql = sprintf "SELECT torture.element_%s(%d, 't%d-%d')", chance(0.6) ? 'add' : 'remove', between(0, 1), $game->{step}, ++$game->{tag};
+    write_at($game, $node, $sql) if $node;
+    return $sql;
+}
+
+# A unit with resolver `hold` is edited.
+sub line
+{
+    my ($game, $node) = @_;
+    my $sql = sprintf "SELECT torture.put('line.example', 'l%d.line.example', 'TXT', 't%d-%d', 1, 300)", between(0, 2), $game->{step}, ++$game->{tag};
+    write_at($game, $node, $sql) if $node;
+    return $sql;
+}
+
+# Zones come or go together.
+sub lot
+{
+    my ($game, $node) = @_;
+    $node //= some_node($game);
+    my $tag = sprintf 't%d-%d', $game->{step}, ++$game->{tag};
+    write_at($game, $node, chance(0.5) ? sprintf("SELECT torture.lot_make('%s', %d)", $tag, between(2, 6)) : "SELECT torture.lot_drop('$tag')");
+    return;
+}
+
+# And cannot be shown everywhere at once: a table, or the zones' rows, are locked.
+sub lot_waits
+{
+    my ($game) = @_;
+    my ($node, $other) = (some_node($game), some_node($game));
+    hold_at($game, $node, 'ROLLBACK', 'BEGIN', one_of('LOCK TABLE records IN SHARE MODE', 'LOCK TABLE domains IN SHARE MODE', 'LOCK TABLE records IN SHARE ROW EXCLUSIVE MODE',
+        "SELECT FROM domains WHERE name << 'lot.example' FOR UPDATE"));
+    lot($game, $other) for 1 .. between(1, 3);
+    waits($node);
+    return;
+}
+
+# A zone is deleted and made again, in two transactions, while others edit its row: before, between or after; perhaps where nobody hears of it.
 sub again
 {
     my ($game) = @_;
+    my $cut = chance(0.5);
     my %w = words($game);
     my ($node, @other) = (some_node($game), some_node($game), some_node($game));
     my @step = ([ $node, "DELETE FROM domains WHERE name::text = '$w{z}'" ], [ $node, "SELECT torture.make('$w{z}', '$w{tag}', $w{r})" ]);
     splice @step, between(0, scalar @step), 0, [ $_, "UPDATE domains SET account = '$w{tag} by $_->{name}' WHERE name::text = '$w{z}'" ] for @other;
+    cut($game, links_of($game, $node)) if $cut;
     for my $s (@step)
     {
         my $dbh = Property::session($s->[0]);
@@ -302,7 +407,8 @@ sub policy
     $type = "'TXT'" if $tab eq "'records'" && chance(0.3);
     my $resolver = one_of('latest', 'merge', 'prefer', 'hold', 'merge', 'hold', 'torture.longest');
     my $options = $resolver eq 'prefer' ? sprintf(q('{"order": ["%s", "%s"]}'), 'tacoma', 'seattle') : 'NULL';
-    my $sql = chance(0.2) ? 'DELETE FROM dnsrepl.policy WHERE scope = (SELECT min(scope) FROM dnsrepl.policy)'
+    my $own = join ', ', map { "'$_'" } @{ Property::RESOLVED() };
+    my $sql = chance(0.2) ? "DELETE FROM dnsrepl.policy WHERE scope = (SELECT min(scope) FROM dnsrepl.policy WHERE zone IS NULL OR zone::text NOT IN ($own))"
         : "SELECT torture.policy($zone, $tab, $type, '$resolver', $options)";
     $game->{policies} = 1;
     my $dbh = Property::session($node);
@@ -351,15 +457,44 @@ sub pause
     my ($game) = @_;
     my @link = sort keys %{ $game->{link} };
     my $all = chance(0.3);
-    my ($from, $to) = split />/, one_of(@link);
-    my @node = @{ $game->{node} };
-    for my $link ($all ? grep { /^$from>|>$from$/ } @link : "$from>$to")
+    my $link = one_of(@link);
+    my ($from) = split />/, $link;
+    cut($game, $all ? links_of($game, $game->{node}[$from]) : $link);
+    return;
+}
+
+# All that lead to some nodes, or from there.
+sub links_of
+{
+    my ($game, @node) = @_;
+    my %is = map { $_->{number} => 1 } @node;
+    return grep { grep { $is{$_} } split />/ } sort keys %{ $game->{link} };
+}
+
+# Which of these were open.
+sub cut
+{
+    my ($game, @link) = @_;
+    @link = grep { !$game->{paused}{$_} } @link;
+    for my $link (@link)
     {
-        my ($f, $t) = map { $node[$_] } split />/, $link;
-        next if $game->{paused}{$link};
+        my ($f, $t) = map { $game->{node}[$_] } split />/, $link;
         Property::ask($f, "SELECT dnsrepl.pause('$t->{name}')");
         $game->{paused}{$link} = 1;
         $game->tell("$f->{name} pauses $t->{name}");
+    }
+    return @link;
+}
+
+sub open_links
+{
+    my ($game, @link) = @_;
+    for my $link (@link)
+    {
+        my ($f, $t) = map { $game->{node}[$_] } split />/, $link;
+        Property::ask($f, "SELECT dnsrepl.resume('$t->{name}')");
+        delete $game->{paused}{$link};
+        $game->tell("$f->{name} resumes $t->{name}");
     }
     return;
 }
@@ -371,14 +506,7 @@ sub resume
     my $x = rand;
     my @link = sort keys %{ $game->{paused} };
     return if !@link;
-    my @node = @{ $game->{node} };
-    for my $link ($all ? @link : $link[ $x * @link ])
-    {
-        my ($f, $t) = map { $node[$_] } split />/, $link;
-        Property::ask($f, "SELECT dnsrepl.resume('$t->{name}')");
-        delete $game->{paused}{$link};
-        $game->tell("$f->{name} resumes $t->{name}");
-    }
+    open_links($game, $all ? @link : $link[ $x * @link ]);
     return;
 }
 
@@ -387,11 +515,81 @@ sub evict
 {
     my ($game) = @_;
     my ($node, $who) = (some_node($game), some_node($game));
-    return if !$game->{collect} || $node == $who;
+    evict_from($game, $node, $who) if $node != $who;
+    return;
+}
+
+sub evict_from
+{
+    my ($game, $node, $who) = @_;
     my $dbh = Property::session($node);
     my ($done, $state) = try($dbh, "SELECT dnsrepl.evict('$who->{name}')");
     Property::give_back($node, $dbh);
     $game->tell($node->{name}, 'evicts', $who->{name}, $done ? '' : "refused ($state)");
+    return;
+}
+
+# A member is cut off, edits there, and is evicted; what is deleted elsewhere meanwhile is collected, as far as others do not keep it. Then it
+# may come back.
+sub exile
+{
+    my ($game) = @_;
+    my ($who, $node, @other) = (some_node($game), some_node($game), some_node($game), some_node($game));
+    my $zone = one_of(@{ Property::ZONES() });
+    my $back = chance(0.6);
+    return if $who == $node;
+    my @link = cut($game, links_of($game, $who));
+    author($game, between(1, 3), $who) for 1 .. 2;
+    lot($game, $who);
+    write_at($game, $node, "DELETE FROM domains WHERE name::text = '$zone'");
+    for (grep { $_ != $who } $node, @other)
+    {
+        author($game, between(1, 3), $_);
+        lot($game, $_);
+    }
+    my $collected = sub { (Property::ask($node, 'SELECT collected FROM dnsrepl.self_check'))[0][0] };
+    my $before = $collected->();
+    evict_from($game, $node, $who);
+    if (Dnsrepl::wait_until(sub { $collected->() > $before }, 3)) { $game->{count}{collected}++ }
+    author($game, between(1, 3), $who);
+    open_links($game, @link) if $back;
+    return;
+}
+
+# Two nodes, or one, lose versions behind their back, of which there is another copy elsewhere: nothing is lost by it. They are cut off until they
+# have noticed, as somebody would who works on a store by hand; in between one may write there.
+sub damage
+{
+    my ($game) = @_;
+    my ($zone, $tag, $back) = (one_of(@{ Property::ZONES() }), sprintf('t%d-%d', $game->{step}, ++$game->{tag}), chance(0.7));
+    my @order = map { $_->[1] } sort { $a->[0] <=> $b->[0] } map { [ rand, $_ ] } @{ $game->{node} };
+    my @edit = map { chance(0.5) ? [ begin(), statements($game, 1), 'COMMIT' ] : undef } 1 .. 2;
+    my $two = chance(0.7);
+    my @hit = @order[ 0 .. ($two ? 1 : 0) ];
+    return if @{ $game->{held} };    # his commit would write what has just been taken out
+    $game->rest(3) or return;
+    my @link = cut($game, links_of($game, @hit));
+    my ($copy) = @order[ @hit == @order ? 0 : -1 ];
+    my %lost;
+    for my $i (0 .. $#hit)
+    {
+        # of two nodes that are all, each keeps what the other loses
+        my $source = $hit[$i] == $copy ? $hit[1] : $copy;
+        my %there = map { $_->[0] => 1 } Property::ask($source, 'SELECT torture.unit_at(scope, unit, stamp, origin) FROM torture.version WHERE scope = ?', $zone);
+        my @lose = grep { $there{$_} && !$lost{$_} } map { $_->[0] } Property::ask($hit[$i], 'SELECT torture.unit_at(scope, unit, stamp, origin) FROM torture.version WHERE scope = ? ORDER BY md5(? || unit)', $zone, "$tag $i");
+        splice @lose, 3;
+        next if !@lose;
+        $lost{$_} = 1 for @lose;
+        $game->{damaged}{ $hit[$i]{number} } = 1;
+        $game->{lost}{$_}{ $hit[$i]{number} } = $game->{step} for @lose;
+        Property::ask($hit[$i], 'SELECT torture.lose(?)', \@lose);
+        $game->tell($hit[$i]{name}, 'loses', join ', ', @lose);
+        Dnsrepl::wait_until(sub { (Property::ask($hit[$i], 'SELECT damaged IS NOT NULL OR damages > ? FROM dnsrepl.node, dnsrepl.self_check', $hit[$i]{damages} // 0))[0][0] }, 30)
+            or die "$hit[$i]{name}: does not notice that it has lost ", join(', ', @lose), "\n";
+        $hit[$i]{damages} = (Property::ask($hit[$i], 'SELECT damages FROM dnsrepl.self_check'))[0][0];
+        write_at($game, $hit[$i], @{ $edit[$i] }) if $edit[$i];
+    }
+    open_links($game, @link) if $back;
     return;
 }
 
@@ -406,6 +604,7 @@ sub fall
     $game->tell(join(', ', map { $_->name } @node), $what);
     $code->($server);
     Property::forget_sessions($game, $server, @node);
+    $game->{oracle}->taken($_) for @node;    # who was waiting in his commit has committed
     return @node;
 }
 

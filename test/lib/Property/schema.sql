@@ -5,7 +5,7 @@
 -- incarnations of the zone it shows, which versions the store has, and the rows of all units as they will be committed. Projection runs as a replica, so that it fires
 -- none of this. What capture makes of it are the versions with that transaction's xmin.
 CREATE SCHEMA torture;
-CREATE TABLE torture.log (no bigserial, xid xid8, scope text, live text, held text[], rows text[], say text[]);
+CREATE TABLE torture.log (no bigserial, xid xid8, scope text, live text, held text[], shown text[], rows text[]);
 
 CREATE FUNCTION torture.scope_no(s text) RETURNS int LANGUAGE sql STABLE AS $$
   SELECT coalesce((SELECT z.no FROM dnsrepl.zone z JOIN dnsrepl.tab t ON t.no = z.tab WHERE t.name = s),
@@ -52,9 +52,12 @@ CREATE VIEW torture.version AS
 CREATE FUNCTION torture.note_scope(s text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF s IS NOT NULL AND NOT EXISTS (SELECT FROM torture.log l WHERE l.xid = pg_current_xact_id() AND l.scope = s) THEN
-    INSERT INTO torture.log (xid, scope, live, held, rows)
+    INSERT INTO torture.log (xid, scope, live, held, shown, rows)
       SELECT pg_current_xact_id(), s, (SELECT torture.incarnations(z.live) FROM dnsrepl.zone z WHERE z.no = torture.scope_no(s)),
              ARRAY(SELECT concat_ws('|', unit, origin, stamp, seen::int, lives::int, own::int) FROM torture.version v WHERE v.no = torture.scope_no(s)),
+             -- what the tables show, and the store no more
+             ARRAY(SELECT concat_ws('|', t.name || ' ' || dnsrepl.key_columns(w.key), o.id, w.stamp) FROM dnsrepl.shown w JOIN dnsrepl.origin o ON o.no = w.origin
+                     JOIN dnsrepl.tab t ON t.no = get_byte(w.key, 0) * 256 + get_byte(w.key, 1) WHERE w.zone = torture.scope_no(s)),
              ARRAY(SELECT r.unit || '|' || r.rows FROM torture.rows(s) r);
   END IF;
 END $$;
@@ -74,19 +77,17 @@ END $$;
 
 -- What the last transactions were, and which versions they made: taken by the test after each commit. A version may have been
 -- written anew since (it is marked): then it is of the transaction that did not see it.
-CREATE FUNCTION torture.take() RETURNS TABLE (scope text, live text, held text[], rows text[], made text[]) LANGUAGE sql AS $$
+CREATE FUNCTION torture.take() RETURNS TABLE (scope text, live text, held text[], shown text[], rows text[], made text[]) LANGUAGE sql AS $$
   WITH gone AS (DELETE FROM torture.log RETURNING *)
-  SELECT g.scope, g.live, g.held, g.rows, ARRAY(SELECT concat_ws('|', v.unit, v.origin, v.stamp, coalesce(torture.image(v.key, v.image), '-'))
+  SELECT g.scope, g.live, g.held, g.shown, g.rows, ARRAY(SELECT concat_ws('|', v.unit, v.origin, v.stamp, coalesce(torture.image(v.key, v.image), '-'))
            FROM torture.version v WHERE v.no = torture.scope_no(g.scope) AND v.own
             AND NOT EXISTS (SELECT FROM unnest(g.held) h (h) WHERE starts_with(h, concat_ws('|', v.unit, v.origin, v.stamp, '')))
             AND (v.writer = g.xid::xid OR NOT EXISTS (SELECT FROM gone o WHERE o.xid::xid = v.writer)))
     FROM gone g ORDER BY g.no
 $$;
 
--- Marks: a number at several names of several zones, which nobody writes but one node, and always all of them in one transaction. A
--- reader on each node looks at them all the time: whoever sees two numbers, or fewer marks, or a number that goes back, has been served
--- half a transaction, or one before the one before it.
-CREATE TABLE torture.wrong (at timestamptz DEFAULT clock_timestamp(), what text);
+-- What a reader on each node who looks all the time (torture.watch()) must never see.
+CREATE TABLE torture.wrong (at timestamptz DEFAULT clock_timestamp(), kind text, what text);
 
 -- After each step: serials and contents of zones, rules that what is served breaks, siblings.
 CREATE FUNCTION torture.look() RETURNS TABLE (kind text, zone text, a text, b text, c text) LANGUAGE sql STABLE AS $$
@@ -124,7 +125,7 @@ CREATE FUNCTION torture.look() RETURNS TABLE (kind text, zone text, a text, b te
          OR substr(o.key, 1, 2) = '\x0002' AND substr(o.key, 1, greatest(length(o.key) - 3, 0)) IN (substr(p.key, 1, greatest(length(p.key) - 3, 0)), substr(l.first, 1, greatest(length(l.first) - 3, 0))))
    WHERE p.more IS NOT NULL
   UNION ALL
-  SELECT 'rule', '', 'whole', w.at::text, w.what FROM torture.wrong w
+  SELECT 'rule', '', 'reader', w.at::text, w.kind || ': ' || w.what FROM torture.wrong w
   UNION ALL
   SELECT 'siblings', v.scope, v.unit, string_agg(v.stamp || ' ' || v.origin || ' ' || v.seen::int, ','),
          (EXISTS (SELECT FROM dnsrepl.conflict_open o WHERE o.zone = v.no AND o.key = v.key)
@@ -200,32 +201,147 @@ CREATE FUNCTION torture.policy(p_zone text, p_tab text, p_type text, p_resolver 
     ON CONFLICT (scope) DO UPDATE SET resolver = excluded.resolver, options = excluded.options
 $$;
 
+-- ---------------------------------------------------------------- what readers look at
+-- Marks: numbers at four names of three zones, which one node alone writes. Its k-th transaction writes k at some of the names, which k
+-- says, so k is all there is to know of what a zone has when it has that of no later one; the first one writes them all.
+
+-- True: a transaction that changes one zone may overwrite all that an earlier one has changed there, before that was sent. Then the other
+-- zones of the earlier one do not wait for this zone (doc/concepts.md, "What waits"), and readers find half a transaction.
+CREATE FUNCTION torture.overwritten() RETURNS boolean IMMUTABLE LANGUAGE sql AS $$ SELECT false $$;
+
+CREATE FUNCTION torture.marked(k bigint, z int, n int) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$
+  SELECT CASE k % 4 WHEN 0 THEN true
+                    WHEN 1 THEN z = k / 4 % 3 AND (n = 0 OR torture.overwritten())
+                    WHEN 2 THEN z = (k / 4 + 1) % 3 AND n < 2
+                    ELSE z <> k / 4 % 3 AND n = 1 END
+$$;
+
 CREATE FUNCTION torture.mark(anew boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-  next bigint := 1 + coalesce((SELECT max(trim(both '"' FROM content)::bigint) FROM records WHERE type = 'TXT' AND name::text ~ '^mark'), 0);
+  next bigint := 1 + coalesce((SELECT max(trim(both '"' FROM content)::bigint) FROM records WHERE type = 'TXT' AND name::text ~ '^mark'), 3);
 BEGIN
-  IF anew THEN DELETE FROM domains WHERE name = 'm2.example'; END IF;
+  IF anew AND next % 4 = 0 THEN DELETE FROM domains WHERE name = 'm2.example'; END IF;
   FOR z IN 0 .. 2 LOOP
     PERFORM torture.make(format('m%s.example', z), 'mark', 1);
-    FOR n IN 0 .. 3 LOOP PERFORM torture.put(format('m%s.example', z), format('mark%s.m%s.example', n, z), 'TXT', 'mark', 0, 300); END LOOP;
-    INSERT INTO records (domain_id, name, type, content, ttl, prio)
-      SELECT torture.id(format('m%s.example', z)), format('mark%s.m%s.example', n, z), 'TXT', format('"%s"', next), 300, 0 FROM generate_series(0, 3) n;
+    FOR n IN 0 .. 3 LOOP
+      CONTINUE WHEN NOT torture.marked(next, z, n);
+      PERFORM torture.put(format('m%s.example', z), format('mark%s.m%s.example', n, z), 'TXT', 'mark', 0, 300);
+      INSERT INTO records (domain_id, name, type, content, ttl, prio)
+        VALUES (torture.id(format('m%s.example', z)), format('mark%s.m%s.example', n, z), 'TXT', format('"%s"', next), 300, 0);
+    END LOOP;
   END LOOP;
 END $$;
 
+-- Of each zone the last transaction that it has something of, 0: none; and what is wrong with that. `m` has the numbers, 12 of them.
+CREATE FUNCTION torture.marks_wrong(m bigint[], was bigint[], OUT last bigint[], OUT wrong text) LANGUAGE plpgsql AS $$
+BEGIN
+  last := ARRAY(SELECT max(coalesce(m[4 * z + n + 1], 0)) FROM generate_series(0, 2) z, generate_series(0, 3) n GROUP BY z ORDER BY z);
+  SELECT concat_ws('; ',
+    (SELECT string_agg(format('m%s is part of transaction %s, and mark%s is not what it was then', z, last[z + 1], n), ', ')
+       FROM generate_series(0, 2) z, generate_series(0, 3) n
+      WHERE m[4 * z + n + 1] IS DISTINCT FROM (SELECT max(k) FROM generate_series(greatest(last[z + 1] - 24, 4), last[z + 1]) k WHERE torture.marked(k, z, n))),
+    (SELECT string_agg(format('transaction %s is in one zone and not in another', k), ', ')
+       FROM generate_series(greatest((SELECT max(l) FROM unnest(last) l) - 24, 4), (SELECT max(l) FROM unnest(last) l)) k
+      WHERE (SELECT count(DISTINCT last[z + 1] >= k) > 1 FROM generate_series(0, 2) z WHERE EXISTS (SELECT FROM generate_series(0, 3) n WHERE torture.marked(k, z, n)))),
+    (SELECT string_agg(format('m%s goes back from %s to %s', z, was[z + 1], last[z + 1]), ', ') FROM generate_series(0, 2) z WHERE last[z + 1] < was[z + 1])) INTO wrong;
+  wrong := nullif(wrong, '');
+END $$;
+
+-- Lots of zones: made in one transaction, deleted in one, never changed. All of a lot is there, with all its records, or nothing is.
+CREATE TABLE torture.lot (lot text, made boolean);
+
+CREATE FUNCTION torture.lot_make(lot text, n int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  FOR i IN 1 .. n LOOP
+    PERFORM torture.make(format('z%s.%s.lot.example', i, lot), n::text, 1);
+    PERFORM torture.put(format('z%s.%s.lot.example', i, lot), format('www.z%s.%s.lot.example', i, lot), 'A', lot, 1, 300);
+  END LOOP;
+  INSERT INTO torture.lot VALUES (lot, true);
+END $$;
+
+-- The one whose turn it is, if there is any.
+CREATE FUNCTION torture.lot_drop(tag text) RETURNS void LANGUAGE sql AS $$
+  WITH gone AS (DELETE FROM domains WHERE name << 'lot.example' AND split_part(name::text, '.', 2) =
+    (SELECT split_part(name::text, '.', 2) FROM domains WHERE name << 'lot.example' ORDER BY md5(tag || split_part(name::text, '.', 2)) LIMIT 1) RETURNING name)
+  INSERT INTO torture.lot SELECT DISTINCT split_part(name::text, '.', 2), false FROM gone
+$$;
+
+-- A set: resolver `merge`. Elements are added once and removed for good; an element that a reader has seen go does not come back.
+CREATE TABLE torture.element (element text, made boolean);
+
+CREATE FUNCTION torture.element_add(n int, tag text) RETURNS void LANGUAGE sql AS $$
+  WITH come AS (INSERT INTO records (domain_id, name, type, content, ttl, prio)
+    SELECT torture.id('set.example'), format('s%s.set.example', n), 'TXT', format('"%s"', tag), 300, 0 WHERE torture.id('set.example') IS NOT NULL RETURNING content)
+  INSERT INTO torture.element SELECT content, true FROM come
+$$;
+
+CREATE FUNCTION torture.element_remove(n int, tag text) RETURNS void LANGUAGE sql AS $$
+  WITH gone AS (DELETE FROM records WHERE id = (SELECT id FROM records WHERE domain_id = torture.id('set.example') AND name::text = format('s%s.set.example', n)
+                                                  AND type = 'TXT' ORDER BY md5(tag || content) LIMIT 1) RETURNING content)
+  INSERT INTO torture.element SELECT content, false FROM gone
+$$;
+
+-- A version in words that mean the same everywhere; and some that are taken out of the store behind the extension's back.
+CREATE FUNCTION torture.unit_at(scope text, unit text, stamp bigint, origin uuid) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT concat_ws(' ', scope, unit, stamp, origin) $$;
+
+CREATE FUNCTION torture.lose(versions text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  CREATE TEMP TABLE lost ON COMMIT DROP AS SELECT v.no, v.key, v.stamp, o.no AS origin FROM torture.version v JOIN dnsrepl.origin o ON o.id = v.origin
+    WHERE torture.unit_at(v.scope, v.unit, v.stamp, v.origin) = ANY (versions);
+  WITH pack AS (DELETE FROM dnsrepl.version_store s WHERE more IS NOT NULL AND zone IN (SELECT no FROM lost) RETURNING *)
+    INSERT INTO dnsrepl.version_store (stamp, low, era, zone, origin, seen, key, image, over)
+      SELECT p.stamp, p.low, p.era, p.zone, p.origin, p.seen, u.key, u.image, p.over FROM pack p, dnsrepl.pack_units(p.key, p.image, p.more) u;
+  DELETE FROM dnsrepl.version_store s USING lost l WHERE s.zone = l.no AND s.key = l.key AND s.stamp = l.stamp AND s.origin = l.origin;
+END $$;
+
+-- Zones that have a resolver of their own all the time.
+CREATE FUNCTION torture.resolved_zones() RETURNS void LANGUAGE sql AS $$
+  INSERT INTO dnsrepl.policy (zone, resolver) VALUES ('set.example', 'merge'), ('line.example', 'hold');
+  SELECT torture.make('set.example', 'set', 1);
+  SELECT torture.make('line.example', 'line', 1);
+$$;
+
 CREATE PROCEDURE torture.watch() LANGUAGE plpgsql AS $$
 DECLARE
-  m record;
-  last bigint := 0;
+  s record;
+  w record;
+  mark bigint[];
+  last bigint[] := '{0,0,0}';
+  element text[] := '{}';
+  element_gone text[] := '{}';
+  lot text[] := '{}';
+  lot_gone text[] := '{}';
+  back text;
 BEGIN
   LOOP
-    SELECT count(*) AS n, min(i) AS first, max(i) AS last INTO m
-      FROM (SELECT trim(both '"' FROM content)::bigint AS i FROM records WHERE type = 'TXT' AND name::text ~ '^mark') r;
+    SELECT ARRAY(SELECT trim(both '"' FROM r.content)::bigint FROM generate_series(0, 2) z CROSS JOIN generate_series(0, 3) n
+                   LEFT JOIN (domains d JOIN records r ON r.domain_id = d.id) ON d.name::text = format('m%s.example', z) AND r.name::text = format('mark%s.m%s.example', n, z) AND r.type = 'TXT'
+                  ORDER BY z, n) AS marks,
+           ARRAY(SELECT r.content FROM domains d JOIN records r ON r.domain_id = d.id WHERE d.name::text = 'set.example' AND r.name <> d.name ORDER BY 1) AS elements,
+           ARRAY(SELECT concat_ws(' ', split_part(d.name::text, '.', 2), min(d.account), count(DISTINCT d.id), count(r.id))
+                   FROM domains d LEFT JOIN records r ON r.domain_id = d.id WHERE d.name << 'lot.example' GROUP BY split_part(d.name::text, '.', 2), d.account ORDER BY 1) AS lots INTO s;
     COMMIT;
-    IF m.n NOT IN (0, 12) OR m.n = 0 AND last > 0 OR m.first <> m.last OR m.last < last THEN
-      INSERT INTO torture.wrong (what) VALUES (format('%s marks, from %s to %s, after %s', m.n, m.first, m.last, last));
+    IF s.marks IS DISTINCT FROM mark THEN
+      mark := s.marks;
+      w := torture.marks_wrong(mark, last);
+      IF w.wrong IS NOT NULL AND (mark <> array_fill(NULL::bigint, ARRAY[12]) OR last <> '{0,0,0}') THEN
+        INSERT INTO torture.wrong (kind, what) VALUES ('marks', format('%s: %s', mark, w.wrong));
+      END IF;
+      last := ARRAY(SELECT greatest(a, b) FROM unnest(last, w.last) u (a, b));
     END IF;
-    last := greatest(last, m.last);
+    IF s.elements <> element THEN
+      back := (SELECT string_agg(e, ', ') FROM unnest(s.elements) e WHERE e = ANY (element_gone));
+      IF back IS NOT NULL THEN INSERT INTO torture.wrong (kind, what) VALUES ('elements', back || ' had been removed here, and is there again'); END IF;
+      element_gone := element_gone || ARRAY(SELECT e FROM unnest(element) e WHERE e <> ALL (s.elements));
+      element := s.elements;
+    END IF;
+    IF s.lots <> lot THEN
+      back := (SELECT string_agg(l, ', ') FROM unnest(s.lots) l WHERE split_part(l, ' ', 1) = ANY (lot_gone)
+                   OR split_part(l, ' ', 2) <> split_part(l, ' ', 3) OR split_part(l, ' ', 4)::int <> 3 * split_part(l, ' ', 2)::int);
+      IF back IS NOT NULL THEN INSERT INTO torture.wrong (kind, what) VALUES ('zones', back || ' (zones that there should be, are, their records), or it had been deleted here'); END IF;
+      lot_gone := lot_gone || ARRAY(SELECT split_part(l, ' ', 1) FROM unnest(lot) l WHERE NOT EXISTS (SELECT FROM unnest(s.lots) k WHERE starts_with(k, split_part(l, ' ', 1) || ' ')));
+      lot := s.lots;
+    END IF;
     COMMIT;
     PERFORM pg_sleep(0.003);
   END LOOP;
