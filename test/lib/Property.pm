@@ -3,6 +3,8 @@
 #   Property->run(seconds => 45);                one game after another, seeds random
 #   Property->run(seconds => 600, seeds => [42]);  those games, one after another
 #
+# With STEPS='mark hold_mark release' in the environment only steps of these kinds are played (Property::Steps): to see a checker fail.
+#
 # A game: 2 to 5 nodes (databases of one server; in a game with servers, a server each), a random directed mesh, clocks
 # that differ, and 50 to 300 random steps (Property::Steps). After every step every node is looked at; at the end all is
 # healed and compared (Property::Oracle says what is checked and how).
@@ -131,7 +133,7 @@ sub session
 {
     my ($node) = @_;
     my $dbh = pop @{ $node->{idle} } // connect_to($node->cluster, $node->db);
-    $dbh->do("SET lock_timeout = '150ms'; SET client_min_messages = error");
+    $dbh->do("SET lock_timeout = '150ms'; SET synchronous_commit = local; SET client_min_messages = error");
     return $dbh;
 }
 
@@ -154,7 +156,12 @@ sub ask
 sub watch
 {
     my ($node) = @_;
-    return if $node->{watch};
+    if ($node->{watch})
+    {
+        return if !$node->{watch}->pg_ready;
+        $node->{watch}->pg_result;
+        die "$node->{name}: the reader has stopped\n";
+    }
     $node->{watch} = connect_to($node->cluster, $node->db);
     $node->{watch}->do('CALL torture.watch()', { pg_async => 1 });
     return;

@@ -10,6 +10,8 @@ use warnings;
 use Dnsrepl;
 use Time::HiRes qw(sleep);
 
+use constant HELD => 5;    # transactions that stay open at once
+
 *chance = \&Property::chance;
 *one_of = \&Property::one_of;
 *between = \&Property::between;
@@ -75,7 +77,7 @@ my @step = (
     [ 6, all_at_once => \&burst ],
     [ 8, hold => \&hold ],
     [ 6, hung => \&hung ],
-    [ 14, release => sub { my ($game) = @_; my $x = rand; release($game, int($x * @{ $game->{held} })) if @{ $game->{held} } } ],
+    [ 20, release => sub { my ($game) = @_; my $x = rand; release($game, int($x * @{ $game->{held} })) if @{ $game->{held} } } ],
     [ 12, mark => \&mark ],
     [ 4, hold_mark => \&hold_mark ],
     [ 3, lock => \&hold_lock ],
@@ -116,7 +118,8 @@ sub weighted
 sub take
 {
     my ($game) = @_;
-    my (undef, $name, $code) = @{ weighted([ grep { !$_->[3] || $game->{ $_->[3] } } @step ]) };
+    my %only = map { $_ => 1 } split / /, $ENV{STEPS} // '';
+    my (undef, $name, $code) = @{ weighted([ grep { (!$_->[3] || $game->{ $_->[3] }) && (!%only || $only{ $_->[1] }) } @step ]) };
     $game->{count}{$name}++;
     $code->($game);
     return;
@@ -232,7 +235,7 @@ sub hold
 sub hold_at
 {
     my ($game, $node, $end, @sql) = @_;
-    return 0 if @{ $game->{held} } >= 3;
+    return 0 if @{ $game->{held} } >= HELD;
     my $dbh = Property::session($node);
     my ($done, $state) = try($dbh, @sql);
     $game->tell($node->{name}, 'holds', $done ? '' : "refused ($state)", @sql);
@@ -256,26 +259,31 @@ sub hung
     return;
 }
 
-# One who only holds a zone, or locks rows or a table, at a node where the marks come to.
+# One who only holds a zone, or locks rows or a table.
 sub hold_sql
 {
-    my ($game, @sql) = @_;
-    return hold_at($game, some_node($game), 'ROLLBACK', 'BEGIN', @sql);
+    my ($game, $node, @sql) = @_;
+    return hold_at($game, $node, 'ROLLBACK', 'BEGIN', @sql);
 }
 
+# Where the marks come to.
 sub hold_mark
 {
     my ($game) = @_;
-    my $z = one_of('m0.example', 'm1.example', 'm2.example');
-    return hold_sql($game, one_of("INSERT INTO comments (domain_id, name, type, modified_at, comment) SELECT torture.id('$z'), '$z', 'A', 1, 'held' WHERE torture.id('$z') IS NOT NULL",
+    my ($node, $z) = (some_node($game), one_of('m0.example', 'm1.example', 'm2.example'));
+    my @anew = map { chance(0.2) } 1 .. between(0, 3);
+    hold_sql($game, $node, one_of("INSERT INTO comments (domain_id, name, type, modified_at, comment) SELECT torture.id('$z'), '$z', 'A', 1, 'held' WHERE torture.id('$z') IS NOT NULL",
         "SELECT FROM records WHERE name::text = 'mark1.$z' FOR UPDATE", "SELECT FROM domains WHERE name::text = '$z' FOR UPDATE"));
+    mark($game, $_) for @anew;
+    waits($node) if @anew;
+    return;
 }
 
 sub hold_lock
 {
     my ($game) = @_;
     my %w = words($game);
-    return hold_sql($game, one_of('LOCK TABLE records IN SHARE MODE', 'LOCK TABLE domains IN SHARE MODE', 'LOCK TABLE comments IN SHARE MODE',
+    return hold_sql($game, some_node($game), one_of('LOCK TABLE records IN SHARE MODE', 'LOCK TABLE domains IN SHARE MODE', 'LOCK TABLE comments IN SHARE MODE',
         "SELECT FROM records WHERE domain_id = torture.id('$w{z}') FOR UPDATE",
         # as a commit that hangs has it
         "SELECT FROM dnsrepl.zone WHERE name::text = '$w{z}' FOR NO KEY UPDATE", "SELECT FROM dnsrepl.zone WHERE name::text ~ '^m' FOR NO KEY UPDATE"));
@@ -283,8 +291,8 @@ sub hold_lock
 
 sub mark
 {
-    my ($game) = @_;
-    my $anew = chance(0.5) ? 'true' : 'false';
+    my ($game, $anew) = @_;
+    $anew = ($anew // chance(0.5)) ? 'true' : 'false';
     my $node = $game->{node}[0];
     my $dbh = Property::session($node);
     my ($done, $state) = try($dbh, "SELECT torture.mark($anew)");
@@ -313,7 +321,6 @@ sub commit_ends
     my $done = eval { $dbh->pg_result; 1 };
     my $state = $done ? '' : $dbh->state // '';
     die "COMMIT: $@ ($state)\n" if !$done && !$REFUSED{$state};
-    $dbh->do('RESET synchronous_commit');
     return ($done, $state);
 }
 
@@ -371,8 +378,8 @@ sub lot_waits
 {
     my ($game) = @_;
     my ($node, $other) = (some_node($game), some_node($game));
-    hold_at($game, $node, 'ROLLBACK', 'BEGIN', one_of('LOCK TABLE records IN SHARE MODE', 'LOCK TABLE domains IN SHARE MODE', 'LOCK TABLE records IN SHARE ROW EXCLUSIVE MODE',
-        "SELECT FROM domains WHERE name << 'lot.example' FOR UPDATE"));
+    hold_sql($game, $node, one_of('LOCK TABLE records IN SHARE MODE', 'LOCK TABLE domains IN SHARE MODE', 'LOCK TABLE records IN SHARE ROW EXCLUSIVE MODE',
+        "SELECT FROM domains WHERE name::text ~ '^z1[.].*[.]lot[.]example' FOR UPDATE"));
     lot($game, $other) for 1 .. between(1, 3);
     waits($node);
     return;

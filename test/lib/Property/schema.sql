@@ -317,7 +317,7 @@ BEGIN
     SELECT ARRAY(SELECT trim(both '"' FROM r.content)::bigint FROM generate_series(0, 2) z CROSS JOIN generate_series(0, 3) n
                    LEFT JOIN (domains d JOIN records r ON r.domain_id = d.id) ON d.name::text = format('m%s.example', z) AND r.name::text = format('mark%s.m%s.example', n, z) AND r.type = 'TXT'
                   ORDER BY z, n) AS marks,
-           ARRAY(SELECT r.content FROM domains d JOIN records r ON r.domain_id = d.id WHERE d.name::text = 'set.example' AND r.name <> d.name ORDER BY 1) AS elements,
+           ARRAY(SELECT r.content::text FROM domains d JOIN records r ON r.domain_id = d.id WHERE d.name::text = 'set.example' AND r.name <> d.name ORDER BY 1) AS elements,
            ARRAY(SELECT concat_ws(' ', split_part(d.name::text, '.', 2), min(d.account), count(DISTINCT d.id), count(r.id))
                    FROM domains d LEFT JOIN records r ON r.domain_id = d.id WHERE d.name << 'lot.example' GROUP BY split_part(d.name::text, '.', 2), d.account ORDER BY 1) AS lots INTO s;
     COMMIT;
