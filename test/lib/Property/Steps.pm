@@ -545,7 +545,9 @@ sub exile
     my $zone = one_of(@{ Property::ZONES() });
     my $back = chance(0.6);
     return if $who == $node;
-    my @link = cut($game, links_of($game, $who));
+    my %of_who = map { $_ => 1 } links_of($game, $who);
+    open_links($game, grep { !$of_who{$_} } sort keys %{ $game->{paused} });    # the others hear of each other
+    my @link = cut($game, sort keys %of_who);
     author($game, between(1, 3), $who) for 1 .. 2;
     lot($game, $who);
     write_at($game, $node, "DELETE FROM domains WHERE name::text = '$zone'");
@@ -557,7 +559,7 @@ sub exile
     my $collected = sub { (Property::ask($node, 'SELECT collected FROM dnsrepl.self_check'))[0][0] };
     my $before = $collected->();
     evict_from($game, $node, $who);
-    if (Dnsrepl::wait_until(sub { $collected->() > $before }, 3)) { $game->{count}{collected}++ }
+    if (Dnsrepl::wait_until(sub { $collected->() > $before }, 5)) { $game->{count}{collected}++ }
     author($game, between(1, 3), $who);
     open_links($game, @link) if $back;
     return;
