@@ -302,11 +302,29 @@ sub versions
     } Property::ask($node, 'SELECT unit, stamp, origin, seen, lives FROM torture.version WHERE scope = ? AND unit LIKE ?', $scope, $like);
 }
 
+# A unit that was touched and left as it was (a statement that was rolled back to a savepoint: of that torture.log has nothing) is written
+# anew from the tables if its versions had been lost. True: this version is such a one, and known from now on.
+sub taken_back
+{
+    my ($self, $node, $w) = @_;
+    my ($id, $dot) = $w =~ /^(.*) (\S+ \S+)$/;
+    return 0 if !grep { /^\Q$id\E \S+ \S+$/ } keys %{ $self->{game}{lost} // {} };
+    for (Property::ask($node, "SELECT v.scope, v.unit, o.node, torture.image(v.key, v.image) FROM torture.version v JOIN dnsrepl.origin o ON o.id = v.origin WHERE concat_ws(' ', v.scope, v.unit, v.stamp, v.origin) = ?", $w))
+    {
+        my ($scope, $unit, $name, $rows) = @$_;
+        my ($author) = grep { $_->{name} eq $name } @{ $self->{game}{node} };
+        return 0 if !$author || !grep { even($self->{write}{$_}{rows}) eq even($rows) } @{ $self->{unit}{$id} // [] };
+        $self->made($author, $scope, $unit, $dot, $rows, $rows, [], []);
+        return 1;
+    }
+    return 0;
+}
+
 # A version that no transaction is known to have made: who has it, and how it came, is said.
 sub known
 {
     my ($self, $node, $scope, $unit, $w) = @_;
-    return if $self->{write}{$w};
+    return if $self->{write}{$w} || $self->taken_back($node, $w);
     my $what = "$node->{name}: nobody has written $w\n" . $self->trail("$scope $unit");
     for my $other (@{ $self->{game}{node} })
     {
@@ -522,7 +540,13 @@ sub nothing_lost
     my ($self, $node) = @_;
     my %held = map { ("$_->[0] $_->[1] $_->[2] $_->[3]" => 1) } Property::ask($node, 'SELECT scope, unit, stamp, origin FROM torture.version');
     my $write = $self->{write};
-    for (sort keys %held) { die "the store has $_, which nobody has written\n" if !$write->{$_} }
+    for (sort keys %held)
+    {
+        next if $write->{$_} || $self->taken_back($node, $_);
+        my ($unit) = /^(.*) \S+ \S+$/;
+        die "the store has $_, which nobody has written\n", $self->trail($unit), map { "  at $node->{name}: $_->[0]\n" } Property::ask($node,
+            "SELECT concat_ws(' ', v.stamp, v.origin, o.node, v.own, v.seen, torture.image(v.key, v.image)) FROM torture.version v JOIN dnsrepl.origin o ON o.id = v.origin WHERE v.scope || ' ' || v.unit = ?", $unit);
+    }
 
     # alive: held, or seen by a write that is alive
     my (%alive, %dead);
