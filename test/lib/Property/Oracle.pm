@@ -130,6 +130,7 @@ sub left_alone
         my $write = @lives ? $self->{write}{"$scope $unit $lives[0]{dot}"} // die "$node->{name}: $scope $unit $lives[0]{dot}: nobody has written it\n" : undef;
         my ($served, $stored) = ($rows->{$unit} // '', $write ? $write->{rows} // '' : '');
         next if $served eq $stored || $served eq '' && $unit =~ /^records/ && hidden($unit, $seen);
+        next if grep { ($self->{game}{lost}{$_} // {})->{ $node->{number} } } @{ $self->{unit}{"$scope $unit"} // [] };    # by damage
         die "$node->{name}: $scope $unit: its author saw \"$served\", the store says that he saw \"$stored\"\n";
     }
     return;

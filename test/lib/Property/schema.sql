@@ -205,13 +205,9 @@ $$;
 -- Marks: numbers at four names of three zones, which one node alone writes. Its k-th transaction writes k at some of the names, which k
 -- says, so k is all there is to know of what a zone has when it has that of no later one; the first one writes them all.
 
--- True: a transaction that changes one zone may overwrite all that an earlier one has changed there, before that was sent. Then the other
--- zones of the earlier one do not wait for this zone (doc/concepts.md, "What waits"), and readers find half a transaction.
-CREATE FUNCTION torture.overwritten() RETURNS boolean IMMUTABLE LANGUAGE sql AS $$ SELECT false $$;
-
 CREATE FUNCTION torture.marked(k bigint, z int, n int) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$
   SELECT CASE k % 4 WHEN 0 THEN true
-                    WHEN 1 THEN z = k / 4 % 3 AND (n = 0 OR torture.overwritten())
+                    WHEN 1 THEN z = k / 4 % 3
                     WHEN 2 THEN z = (k / 4 + 1) % 3 AND n < 2
                     ELSE z <> k / 4 % 3 AND n = 1 END
 $$;
