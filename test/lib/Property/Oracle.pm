@@ -181,8 +181,12 @@ sub look
 }
 
 # After a node was restored it makes marks and removes elements that it has made and removed before. What was removed from a set is forgotten with
-# the deletions that are collected.
-sub excused { my ($self, $what) = @_; return $self->{game}{fell} || $self->{game}{collect} && $what =~ /^elements:/ }
+# the deletions that are collected. What a damaged node had replaced just before is a second version, which a policy may serve.
+sub excused
+{
+    my ($self, $what) = @_;
+    return $self->{game}{fell} || $self->{game}{collect} && $what =~ /^elements:/ || $self->{game}{policies} && $self->{game}{damaged};
+}
 
 # Nodes were restored from a backup: what nobody else holds is lost, and nobody is to blame; what was told there is forgotten.
 sub fell_back
