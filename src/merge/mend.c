@@ -15,6 +15,9 @@
  * What was kept for zones that were locked (store/deferred.h) stays, and is merged before anything of a peer's, by the vector of then: it is held
  * here as versions are, and may be nowhere else.
  *
+ * What came while versions were lost was judged without them, so the tables may lack it. Where they are not what the mended store has they are made
+ * to follow it, by way of dnsrepl.parked; but for zones of which such a difference had been told before: that is for people to settle.
+ *
  * A member that is not evicted and has not come may be sound, so it is waited for, for as long as it is not evicted: by evict(), or
  * because it was silent for dnsrepl.evict_after. What has come is kept meanwhile, restarts or not (dnsrepl.node).
  */
@@ -25,6 +28,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "merge/mend.h"
@@ -33,6 +37,7 @@
 #include "store/damage.h"
 #include "store/deferred.h"
 #include "store/origin.h"
+#include "store/parked.h"
 #include "store/policy.h"
 #include "store/private_lock.h"
 #include "store/progress.h"
@@ -42,6 +47,8 @@
 PG_FUNCTION_INFO_V1(dnsrepl_damage);
 PG_FUNCTION_INFO_V1(dnsrepl_renew_sums);
 PG_FUNCTION_INFO_V1(dnsrepl_end_damage);
+
+#define FOLLOW_KEYS AT_ONCE(1000, 2)	/* units of a zone that follow one by one; more: the zone as a whole */
 
 typedef struct Dots
 {
@@ -118,9 +125,9 @@ dots_claim(Vector *now, Dots *d)
 }
 
 static void
-sums_renew(Store *store, const ZoneRef *zone)
+sums_renew(Store *store, const ZoneRef *zone, ScrubTell tell, void *arg)
 {
-	ZoneSums	is = scrub_zone(store, zone, NULL, NULL);
+	ZoneSums	is = scrub_zone(store, zone, tell, arg);
 	ZoneTally  *t = store_tally(store, zone->number);
 
 	t->served += is.served - zone->state.served;
@@ -128,7 +135,64 @@ sums_renew(Store *store, const ZoneRef *zone)
 	t->held += is.held - zone->state.held;
 }
 
-/* All zones' sums are counted anew; returns how many versions there are that `now` does not cover, and claims them there. */
+typedef struct Follow
+{
+	bool		told;			/* the zone's tables differed before: people choose what follows what */
+	int64		n;
+	List	   *keys;			/* bytea, in */
+	MemoryContext context;
+} Follow;
+
+static void
+unit_differs(const ScrubFinding *f, void *arg)
+{
+	Follow	   *follow = arg;
+	MemoryContext old;
+
+	if (!f->store || follow->told || ++follow->n > FOLLOW_KEYS)
+		return;
+	old = MemoryContextSwitchTo(follow->context);
+	follow->keys = lappend(follow->keys, varlena_make(f->key, f->key_len));
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * What came for a unit while versions of it, or of others that a rule ties to it, were lost may not have got into the tables; a deletion of
+ * what was lost, for one, seemed to change nothing. The store has all of it now, so the tables follow it. What the store has nothing of
+ * stays: the tables may be the last that have it.
+ */
+static void
+tables_follow(const ZoneRef *zone, const Follow *follow)
+{
+	ListCell   *lc;
+
+	if (follow->n > FOLLOW_KEYS)
+	{
+		unit_queue(zone, NULL, 0, "the store has been mended");
+		return;
+	}
+	foreach(lc, follow->keys)
+	{
+		const bytea *key = lfirst(lc);
+
+		unit_queue(zone, (const uint8 *) VARDATA(key), VARSIZE(key) - VARHDRSZ, "the store has been mended");
+	}
+}
+
+static void
+zone_mend(Store *store, const ZoneRef *zone)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "dnsrepl mended zone", ALLOCSET_DEFAULT_SIZES),
+				old = MemoryContextSwitchTo(context);
+	Follow		follow = {.told = damage_difference_told(zone->number), .context = context};
+
+	sums_renew(store, zone, unit_differs, &follow);
+	tables_follow(zone, &follow);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+/* All zones' sums are counted anew, and their tables follow; returns how many versions there are that `now` does not cover, and claims them there. */
 static int64
 mend_claim(Vector *now)
 {
@@ -145,7 +209,7 @@ mend_claim(Vector *now)
 	{
 		incarnations_collect(&zones[i], &beyond);
 		version_walk(store, GetActiveSnapshot(), zones[i].number, (const uint8 *) "", 0, false, dot_collect, &beyond);
-		sums_renew(store, &zones[i]);
+		zone_mend(store, &zones[i]);
 	}
 	store_close(store);
 	PopActiveSnapshot();
@@ -248,7 +312,7 @@ zone_sums_renew(const ZoneRef *zone)
 {
 	Store	   *store = store_open(true);
 
-	sums_renew(store, zone);
+	sums_renew(store, zone, NULL, NULL);
 	store_close(store);
 }
 
@@ -293,49 +357,79 @@ claims_give_up(void)
 	clock_store_changed();
 }
 
+/* The store as it is now is not what this zone's sum says, and of that nobody has told the node. */
+static bool
+damage_is_new(ZoneRef *zone)
+{
+	NodeInfo	me;
+
+	node_require(&me);
+	if (me.damaged)
+		return false;
+	*zone = zone_by_number(zone->number);
+	return !zone_held_right(zone);
+}
+
+static void
+damage_log(const ZoneRef *zone, const char *detail)
+{
+	clock_count(COUNT_DAMAGED, 1);
+	ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back",
+						 zone->table ? "a table without zones" : psprintf("zone \"%s\"", zone_text(zone->name, zone->name_len))),
+				  errdetail_internal("%s", detail)));
+}
+
+/* There is nobody to ask: what there is counts. False: somebody has the zone. */
+static bool
+damage_accept(ZoneRef *zone)
+{
+	if (!zone_lock(zone, false) && !wait_within(LOCK_WAIT, zone_wait, zone))
+		return false;
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (damage_is_new(zone))
+	{
+		damage_log(zone, "There is no other member to ask: it is taken for what it is.");
+		zone_sums_renew(zone);
+	}
+	PopActiveSnapshot();
+	return true;
+}
+
+/* The zone is not locked: whoever has it may have it for long, and what one snapshot shows of it is enough. */
+static void
+damage_tell(ZoneRef *zone)
+{
+	private_lock_soon(LOCK_LIFE, 0, ExclusiveLock, "the present life of this node");
+	private_lock_soon(LOCK_ORIGIN, 0, ExclusiveLock, "the origin of this node");
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (damage_is_new(zone))
+	{
+		damage_log(zone, "This node sends nothing until it has taken the state of a peer.");
+		claims_give_up();
+	}
+	PopActiveSnapshot();
+}
+
 /*
- * damage(zone_no int): the versions of this zone are not those that have been written. In a transaction of its own: it takes
- * the locks of a merge.
+ * damage(zone_no int) returns boolean: the versions of this zone are not those that have been written. In a transaction of its own: it takes
+ * the locks of a merge, and raises 55P03 if they are not to be had: then they are for no other zone. False: this zone is locked, others may
+ * not be.
  */
 Datum
 dnsrepl_damage(PG_FUNCTION_ARGS)
 {
 	ZoneRef		zone = zone_argument(PG_GETARG_INT32(0));
 	NodeInfo	me;
-	const char *name = zone.table ? "a table without zones" : psprintf("zone \"%s\"", zone_text(zone.name, zone.name_len));
+	bool		done = true;
 
 	tables_refresh();
-	private_lock_soon(LOCK_MERGE, 0, ExclusiveLock, "the merging of deltas");
-	if (!zone_lock(&zone, false) && !wait_within(LOCK_WAIT, zone_wait, &zone))
-		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("%s, whose store is to be mended, is locked by another transaction", name)));
-	private_lock_soon(LOCK_LIFE, 0, ExclusiveLock, "the present life of this node");
-	private_lock_soon(LOCK_ORIGIN, 0, ExclusiveLock, "the origin of this node");
-	PushActiveSnapshot(GetLatestSnapshot());
-	zone = zone_by_number(zone.number);
-	if (zone_held_right(&zone))
-	{
-		PopActiveSnapshot();	/* somebody has mended it since */
-		PG_RETURN_VOID();
-	}
 	node_require(&me);
 	if (me.damaged)
-	{
-		PopActiveSnapshot();
-		PG_RETURN_VOID();
-	}
-	clock_count(COUNT_DAMAGED, 1);
+		PG_RETURN_BOOL(true);
+	private_lock_soon(LOCK_MERGE, 0, ExclusiveLock, "the merging of deltas");
 	if (damage_nobody_left())
-	{
-		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
-					  errdetail("There is no other member to ask: it is taken for what it is.")));
-		zone_sums_renew(&zone);
-	}
+		done = damage_accept(&zone);
 	else
-	{
-		ereport(LOG, (errmsg("dnsrepl: the store of %s has been changed behind the extension's back", name),
-					  errdetail("This node sends nothing until it has taken the state of a peer.")));
-		claims_give_up();
-	}
-	PopActiveSnapshot();
-	PG_RETURN_VOID();
+		damage_tell(&zone);
+	PG_RETURN_BOOL(done);
 }

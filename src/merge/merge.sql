@@ -83,9 +83,9 @@ CREATE FUNCTION dnsrepl.holdings() RETURNS bytea
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_holdings' SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION dnsrepl.holdings() IS 'what this node holds, as a vector';
 
-CREATE FUNCTION dnsrepl.damage(zone_no int) RETURNS void
+CREATE FUNCTION dnsrepl.damage(zone_no int) RETURNS boolean
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_damage' SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION dnsrepl.damage(int) IS 'the store of a zone is not what it was: the node claims nothing and takes the state of a peer';
+COMMENT ON FUNCTION dnsrepl.damage(int) IS 'the store of a zone is not what it was: the node claims nothing and takes the state of a peer; false if the zone is locked, and it has to be tried again';
 
 CREATE FUNCTION dnsrepl.end_damage() RETURNS boolean
   LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'dnsrepl_end_damage' SET search_path = pg_catalog, pg_temp;

@@ -18,6 +18,7 @@
 #include "utils/snapmgr.h"
 
 #include "merge/scrub.h"
+#include "store/damage.h"
 #include "store/group.h"
 #include "store/image.h"
 #include "store/origin.h"
@@ -271,7 +272,7 @@ difference_sums(Differences *d, const ZoneRef *zone, const ZoneSums *is)
 	initStringInfo(&out);
 	appendStringInfo(&out, "{\"served\": " INT64_FORMAT ", \"others\": " INT64_FORMAT ", \"held\": " INT64_FORMAT "}",
 					 (int64) is->served, (int64) is->others, (int64) is->held);
-	values[2] = CStringGetTextDatum(s->held != is->held ? "the store has been changed behind the extension's back" :
+	values[2] = CStringGetTextDatum(s->held != is->held ? DAMAGE_PROBLEM :
 									"the zone's running sums are off");
 	values[3] = json_datum(&out);
 	tuplestore_putvalues(d->out, d->desc, values, nulls);

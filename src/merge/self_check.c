@@ -3,7 +3,7 @@
  *
  * Of each zone, in one snapshot and without locks: are the tables what the store says (if not: dnsrepl.problem, since the
  * node cannot know which of the two is meant), are the running sums those of the versions (if what is served is off, the sum
- * is put right; if what is held is off, the store was changed behind the extension's back: mend.c), and is there anything to
+ * is put right; if what is held is off, the store was changed behind the extension's back: mend.c; then nothing is said of the tables), and is there anything to
  * collect (collect.c). A zone that somebody has locked has its turn the next time. What is found is looked at twice before it is told,
  * since policies may have changed under the first look.
  */
@@ -26,6 +26,7 @@
 #include "merge/scrub.h"
 #include "merge/self_check.h"
 #include "store/clock.h"
+#include "store/damage.h"
 #include "store/deferred.h"
 #include "store/delta.h"
 #include "store/origin.h"
@@ -214,10 +215,26 @@ look(Store *store, int32 number, Look *l)
 	return true;
 }
 
+/* Until it is mended nobody can say what the tables should have. What they differed in before is for people to settle, then too. */
+static void
+damage_found(const ZoneRef *zone, const ZoneSums *sums)
+{
+	Oid			types[3] = {INT4OID, INT8OID, TEXTOID};
+	Datum		values[3] = {Int32GetDatum(zone->number), Int64GetDatum(sums->differences), CStringGetTextDatum(DAMAGE_PROBLEM)};
+
+	(void) owner_execute("INSERT INTO dnsrepl.check_problem (zone, peer, units, problem) VALUES ($1, '', $2, $3)"
+						 " ON CONFLICT DO NOTHING", 3, types, values);
+}
+
 /* What is found is noted, or put right if it can be. */
 static void
 look_settle(Store *store, const Look *l)
 {
+	if (l->sums.held != l->zone.state.held && !(l->first.problem && strcmp(l->first.problem, SCRUB_UNREADABLE) == 0))
+	{
+		damage_found(&l->zone, &l->sums);
+		return;
+	}
 	if (l->sums.unsure)
 		return;
 	finding_write(&l->zone, &l->sums, &l->first);

@@ -47,6 +47,9 @@ typedef struct Checker
 				collected_at;	/* and that one */
 	int32		next;
 	bool		missed;			/* not all of `stable` could be collected */
+	int32		damaged;		/* a zone whose store is not right, or 0 */
+	bool		locked;			/* one such is locked, */
+	char		hindered[LINK_ERROR_SIZE];	/* or a lock that is needed for all of them: which; empty: none */
 	Backoff		backoff;
 	char		complaint[LINK_ERROR_SIZE];
 } Checker;
@@ -108,6 +111,8 @@ round_begin(Checker *c)
 	c->stable = NULL;
 	c->next = 0;
 	c->missed = false;
+	c->locked = false;
+	c->hindered[0] = '\0';
 	c->commits = pg_atomic_read_u64(&clock_slot()->commits);
 	worker_begin();
 	may = checker_may();
@@ -129,17 +134,50 @@ round_begin(Checker *c)
 	return may;
 }
 
-void
+bool
 zone_damaged(int32 zone)
 {
 	Oid			types[1] = {INT4OID};
 	Datum		values[1] = {Int32GetDatum(zone)};
+	bool		done,
+				isnull;
 
 	worker_begin();
 	SPI_connect();
-	SPI_execute_with_args("SELECT dnsrepl.damage($1)", 1, types, values, NULL, false, 0);
+	done = SPI_execute_with_args("SELECT dnsrepl.damage($1)", 1, types, values, NULL, false, 0) == SPI_OK_SELECT && SPI_processed == 1 &&
+		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
 	worker_commit();
+	return done;
+}
+
+/*
+ * The same in a round, which goes on if locks are not to be had, but soon begins again. Nothing is collected of a store that is not right.
+ */
+static void
+round_damage(Checker *c)
+{
+	int32		zone = c->damaged;
+
+	c->damaged = 0;
+	c->stable = NULL;
+	if (c->hindered[0])
+		return;
+	PG_TRY();
+	{
+		if (!zone_damaged(zone))
+			c->locked = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error = worker_recover(c->round);
+
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+			ReThrowError(error);
+		link_error_format(c->hindered, sizeof(c->hindered), error->message ? error->message : "");
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(TopMemoryContext);
 }
 
 /* A damaged node may have nobody left to wait for. */
@@ -181,7 +219,6 @@ round_step(Checker *c)
 	bool		last = true,
 				sound = true,
 				isnull;
-	int32		damaged = 0;
 
 	worker_begin();
 	if (checker_may())
@@ -192,13 +229,13 @@ round_step(Checker *c)
 		{
 			c->next = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &last));
 			c->missed |= DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
-			damaged = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &sound));
+			c->damaged = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &sound));
 		}
 		SPI_finish();
 	}
 	worker_commit();
-	if (!sound)
-		zone_damaged(damaged);
+	if (sound)
+		c->damaged = 0;
 	return !last;
 }
 
@@ -213,11 +250,23 @@ round_end(Checker *c)
 	memcpy(c->collected, c->stable, VARSIZE(c->stable));
 }
 
+/* All of it has been looked at, but not all that was found could be dealt with, and why; or why not even that. */
+static TimestampTz
+round_again(Checker *c, const char *complaint)
+{
+	if (strcmp(complaint, c->complaint) != 0)
+		ereport(LOG, (errmsg("dnsrepl could not check all of its store: %s", complaint)));
+	strlcpy(c->complaint, complaint, sizeof(c->complaint));
+	backoff_fail(&c->backoff);
+	return c->backoff.due;
+}
+
 /* All of a round, with rests between; returns when the next is due. */
 static TimestampTz
 round_do(Checker *c)
 {
-	TimestampTz started = GetCurrentTimestamp();
+	TimestampTz started = GetCurrentTimestamp(),
+				due;
 
 	if (round_begin(c) && setting_check_interval > 0)
 	{
@@ -227,15 +276,22 @@ round_do(Checker *c)
 			bool		more = round_step(c);
 			TimestampTz now = GetCurrentTimestamp();
 
+			if (c->damaged)
+				round_damage(c);
 			if (!more)
 				break;
-			rest(now + Max((now - step) * REST, REST_LEAST * INT64CONST(1000)));
+			rest(GetCurrentTimestamp() + Max((now - step) * REST, REST_LEAST * INT64CONST(1000)));
 		}
 		round_end(c);
 	}
+	due = TimestampTzPlusMilliseconds(started, setting_check_interval > 0 ? setting_check_interval : RETRY_MOST);
+	if (c->hindered[0])
+		return Min(due, round_again(c, c->hindered));
+	if (c->locked)
+		return Min(due, round_again(c, "a zone whose store is to be mended is locked by another transaction"));
 	c->complaint[0] = '\0';
 	backoff_init(&c->backoff, RETRY_FIRST, RETRY_MOST);
-	return TimestampTzPlusMilliseconds(started, setting_check_interval > 0 ? setting_check_interval : RETRY_MOST);
+	return due;
 }
 
 static TimestampTz
@@ -245,11 +301,7 @@ round_failed(Checker *c)
 	char		complaint[LINK_ERROR_SIZE];
 
 	link_error_format(complaint, sizeof(complaint), error->message ? error->message : "");
-	if (strcmp(complaint, c->complaint) != 0)
-		ereport(LOG, (errmsg("dnsrepl could not check all of its store: %s", complaint)));
-	strlcpy(c->complaint, complaint, sizeof(c->complaint));
-	backoff_fail(&c->backoff);
-	return c->backoff.due;
+	return round_again(c, complaint);
 }
 
 void

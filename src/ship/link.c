@@ -330,7 +330,8 @@ link_store_right(Link *link)
 	worker_commit();
 	if (!zone)
 		return true;
-	zone_damaged(zone);
+	if (!zone_damaged(zone))
+		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("a zone whose store is to be mended is locked by another transaction"), errhint("It will be tried again.")));
 	link_greet(link);
 	return false;
 }

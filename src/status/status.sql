@@ -174,10 +174,12 @@ CREATE VIEW dnsrepl.problem AS
          'the latest version is served; make the function the same on all nodes, and dependent on nothing but its arguments; then UPDATE dnsrepl.policy SET doubted = false'
     FROM dnsrepl.policy p WHERE p.doubted
   UNION ALL
-  SELECT 'all tables', z.name, NULL, CASE WHEN c.peer = '' THEN format('%s: %s units', c.problem, c.units) ELSE c.problem END, c.since, NULL,
-         CASE WHEN c.peer = '' THEN 'SELECT * FROM dnsrepl.check_store() shows them; repair => ''tables'' or ''store'' makes that follow the other'
+  SELECT 'all tables', z.name, NULL, CASE WHEN c.peer = '' AND NOT d.damage THEN format('%s: %s units', c.problem, c.units) ELSE c.problem END, c.since, NULL,
+         CASE WHEN d.damage THEN 'the node mends it by itself, with the state of a peer; a transaction whose commit hangs is waited for'
+              WHEN c.peer = '' THEN 'SELECT * FROM dnsrepl.check_store() shows them; repair => ''tables'' or ''store'' makes that follow the other'
               ELSE 'does the peer have a link to this node?' END
     FROM dnsrepl.check_problem c JOIN dnsrepl.zone z ON z.no = c.zone
+   CROSS JOIN LATERAL (SELECT c.problem = 'the store has been changed behind the extension''s back') d (damage)
   UNION ALL
   SELECT 'records', w.zone, jsonb_build_object('name', w.name) || CASE WHEN w.type = 0 THEN '{}' ELSE jsonb_build_object('type', w.type::@extschema@.rrtype) END,
          format('server %s: %s', w.server, w.problem), w.since, w.tries,
@@ -187,7 +189,7 @@ CREATE VIEW dnsrepl.problem AS
   UNION ALL
   SELECT 'all tables', NULL, NULL,
          'the store of this node was changed behind the extension''s back'
-         || coalesce(format('; so were those of %s: what they have left has been taken over', s.names), ''), n.damaged, NULL,
+         || coalesce('; so were those of ' || s.names || ': what they have left has been taken over', ''), n.damaged, NULL,
          CASE WHEN w.names IS NULL THEN 'no other member is left to ask: its store will be taken for what it is within seconds'
               ELSE format('it sends nothing until one whose store was not changed has sent it what it holds, or until all others have sent what they have left; it waits for %s. '
                           'That goes by itself when they have links to this node. A member that will not come back: SELECT dnsrepl.evict(name), here', w.names) END

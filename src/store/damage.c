@@ -99,6 +99,15 @@ damage_over(void)
 }
 
 bool
+damage_difference_told(int32 zone)
+{
+	Oid			types[2] = {INT4OID, TEXTOID};
+	Datum		values[2] = {Int32GetDatum(zone), CStringGetTextDatum(DAMAGE_PROBLEM)};
+
+	return owner_execute("SELECT FROM dnsrepl.check_problem WHERE zone = $1 AND peer = '' AND problem <> $2", 2, types, values) > 0;
+}
+
+bool
 damage_nobody_left(void)
 {
 	return owner_execute("SELECT FROM dnsrepl.roll r, dnsrepl.node n"

@@ -32,6 +32,12 @@ extern void damage_write(const Vector *held);
  */
 extern void damage_salvaged(const Damage *d, const Vector *held, const pg_uuid_t *from, const pg_uuid_t *by_it, int n);
 
+/* In dnsrepl.check_problem, of a zone whose store was changed. */
+#define DAMAGE_PROBLEM "the store has been changed behind the extension's back"
+
+/* Has it been told that the zone's tables were not what the store had, before this was changed? */
+extern bool damage_difference_told(int32 zone);
+
 /* The store is what it should be. */
 extern void damage_over(void);
 

@@ -128,8 +128,12 @@ live_served(const ZoneRef *zone, const Live *stored, const VersionSet *domains)
 Live
 live_of(const Store *store, const ZoneRef *zone, const VersionSet *domains)
 {
-	Live		stored = live_stored(store, zone);
+	Live		stored = live_stored(store, zone),
+				shown = live_shown(zone);
 
+	/* Not even a deletion of what lives, and the tables show it: a damaged store has lost the versions. */
+	if (domains->n == 0 && live_same(&stored, &shown))
+		return stored;
 	return live_served(zone, &stored, domains);
 }
 

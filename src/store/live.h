@@ -24,7 +24,10 @@ extern void live_store(Store *store, const ZoneRef *zone, const Live *live);
 /* Those with which the zone is served: all that are stored, or none if `domains`, the versions of its unit in domains, have no row for it. */
 extern Live live_served(const ZoneRef *zone, const Live *stored, const VersionSet *domains);
 
-/* The same by the store; with the unit's versions, or reading them. What the tables show of it is in the zone's row. */
+/*
+ * The same by the store; with the unit's versions, or reading them. What the tables show of it is in the zone's row; a zone whose unit the store has
+ * lost (merge/mend.h) is served as they show it, and so is what comes for it.
+ */
 extern Live live_of(const Store *store, const ZoneRef *zone, const VersionSet *domains);
 extern Live live_read(Store *store, Snapshot snapshot, const ZoneRef *zone);
 
