@@ -6,7 +6,8 @@ use Dnsrepl;
 use Test::More;
 
 my $conf = "dnsrepl.keepalive = '200ms'\ndnsrepl.check_interval = '200ms'\ndnsrepl.tombstone_retention = '1s'";
-my ($seattle, $tacoma) = map { Dnsrepl->new($_, conf => $conf) } qw(seattle tacoma);
+my $seattle = Dnsrepl->new('seattle', conf => $conf);
+my $tacoma = Dnsrepl->new('tacoma', conf => "$conf\ndnsrepl.tombstone_retention = '1h'");    # what it has collected seattle may not keep
 $seattle->peer($tacoma);
 $seattle->sql(<<'END');
 INSERT INTO domains (name, type) VALUES ('example.org', 'NATIVE'), ('told.example', 'NATIVE');
