@@ -3,8 +3,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
@@ -27,13 +25,7 @@
 bool
 deferred_any(Snapshot snapshot)
 {
-	Relation	rel = table_open(schema_oid("deferred"), AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
-	bool		any = HeapTupleIsValid(systable_getnext(scan));
-
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return any;
+	return schema_table_any("deferred", snapshot);
 }
 
 /* ---------- reading ---------- */

@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
@@ -113,6 +114,18 @@ schema_table(const char *name, LOCKMODE mode, int natts)
 				 errmsg("table dnsrepl.%s has other columns than this version of dnsrepl made", name),
 				 errhint("The extension's own tables must not be altered.")));
 	return rel;
+}
+
+bool
+schema_table_any(const char *name, Snapshot snapshot)
+{
+	Relation	rel = table_open(schema_oid(name), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	bool		any = HeapTupleIsValid(systable_getnext(scan));
+
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return any;
 }
 
 static OwnerScope

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "utils/rel.h"
+#include "utils/snapshot.h"
 
 /* A relation (table, index, sequence) of schema dnsrepl; InvalidOid if it is not there. Names are literals. */
 extern Oid	schema_find(const char *name);
@@ -22,6 +23,9 @@ extern Oid	schema_oid(const char *name);
  * their columns.)
  */
 extern Relation schema_table(const char *name, LOCKMODE mode, int natts);
+
+/* Has it any row? */
+extern bool schema_table_any(const char *name, Snapshot snapshot);
 
 /*
  * The search_path of all code that is not its caller's: this extension's own SQL, and what the owner of a table has put on it

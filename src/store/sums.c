@@ -3,8 +3,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -57,18 +55,6 @@ zone_sum(const ZoneRef *z)
 	return hash_combine64(hash_combine64(h, z->state.served), z->state.others);
 }
 
-static bool
-anything_parked(Snapshot snapshot)
-{
-	Relation	rel = table_open(schema_oid("parked"), AccessShareLock);
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
-	bool		any = HeapTupleIsValid(systable_getnext(scan));
-
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return any;
-}
-
 bool
 sums_total(Snapshot snapshot, uint64 *total)
 {
@@ -76,7 +62,7 @@ sums_total(Snapshot snapshot, uint64 *total)
 	ZoneRef    *zones;
 
 	*total = 0;
-	if (anything_parked(snapshot) || deferred_any(snapshot))
+	if (schema_table_any("parked", snapshot) || deferred_any(snapshot))
 		return false;
 	zones = zone_all_at(snapshot, &n);
 	for (int i = 0; i < n; i++)
