@@ -133,7 +133,7 @@ CREATE FUNCTION dnsrepl.what_waits() RETURNS text
     FROM (SELECT row_number() OVER (ORDER BY a.since) AS nth, format('%s waits: %s', coalesce(format('zone "%s"', a.zone), 'a table without zones'), a.reason) AS text
             FROM (SELECT d.zone::text AS zone, d.since, coalesce(d.error, dnsrepl.wait_reason(d.zone::text, d.locked, d.holder, d.peer)) AS reason FROM dnsrepl.deferred_zone d
                   UNION ALL
-                  SELECT z.name::text, min(p.since), min(p.error || coalesce(format(' (process %s)', a.pid), ''))
+                  SELECT z.name::text, min(p.since), min(p.error || coalesce(' (process ' || a.pid || ')', ''))
                     FROM dnsrepl.parked p JOIN dnsrepl.zone z ON z.no = p.zone
                     LEFT JOIN dnsrepl.waiting_author a ON a.zone = p.zone AND p.error LIKE 'a local transaction %'
                    WHERE p.state = 'waiting' AND p.since < now() - interval '2 seconds' GROUP BY z.no) a) w
@@ -145,7 +145,7 @@ CREATE VIEW dnsrepl.problem AS
          -- a zone waits as a whole; and what it waits for may be a lock on the table without which no key can be told
          CASE WHEN length(p.key) > 0 AND p.state <> 'waiting' THEN dnsrepl.key_columns(p.key) END AS key,
          p.error, p.since, p.tries,
-         CASE p.state WHEN 'waiting' THEN 'what came from other nodes is kept, and shown as one when nothing is in its way: end the local transaction that is' || coalesce(format(' (process %s)', a.pid), '')
+         CASE p.state WHEN 'waiting' THEN 'what came from other nodes is kept, and shown as one when nothing is in its way: end the local transaction that is' || coalesce(' (process ' || a.pid || ')', '')
                       WHEN 'queued' THEN 'it is looked at anew by itself, when no local transaction is in the way'
                       ELSE 'what came from other nodes is kept and tried again; remove what stands in its way' END AS advice
     FROM dnsrepl.parked p

@@ -39,6 +39,7 @@ sub half
     $olympia->heal($tacoma);
     ok($tacoma->poll("SELECT count(DISTINCT zone) > 0 FROM dnsrepl.problem WHERE zone IS NOT NULL"), "$what: b waits");
     is(shown($tacoma), $wait, "$what: and all that was changed along with it");
+    is($tacoma->sql("SELECT count(*) FROM dnsrepl.problem WHERE concat(error, advice) ~ 'process [)]'"), 0, "$what: no process is named where none is known");
     $author->query_safe('ROLLBACK');
     $author->quit;
     ok($tacoma->no_problem && Dnsrepl::same(@node), "$what: all are the same after");
